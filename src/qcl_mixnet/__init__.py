@@ -1,0 +1,5 @@
+"""Quantum-informed contrastive learning with mixup for class-imbalanced tables."""
+
+from qcl_mixnet.version import __version__
+
+__all__ = ["__version__"]

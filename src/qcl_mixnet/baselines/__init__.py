@@ -1,0 +1,1 @@
+"""Baselines: each one a scikit-learn classifier."""

@@ -1,0 +1,1 @@
+"""Data: the roster, where tables come from, and what a table must be."""

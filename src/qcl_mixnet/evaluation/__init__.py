@@ -1,0 +1,1 @@
+"""Evaluation: splits, metrics, cells of the benchmark grid and statistics."""

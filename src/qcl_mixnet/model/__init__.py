@@ -1,0 +1,1 @@
+"""The method: QCL-MixNet and its training."""
