@@ -1,1 +1,14 @@
-"""The method: QCL-MixNet and its training."""
+"""The method: QCL-MixNet, its losses and its training."""
+
+from qcl_mixnet.model.classifier import QCLMixNetClassifier, TestSelectionWarning
+from qcl_mixnet.model.losses import HybridLoss
+from qcl_mixnet.model.network import QCLMixNet
+from qcl_mixnet.model.training import TrainingDivergedError
+
+__all__ = [
+    "HybridLoss",
+    "QCLMixNet",
+    "QCLMixNetClassifier",
+    "TestSelectionWarning",
+    "TrainingDivergedError",
+]

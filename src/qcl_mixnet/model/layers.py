@@ -1,0 +1,103 @@
+"""Layers of QCL-MixNet: the quantum-entanglement-inspired layer and value attention."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+Gate = Literal["projected", "input"]
+
+
+class QuantumEntanglementLayer(nn.Module):
+    r"""Quantum-entanglement-inspired layer (Eq. 1-3).
+
+    Every feature is rotated by a learnable angle, and the whole row is scaled by one gate that
+    depends on all of its features:
+
+    .. math:: x_p = x \odot \cos\theta, \quad s = \sigma(x_p \cdot \sin\theta), \quad x_e = s\,x_p
+
+    Parameters
+    ----------
+    n_features : int
+        Width of the input.
+    theta_std : float, default=0.1
+        Standard deviation of the normal distribution that theta starts from. The paper does not
+        give one; 0.1 keeps the layer near the identity (up to the gate) at the start.
+    gate : {"projected", "input"}, default="projected"
+        What the gate looks at: the rotated row (Eq. 2 and Algorithm 1) or the row itself (Eq. 18).
+
+    Notes
+    -----
+    Shape: input and output ``(batch, n_features)``.
+
+    Examples
+    --------
+    >>> layer = QuantumEntanglementLayer(3)
+    >>> layer.reset_parameters(torch.Generator().manual_seed(0))
+    >>> layer(torch.ones(2, 3)).shape
+    torch.Size([2, 3])
+    """
+
+    def __init__(self, n_features: int, *, theta_std: float = 0.1, gate: Gate = "projected"):
+        super().__init__()
+        if gate not in get_args(Gate):
+            raise ValueError(f"gate must be one of {get_args(Gate)}, got {gate!r}.")
+        self.theta_std = theta_std
+        self.gate = gate
+        self.theta = nn.Parameter(torch.zeros(n_features))
+
+    def reset_parameters(self, generator: torch.Generator) -> None:
+        """Draw theta anew from N(0, theta_std^2)."""
+        nn.init.normal_(self.theta, std=self.theta_std, generator=generator)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Rotate every feature and gate every row."""
+        projected = x * torch.cos(self.theta)
+        gated = projected if self.gate == "projected" else x
+        gate = torch.sigmoid(gated @ torch.sin(self.theta)).unsqueeze(-1)  # (batch, 1)
+        return projected * gate
+
+
+class ValueAttention(nn.Module):
+    """Self-attention with one head over a sequence of length 1 (Eq. 4-6).
+
+    The softmax of Eq. 5 over a single position is exactly 1, so the attention output is
+    ``out(value(x))`` and the query and key weights never get a gradient. Only the value and output
+    projections are kept: it is the same function with half of the parameters
+    (``tests/model/test_layers.py`` compares it with :class:`torch.nn.MultiheadAttention`).
+
+    Parameters
+    ----------
+    n_features : int
+        Width of the input, which is the embedding width of the attention.
+
+    Notes
+    -----
+    Shape: input and output ``(batch, n_features)``.
+    """
+
+    def __init__(self, n_features: int):
+        super().__init__()
+        self.value = nn.Linear(n_features, n_features)
+        self.out = nn.Linear(n_features, n_features)
+
+    def reset_parameters(self, generator: torch.Generator) -> None:
+        """Draw the weights as ``torch.nn.MultiheadAttention`` does; its biases start at zero."""
+        # There, one Xavier draw covers the stacked (3 * n_features, n_features) input projection.
+        nn.init.xavier_uniform_(self.value.weight, gain=2**-0.5, generator=generator)
+        reset_linear(self.out, generator)
+        nn.init.zeros_(self.value.bias)
+        nn.init.zeros_(self.out.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Attend to the only position there is."""
+        return self.out(self.value(x))
+
+
+def reset_linear(layer: nn.Linear, generator: torch.Generator) -> None:
+    """Initialise a linear layer as PyTorch does, but from a generator of our own."""
+    nn.init.kaiming_uniform_(layer.weight, a=5**0.5, generator=generator)
+    bound = layer.in_features**-0.5
+    nn.init.uniform_(layer.bias, -bound, bound, generator=generator)

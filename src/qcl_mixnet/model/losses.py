@@ -1,0 +1,217 @@
+"""The hybrid loss of QCL-MixNet (Eq. 9-16), written with static shapes.
+
+All functions take embeddings ``(batch, width)`` and integer labels ``(batch,)`` and return a scalar
+tensor. ``tests/model/test_losses.py`` holds them against naive loops and against
+pytorch-metric-learning.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple, get_args
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+IntraClass = Literal["squared_norm", "mse"]
+TripletDistance = Literal["euclidean", "squared_euclidean"]
+Reduction = Literal["mean", "sum"]
+
+
+def focal_loss(logits: Tensor, labels: Tensor, gamma: float) -> Tensor:
+    """Mean of ``(1 - p_t)^gamma * (-log p_t)`` (first term of Eq. 10)."""
+    log_p = functional.log_softmax(logits, dim=1).gather(1, labels.unsqueeze(1)).squeeze(1)
+    return -((1 - log_p.exp()) ** gamma * log_p).mean()
+
+
+def intra_class_variance(
+    embeddings: Tensor, labels: Tensor, centroids: Tensor, form: IntraClass = "squared_norm"
+) -> Tensor:
+    """Mean squared distance of the embeddings to their class's centroid (Eq. 11).
+
+    ``form="mse"`` divides by the embedding's width as well, as Algorithm 1's "MSE" would.
+    """
+    squared = (embeddings - centroids[labels]) ** 2
+    return squared.sum(dim=1).mean() if form == "squared_norm" else squared.mean()
+
+
+def inter_class_separation(labels: Tensor, centroids: Tensor) -> Tensor:
+    """``-log sigmoid`` of the mean distance between centroids of classes in the batch (Eq. 12).
+
+    Zero when the batch holds fewer than two classes.
+    """
+    present = torch.zeros(len(centroids), dtype=torch.bool, device=labels.device)
+    present[labels] = True
+    pairs = (present.unsqueeze(0) & present.unsqueeze(1)).fill_diagonal_(False)
+    distances = torch.cdist(centroids, centroids, compute_mode="donot_use_mm_for_euclid_dist")
+    n_pairs = pairs.sum()
+    mean_distance = (distances * pairs).sum() / n_pairs.clamp(min=1)
+    return -functional.logsigmoid(mean_distance) * (n_pairs > 0)
+
+
+def supervised_contrastive_loss(
+    embeddings: Tensor, labels: Tensor, temperature: float = 0.2, reduction: Reduction = "mean"
+) -> Tensor:
+    """Supervised contrastive loss on cosine similarity (Eq. 15; Khosla et al., 2020).
+
+    Anchors without a positive are left out. The paper writes a sum over anchors; the default is the
+    mean, which is what the library that it names computes.
+
+    NOTE[DIFF] A batch of one class has no negatives to contrast with: the loss is 0 there, as in
+    the library. Eq. 15 by the letter would push rows of the same class apart.
+    """
+    unit = functional.normalize(embeddings, dim=1)
+    similarity = unit @ unit.T / temperature
+    itself = torch.eye(len(labels), dtype=torch.bool, device=labels.device)
+    positive = (labels.unsqueeze(0) == labels.unsqueeze(1)) & ~itself
+
+    log_prob = similarity - similarity.masked_fill(itself, -torch.inf).logsumexp(1, keepdim=True)
+    n_positives = positive.sum(dim=1)
+    per_anchor = -(log_prob * positive).sum(dim=1) / n_positives.clamp(min=1)
+    total = per_anchor.sum() * (labels != labels[0]).any()
+    return total if reduction == "sum" else total / (n_positives > 0).sum().clamp(min=1)
+
+
+def multi_similarity_pairs(
+    embeddings: Tensor, labels: Tensor, epsilon: float = 0.1
+) -> tuple[Tensor, Tensor]:
+    """Pairs that a Multi-Similarity miner keeps (Wang et al., 2019).
+
+    A positive pair is kept when it is less similar (cosine) than the anchor's most similar negative
+    plus epsilon; a negative pair when it is more similar than the least similar positive minus
+    epsilon.
+
+    Returns
+    -------
+    positive, negative : Tensor of shape (batch, batch), bool
+        Entry ``[i, j]``: is row j a kept positive, a kept negative, of anchor i?
+    """
+    unit = functional.normalize(embeddings.detach(), dim=1)
+    similarity = unit @ unit.T
+    same = labels.unsqueeze(0) == labels.unsqueeze(1)
+    itself = torch.eye(len(labels), dtype=torch.bool, device=labels.device)
+    is_positive, is_negative = same & ~itself, ~same
+
+    hardest_negative = similarity.masked_fill(~is_negative, -torch.inf).amax(1, keepdim=True)
+    hardest_positive = similarity.masked_fill(~is_positive, torch.inf).amin(1, keepdim=True)
+    return (
+        is_positive & (similarity - epsilon < hardest_negative),
+        is_negative & (similarity + epsilon > hardest_positive),
+    )
+
+
+def mined_triplet_loss(
+    embeddings: Tensor,
+    labels: Tensor,
+    margin: float = 0.5,
+    distance: TripletDistance = "euclidean",
+) -> Tensor:
+    """Triplet margin loss over the pairs of :func:`multi_similarity_pairs` (Eq. 16).
+
+    Every kept positive of an anchor meets every kept negative of it; the mean is over triplets
+    with a loss above zero, as in pytorch-metric-learning. Distances are between unit vectors:
+    Euclidean by that library's default, squared as Eq. 16 writes it.
+
+    Notes
+    -----
+    Memory grows with the cube of the batch size: 1 MiB at 64 rows, 4 GiB at 1024.
+    """
+    positive, negative = multi_similarity_pairs(embeddings, labels)
+    unit = functional.normalize(embeddings, dim=1)
+    distances = torch.cdist(unit, unit, compute_mode="donot_use_mm_for_euclid_dist")
+    if distance == "squared_euclidean":
+        distances = distances**2
+    triplet = positive.unsqueeze(2) & negative.unsqueeze(1)  # (anchor, positive, negative)
+    violation = distances.unsqueeze(2) - distances.unsqueeze(1) + margin
+    losses = torch.relu(violation) * triplet
+    return losses.sum() / (losses > 0).sum().clamp(min=1)
+
+
+class LossTerms(NamedTuple):
+    """The hybrid loss and what it is made of, each a scalar tensor."""
+
+    total: Tensor
+    focal: Tensor
+    intra: Tensor
+    inter: Tensor
+    supcon: Tensor
+    triplet: Tensor
+
+
+class HybridLoss(nn.Module):
+    r"""Hybrid loss with learnable class centroids (Eq. 9-16).
+
+    .. math::
+        L = a\,\mathrm{FVL} + (1 - a)(\mathrm{SupCon} + \mathrm{Triplet}), \quad
+        \mathrm{FVL} = \mathrm{focal} + \beta\,\mathrm{intra} + \mathrm{inter}
+
+    Parameters
+    ----------
+    n_classes, width : int
+        Number of centroids and their width, which is the embedding's.
+    weight : float, default=0.5
+        The a of Eq. 9.
+    gamma : float, default=3.0
+        Exponent of the focal term.
+    beta : float, default=0.8
+        Weight of the intra-class term.
+    temperature : float, default=0.2
+        Temperature of the supervised contrastive term.
+    margin : float, default=0.5
+        Margin of the triplet term.
+    intra_class, supcon_reduction, triplet_distance : str
+        Readings of the paper's open points; see the functions of this module.
+    """
+
+    def __init__(
+        self,
+        n_classes: int,
+        width: int,
+        *,
+        weight: float = 0.5,
+        gamma: float = 3.0,
+        beta: float = 0.8,
+        temperature: float = 0.2,
+        margin: float = 0.5,
+        intra_class: IntraClass = "squared_norm",
+        supcon_reduction: Reduction = "mean",
+        triplet_distance: TripletDistance = "euclidean",
+    ):
+        super().__init__()
+        for name, value, choices in (
+            ("intra_class", intra_class, get_args(IntraClass)),
+            ("supcon_reduction", supcon_reduction, get_args(Reduction)),
+            ("triplet_distance", triplet_distance, get_args(TripletDistance)),
+        ):
+            if value not in choices:
+                raise ValueError(f"{name} must be one of {choices}, got {value!r}.")
+        self.weight, self.gamma, self.beta = weight, gamma, beta
+        self.temperature, self.margin = temperature, margin
+        self.intra_class: IntraClass = intra_class
+        self.supcon_reduction: Reduction = supcon_reduction
+        self.triplet_distance: TripletDistance = triplet_distance
+        self.centroids = nn.Parameter(torch.zeros(n_classes, width))
+
+    def reset_parameters(self, generator: torch.Generator) -> None:
+        """Draw the centroids from the standard normal distribution (the paper names none)."""
+        nn.init.normal_(self.centroids, generator=generator)
+
+    def forward(self, logits: Tensor, embeddings: Tensor, labels: Tensor) -> LossTerms:
+        """Compute the loss of one mini-batch.
+
+        Parameters
+        ----------
+        logits : Tensor of shape (batch, n_classes)
+        embeddings : Tensor of shape (batch, width)
+        labels : Tensor of shape (batch,), int64
+        """
+        focal = focal_loss(logits, labels, self.gamma)
+        intra = intra_class_variance(embeddings, labels, self.centroids, self.intra_class)
+        inter = inter_class_separation(labels, self.centroids)
+        supcon = supervised_contrastive_loss(
+            embeddings, labels, self.temperature, self.supcon_reduction
+        )
+        triplet = mined_triplet_loss(embeddings, labels, self.margin, self.triplet_distance)
+        focal_variance = focal + self.beta * intra + inter
+        total = self.weight * focal_variance + (1 - self.weight) * (supcon + triplet)
+        return LossTerms(total, focal, intra, inter, supcon, triplet)

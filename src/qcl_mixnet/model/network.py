@@ -1,0 +1,151 @@
+"""The network of QCL-MixNet (Algorithm 1, "QI_NN") with its two heads."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from qcl_mixnet.model.layers import Gate, QuantumEntanglementLayer, ValueAttention, reset_linear
+
+HIDDEN_WIDTH = 64
+REPRESENTATION_WIDTH = 32
+EMBEDDING_WIDTH = 8
+PREDICTION_CHUNK = 65_536
+
+
+class QCLMixNet(nn.Module):
+    """Quantum-informed network for one table.
+
+    ::
+
+        x (batch, n_features)
+        -> QE -> x + attention(x) -> FC 64, batch norm, LeakyReLU
+        -> QE -> FC 32, batch norm, LeakyReLU            representation h'(x)
+        -> FC n_classes                                   logits
+        -> FC 16, batch norm, ReLU, FC 8                  embedding e (Eq. 17), training only
+
+    Parameters
+    ----------
+    n_features, n_classes : int
+        Widths of the input and of the logits.
+    quantum, attention : bool, default=True
+        Keep the quantum-entanglement layers and the attention (False: the paper's ablations).
+    theta_std : float, default=0.1
+        Spread of the initial angles of the quantum-entanglement layers.
+    gate : {"projected", "input"}, default="projected"
+        Argument of their gates.
+
+    Notes
+    -----
+    The parameters hold no values until :meth:`reset_parameters`: :meth:`build` does both.
+
+    Examples
+    --------
+    >>> net = QCLMixNet.build(4, 3, generator=torch.Generator().manual_seed(0))
+    >>> net(torch.zeros(2, 4)).shape
+    torch.Size([2, 3])
+    """
+
+    def __init__(
+        self,
+        n_features: int,
+        n_classes: int,
+        *,
+        quantum: bool = True,
+        attention: bool = True,
+        theta_std: float = 0.1,
+        gate: Gate = "projected",
+    ):
+        super().__init__()
+        self.n_features, self.n_classes = n_features, n_classes
+
+        def entangle(width: int) -> nn.Module:
+            if not quantum:
+                return nn.Identity()
+            return QuantumEntanglementLayer(width, theta_std=theta_std, gate=gate)
+
+        self.entangle_input = entangle(n_features)
+        self.attention = ValueAttention(n_features) if attention else None
+        self.hidden = nn.Sequential(
+            nn.Linear(n_features, HIDDEN_WIDTH), nn.BatchNorm1d(HIDDEN_WIDTH), nn.LeakyReLU()
+        )
+        self.entangle_hidden = entangle(HIDDEN_WIDTH)
+        self.representation = nn.Sequential(
+            nn.Linear(HIDDEN_WIDTH, REPRESENTATION_WIDTH),
+            nn.BatchNorm1d(REPRESENTATION_WIDTH),
+            nn.LeakyReLU(),
+        )
+        self.classifier = nn.Linear(REPRESENTATION_WIDTH, n_classes)
+        self.projection = nn.Sequential(
+            nn.Linear(REPRESENTATION_WIDTH, 16),
+            nn.BatchNorm1d(16),
+            nn.ReLU(),
+            nn.Linear(16, EMBEDDING_WIDTH),
+        )
+
+    @classmethod
+    def build(
+        cls,
+        n_features: int,
+        n_classes: int,
+        *,
+        generator: torch.Generator,
+        quantum: bool = True,
+        attention: bool = True,
+        theta_std: float = 0.1,
+        gate: Gate = "projected",
+    ) -> QCLMixNet:
+        """Make a network on the CPU whose parameters depend on ``generator`` alone.
+
+        Modules are laid out on the meta device first: PyTorch's constructors would draw from the
+        global generator, which belongs to the caller.
+        """
+        with torch.device("meta"):
+            network = cls(
+                n_features,
+                n_classes,
+                quantum=quantum,
+                attention=attention,
+                theta_std=theta_std,
+                gate=gate,
+            )
+        network.to_empty(device="cpu").reset_parameters(generator)
+        return network
+
+    def reset_parameters(self, generator: torch.Generator) -> None:
+        """Draw every parameter anew; batch norm starts at mean 0, variance 1."""
+        inside_attention: set[nn.Module] = (
+            set(self.attention.modules()) if self.attention else set()
+        )
+        for module in self.modules():
+            if isinstance(module, (QuantumEntanglementLayer, ValueAttention)):
+                module.reset_parameters(generator)
+            elif isinstance(module, nn.BatchNorm1d):
+                module.reset_parameters()
+            elif isinstance(module, nn.Linear) and module not in inside_attention:
+                reset_linear(module, generator)
+
+    def represent(self, x: Tensor) -> Tensor:
+        """Representation h'(x), ``(batch, 32)``."""
+        x = self.entangle_input(x)
+        if self.attention is not None:
+            x = x + self.attention(x)
+        return self.representation(self.entangle_hidden(self.hidden(x)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits, ``(batch, n_classes)``: all that a prediction needs."""
+        return self.classifier(self.represent(x))
+
+    @torch.no_grad()
+    def predict_logits(self, x: Tensor) -> Tensor:
+        """Logits of any number of rows without gradients, a chunk at a time to bound memory."""
+        return torch.cat([self(chunk) for chunk in x.split(PREDICTION_CHUNK)])
+
+    def logits_and_embedding(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits ``(batch, n_classes)`` and embedding e ``(batch, 8)`` from one forward pass.
+
+        NOTE[DIFF] Algorithm 1 writes two passes over the same batch. Their values and gradients are
+        equal; only batch norm's running averages would move twice per step.
+        """
+        representation = self.represent(x)
+        return self.classifier(representation), self.projection(representation)

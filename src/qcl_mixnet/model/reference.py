@@ -1,0 +1,180 @@
+"""Algorithm 1 written straight, with the library that the paper names: the oracle.
+
+Nothing trains with this module by default. It says in the plainest way what the fast code must
+compute: ``torch.nn.MultiheadAttention`` instead of value attention, a Python loop per row instead
+of a batched mixup, and pytorch-metric-learning's losses and miner. Tests hold the rest of
+``qcl_mixnet.model`` against it, step by step and on the same random draws.
+"""
+
+from __future__ import annotations
+
+import torch
+from pytorch_metric_learning.distances import LpDistance
+from pytorch_metric_learning.losses import SupConLoss, TripletMarginLoss
+from pytorch_metric_learning.miners import MultiSimilarityMiner
+from torch import Tensor, nn
+
+from qcl_mixnet.model.losses import HybridLoss
+from qcl_mixnet.model.mixup import MixupDraws
+from qcl_mixnet.model.network import QCLMixNet
+from qcl_mixnet.model.randomness import Streams
+from qcl_mixnet.model.training import TrainingOptions, batch_bounds, epoch_batches, make_optimizer
+
+
+class ReferenceNetwork(nn.Module):
+    """Algorithm 1, "QI_NN": the full network with PyTorch's own attention.
+
+    Parameters
+    ----------
+    network : QCLMixNet
+        A full network (no ablation) whose parameters and buffers are copied.
+    """
+
+    def __init__(self, network: QCLMixNet):
+        super().__init__()
+        self.theta_1 = nn.Parameter(torch.empty(network.n_features))
+        self.theta_2 = nn.Parameter(torch.empty(64))
+        self.attention = nn.MultiheadAttention(network.n_features, num_heads=1, batch_first=True)
+        self.fc_1, self.norm_1 = nn.Linear(network.n_features, 64), nn.BatchNorm1d(64)
+        self.fc_2, self.norm_2 = nn.Linear(64, 32), nn.BatchNorm1d(32)
+        self.fc_3 = nn.Linear(32, network.n_classes)
+        self.projection = nn.Sequential(
+            nn.Linear(32, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 8)
+        )
+        self.to(network.classifier.weight.dtype)
+        self._copy(network.state_dict())
+
+    def _copy(self, theirs: dict[str, Tensor]) -> None:
+        mine = self.state_dict()
+        value = slice(2 * len(self.theta_1), None)  # rows of the stacked query, key and value
+        for part in ("weight", "bias"):
+            mine[f"attention.in_proj_{part}"][value] = theirs.pop(f"attention.value.{part}")
+        renamed = {
+            "entangle_input.theta": "theta_1",
+            "entangle_hidden.theta": "theta_2",
+            "attention.out": "attention.out_proj",
+            "hidden.0": "fc_1",
+            "hidden.1": "norm_1",
+            "representation.0": "fc_2",
+            "representation.1": "norm_2",
+            "classifier": "fc_3",
+            "projection": "projection",
+        }
+        for key, tensor in theirs.items():
+            prefix = next(name for name in renamed if key.startswith(name))
+            mine[renamed[prefix] + key.removeprefix(prefix)] = tensor
+        self.load_state_dict(mine)
+
+    @staticmethod
+    def entangle(x: Tensor, theta: Tensor) -> Tensor:
+        """Eq. 1-3."""
+        x_proj = x * torch.cos(theta)
+        s = torch.sigmoid((x_proj * torch.sin(theta)).sum(dim=1, keepdim=True))
+        return x_proj * s
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits ``(batch, n_classes)`` and embedding ``(batch, 8)``."""
+        x = self.entangle(x, self.theta_1)
+        sequence = x.unsqueeze(1)  # (batch, 1, n_features)
+        attended, _ = self.attention(sequence, sequence, sequence)
+        x = x + attended.squeeze(1)
+        x = nn.functional.leaky_relu(self.norm_1(self.fc_1(x)))
+        x = self.entangle(x, self.theta_2)
+        h = nn.functional.leaky_relu(self.norm_2(self.fc_2(x)))
+        return self.fc_3(h), self.projection(h)
+
+
+def reference_mixup(x: Tensor, draws: MixupDraws) -> Tensor:
+    """Eq. 7, a row at a time."""
+    mixed = []
+    for i in range(len(x)):
+        distances = ((x - x[i]) ** 2).sum(dim=1).sqrt()
+        others = [j for j in distances.argsort().tolist() if j != i]
+        j = others[int(draws.rank[i])]
+        mixed.append(draws.weight[i] * x[i] + (1 - draws.weight[i]) * x[j])
+    return torch.stack(mixed)
+
+
+class ReferenceLoss(nn.Module):
+    """Eq. 9-16 with pytorch-metric-learning's losses and miner.
+
+    Parameters
+    ----------
+    loss : HybridLoss
+        Weights, readings and initial centroids are taken from it. The library computes the mean
+        over anchors, so ``supcon_reduction="sum"`` has no counterpart here.
+    """
+
+    def __init__(self, loss: HybridLoss):
+        super().__init__()
+        if loss.supcon_reduction != "mean":
+            raise ValueError("The reference computes supcon_reduction='mean' only.")
+        self.options = loss
+        self.centroids = nn.Parameter(loss.centroids.detach().clone())
+        self.miner = MultiSimilarityMiner(epsilon=0.1)
+        self.supcon = SupConLoss(temperature=loss.temperature)
+        power = 2 if loss.triplet_distance == "squared_euclidean" else 1
+        self.triplet = TripletMarginLoss(margin=loss.margin, distance=LpDistance(power=power))
+
+    def forward(self, logits: Tensor, embeddings: Tensor, labels: Tensor) -> Tensor:
+        """Total loss, a scalar."""
+        o = self.options
+        focal_variance = torch.zeros((), dtype=logits.dtype)
+        for logit, e, y in zip(logits, embeddings, labels, strict=True):
+            p_t = torch.softmax(logit, dim=0)[y]
+            squares = (e - self.centroids[y]) ** 2
+            intra = squares.sum() if o.intra_class == "squared_norm" else squares.mean()
+            term = (1 - p_t) ** o.gamma * -torch.log(p_t) + o.beta * intra
+            focal_variance = focal_variance + term / len(labels)
+
+        present = labels.unique().tolist()
+        distances = [
+            torch.linalg.vector_norm(self.centroids[j] - self.centroids[k])
+            for j in present
+            for k in present
+            if j != k
+        ]
+        if distances:
+            inter = -torch.log(torch.sigmoid(torch.stack(distances).mean()))
+            focal_variance = focal_variance + inter
+
+        contrastive = self.supcon(embeddings, labels)
+        triplet = self.triplet(embeddings, labels, self.miner(embeddings, labels))
+        return o.weight * focal_variance + (1 - o.weight) * (contrastive + triplet)
+
+
+def train_reference(
+    net: ReferenceNetwork,
+    loss: ReferenceLoss,
+    x: Tensor,
+    y: Tensor,
+    options: TrainingOptions,
+    streams: Streams,
+) -> list[float]:
+    """Train in place and return the loss of every step.
+
+    Parameters
+    ----------
+    net, loss
+        Network and loss, on the CPU.
+    x : Tensor of shape (n_samples, n_features)
+    y : Tensor of shape (n_samples,), int64
+    options, streams
+        As for :func:`qcl_mixnet.model.training.train`; neighbours are those of the input.
+    """
+    steps = options.epochs * len(batch_bounds(len(x), options.batch_size))
+    optimizer, scheduler = make_optimizer([*net.parameters(), *loss.parameters()], options, steps)
+    losses = []
+    net.train()
+    for _ in range(options.epochs):
+        for rows, draws in epoch_batches(len(x), options, streams, x.dtype):
+            batch = reference_mixup(x[rows], draws) if options.mixup else x[rows]
+            value = loss(*net(batch), y[rows])
+            optimizer.zero_grad()
+            value.backward()
+            optimizer.step()
+            if scheduler is not None:
+                scheduler.step()
+            losses.append(value.item())
+    net.eval()
+    return losses

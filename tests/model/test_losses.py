@@ -1,0 +1,223 @@
+"""The losses against naive loops over Eq. 9-16 and against pytorch-metric-learning."""
+
+import math
+
+import pytest
+import torch
+from pytorch_metric_learning.losses import SupConLoss, TripletMarginLoss
+from pytorch_metric_learning.miners import MultiSimilarityMiner
+
+from qcl_mixnet.model.losses import (
+    HybridLoss,
+    inter_class_separation,
+    mined_triplet_loss,
+    multi_similarity_pairs,
+    supervised_contrastive_loss,
+)
+from qcl_mixnet.model.reference import ReferenceLoss
+
+
+def make_batch(labels, seed=0, dtype=torch.float64, n_classes=None):
+    generator = torch.Generator().manual_seed(seed)
+    labels = torch.as_tensor(labels)
+    n_classes = n_classes or int(labels.max()) + 1
+    logits = torch.randn(len(labels), n_classes, generator=generator, dtype=torch.float64)
+    embeddings = torch.randn(len(labels), 8, generator=generator, dtype=torch.float64)
+    loss = HybridLoss(n_classes, 8)
+    loss.reset_parameters(generator)
+    return logits.to(dtype), embeddings.to(dtype), labels, loss.to(dtype)
+
+
+def norm(v):
+    return math.sqrt(sum(a * a for a in v))
+
+
+def unit(v):
+    return [a / norm(v) for a in v]
+
+
+def dot(u, v):
+    return sum(a * b for a, b in zip(u, v, strict=True))
+
+
+def naive_hybrid_loss(logits, embeddings, labels, centroids, squared=False, mse=False):
+    """Eq. 9-16 in plain Python floats."""
+    n = len(labels)
+    focal = intra = 0.0
+    for row, e, y in zip(logits, embeddings, labels, strict=True):
+        p = math.exp(row[y]) / sum(math.exp(v) for v in row)
+        focal += (1 - p) ** 3.0 * -math.log(p) / n
+        squares = [(a - b) ** 2 for a, b in zip(e, centroids[y], strict=True)]
+        intra += (sum(squares) / len(e) if mse else sum(squares)) / n
+    present = sorted(set(labels))
+    gaps = [
+        norm([a - b for a, b in zip(centroids[j], centroids[k], strict=True)])
+        for j in present
+        for k in present
+        if j != k
+    ]
+    inter = -math.log(1 / (1 + math.exp(-sum(gaps) / len(gaps)))) if gaps else 0.0
+
+    z = [unit(e) for e in embeddings]
+    anchors = []
+    for i in range(n):
+        positives = [p for p in range(n) if p != i and labels[p] == labels[i]]
+        if positives and len(present) > 1:  # nothing to contrast a lone class with
+            denominator = sum(math.exp(dot(z[i], z[a]) / 0.2) for a in range(n) if a != i)
+            anchors.append(
+                -sum(math.log(math.exp(dot(z[i], z[p]) / 0.2) / denominator) for p in positives)
+                / len(positives)
+            )
+    supcon = sum(anchors) / len(anchors) if anchors else 0.0
+
+    violations = []
+    for i in range(n):
+        positives = [p for p in range(n) if p != i and labels[p] == labels[i]]
+        negatives = [q for q in range(n) if labels[q] != labels[i]]
+        if not positives or not negatives:
+            continue
+        hardest_negative = max(dot(z[i], z[q]) for q in negatives)
+        hardest_positive = min(dot(z[i], z[p]) for p in positives)
+        for p in positives:
+            for q in negatives:
+                if dot(z[i], z[p]) - 0.1 >= hardest_negative:
+                    continue
+                if dot(z[i], z[q]) + 0.1 <= hardest_positive:
+                    continue
+                to_p = norm([a - b for a, b in zip(z[i], z[p], strict=True)])
+                to_q = norm([a - b for a, b in zip(z[i], z[q], strict=True)])
+                value = (to_p**2 - to_q**2 if squared else to_p - to_q) + 0.5
+                if value > 0:
+                    violations.append(value)
+    triplet = sum(violations) / len(violations) if violations else 0.0
+    return 0.5 * (focal + 0.8 * intra + inter) + 0.5 * (supcon + triplet)
+
+
+BATCHES = {
+    "balanced": [0, 1, 2] * 6,
+    "rare class of one row": [0] * 9 + [1] * 5 + [2],
+    "one class": [1] * 6,
+    "no positives": [0, 1, 2, 3],
+    "two rows": [0, 0],
+    "absent classes": [0, 4, 4, 0, 7],
+}
+
+
+@pytest.mark.parametrize("labels", BATCHES.values(), ids=BATCHES.keys())
+@pytest.mark.parametrize("seed", [0, 1])
+def test_hybrid_loss__equals_naive_loops(labels, seed):
+    logits, embeddings, y, loss = make_batch(labels, seed)
+    expected = naive_hybrid_loss(
+        logits.tolist(), embeddings.tolist(), labels, loss.centroids.tolist()
+    )
+    assert loss(logits, embeddings, y).total.item() == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("option", "naive"),
+    [
+        ({"triplet_distance": "squared_euclidean"}, {"squared": True}),
+        ({"intra_class": "mse"}, {"mse": True}),
+    ],
+)
+def test_hybrid_loss__readings_of_the_paper__equal_naive_loops(option, naive):
+    logits, embeddings, y, _ = make_batch(BATCHES["balanced"])
+    loss = HybridLoss(3, 8, **option).double()
+    loss.reset_parameters(torch.Generator().manual_seed(3))
+    expected = naive_hybrid_loss(
+        logits.tolist(), embeddings.tolist(), y.tolist(), loss.centroids.tolist(), **naive
+    )
+    assert loss(logits, embeddings, y).total.item() == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("labels", BATCHES.values(), ids=BATCHES.keys())
+@pytest.mark.parametrize(
+    "option", [{}, {"triplet_distance": "squared_euclidean"}, {"intra_class": "mse"}]
+)
+def test_hybrid_loss__value_and_gradients_equal_pytorch_metric_learning(labels, option):
+    logits, embeddings, y, plain = make_batch(labels)
+    loss = HybridLoss(len(plain.centroids), 8, **option).double()
+    loss.load_state_dict(plain.state_dict())
+    reference = ReferenceLoss(loss)
+    gradients = []
+    for module, centroids in ((loss, loss.centroids), (reference, reference.centroids)):
+        inputs = [logits.clone().requires_grad_(), embeddings.clone().requires_grad_()]
+        value = module(*inputs, y)
+        value = getattr(value, "total", value)
+        value.backward()
+        gradients.append([value.detach(), *(i.grad for i in inputs), centroids.grad])
+    for mine, theirs in zip(*gradients, strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-8, atol=1e-8)
+
+
+def test_reference_loss__equals_naive_loops():
+    logits, embeddings, y, loss = make_batch(BATCHES["rare class of one row"])
+    expected = naive_hybrid_loss(
+        logits.tolist(), embeddings.tolist(), y.tolist(), loss.centroids.tolist()
+    )
+    assert ReferenceLoss(loss)(logits, embeddings, y).item() == pytest.approx(expected, rel=1e-9)
+
+
+def test_reference_loss__sum_reduction__is_refused():
+    with pytest.raises(ValueError, match="supcon_reduction='mean'"):
+        ReferenceLoss(HybridLoss(2, 8, supcon_reduction="sum"))
+
+
+def test_supervised_contrastive_loss__library_and_sum_over_anchors():
+    _, embeddings, y, _ = make_batch(BATCHES["rare class of one row"])
+    mean = supervised_contrastive_loss(embeddings, y)
+    assert mean.item() == pytest.approx(SupConLoss(temperature=0.2)(embeddings, y).item())
+    total = supervised_contrastive_loss(embeddings, y, reduction="sum")
+    assert total.item() == pytest.approx(14 * mean.item())  # the lone row is no anchor
+
+
+def test_multi_similarity_pairs__equal_the_library_s():
+    _, embeddings, y, _ = make_batch([0, 1, 2, 1] * 8, seed=5)
+    positive, negative = multi_similarity_pairs(embeddings, y)
+    a1, p, a2, n = MultiSimilarityMiner(epsilon=0.1)(embeddings, y)
+    assert set(map(tuple, positive.nonzero().tolist())) == set(
+        zip(a1.tolist(), p.tolist(), strict=True)
+    )
+    assert set(map(tuple, negative.nonzero().tolist())) == set(
+        zip(a2.tolist(), n.tolist(), strict=True)
+    )
+    assert len(a1) < (y[:, None] == y).sum() - len(y)  # it did leave some out
+
+
+@pytest.mark.parametrize("margin", [0.1, 0.5])
+def test_mined_triplet_loss__equals_the_library_s(margin):
+    _, embeddings, y, _ = make_batch([0, 1, 2, 1] * 8, seed=6)
+    miner = MultiSimilarityMiner(epsilon=0.1)
+    expected = TripletMarginLoss(margin=margin)(embeddings, y, miner(embeddings, y))
+    torch.testing.assert_close(mined_triplet_loss(embeddings, y, margin), expected)
+
+
+def test_inter_class_separation__one_class__is_zero_with_zero_gradient():
+    centroids = torch.randn(3, 8, requires_grad=True)
+    value = inter_class_separation(torch.tensor([1, 1]), centroids)
+    value.backward()
+    assert value.item() == 0
+    assert torch.equal(centroids.grad, torch.zeros(3, 8))
+
+
+def test_hybrid_loss__equal_rows__has_finite_gradients():
+    embeddings = torch.ones(6, 8, requires_grad=True)
+    logits = torch.zeros(6, 2, requires_grad=True)
+    loss = HybridLoss(2, 8)  # both centroids at zero: distance zero, too
+    loss(logits, embeddings, torch.tensor([0, 1] * 3)).total.backward()
+    for tensor in (embeddings, logits, loss.centroids):
+        assert tensor.grad.isfinite().all()
+
+
+def test_hybrid_loss__float32__agrees_with_float64():
+    wide = make_batch(BATCHES["balanced"])
+    narrow = make_batch(BATCHES["balanced"], dtype=torch.float32)
+    assert narrow[3](*narrow[:3]).total.item() == pytest.approx(
+        wide[3](*wide[:3]).total.item(), rel=1e-5
+    )
+
+
+@pytest.mark.parametrize("option", ["intra_class", "supcon_reduction", "triplet_distance"])
+def test_hybrid_loss__unknown_reading__names_the_choices(option):
+    with pytest.raises(ValueError, match=rf"{option} must be one of .*got 'other'"):
+        HybridLoss(2, 8, **{option: "other"})

@@ -1,0 +1,48 @@
+import numpy as np
+import pytest
+import torch
+from sklearn.neighbors import NearestNeighbors
+
+from qcl_mixnet.model.mixup import MixupDraws, draw_mixup, knn_mixup, nearest_neighbors
+
+
+def test_nearest_neighbors__equals_scikit_learn():
+    points = torch.randn(40, 6, generator=torch.Generator().manual_seed(0)).double()
+    theirs = NearestNeighbors(n_neighbors=5).fit(points.numpy()).kneighbors(return_distance=False)
+    np.testing.assert_array_equal(nearest_neighbors(points, 5).numpy(), theirs)
+
+
+def test_nearest_neighbors__fewer_rows_than_neighbors__takes_all_others():
+    points = torch.tensor([[0.0], [1.0], [5.0]])
+    assert nearest_neighbors(points, 5).tolist() == [[1, 2], [0, 2], [1, 0]]
+
+
+def test_nearest_neighbors__repeated_rows__never_the_row_itself():
+    neighbors = nearest_neighbors(torch.zeros(6, 2), 5)
+    for row, others in enumerate(neighbors.tolist()):
+        assert sorted(others) == [i for i in range(6) if i != row]
+
+
+def test_knn_mixup__by_hand():
+    x = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 4.0]])
+    neighbors = nearest_neighbors(x, 2)  # of row 0: 1, 2; of row 1: 0, 2; of row 2: 0, 1
+    draws = MixupDraws(rank=torch.tensor([1, 0, 0]), weight=torch.tensor([0.75, 0.5, 1.0]))
+    expected = torch.tensor([[0.0, 1.0], [0.5, 0.0], [0.0, 4.0]])
+    torch.testing.assert_close(knn_mixup(x, neighbors, draws), expected)
+
+
+def test_draw_mixup__weights_keep_the_row_dominant_and_ranks_in_range():
+    draws = draw_mixup(5000, n_neighbors=5, alpha=0.4, rng=np.random.default_rng(0))
+    assert draws.weight.min() >= 0.5
+    assert draws.weight.max() <= 1
+    assert sorted(draws.rank.unique().tolist()) == [0, 1, 2, 3, 4]
+    # E[max(l, 1 - l)] for Beta(.4, .4), by numerical integration with scipy.
+    from scipy.stats import beta
+
+    expected = beta(0.4, 0.4).expect(lambda v: max(v, 1 - v))
+    assert draws.weight.double().mean().item() == pytest.approx(expected, abs=0.01)
+
+
+def test_draw_mixup__small_batch__ranks_only_what_is_there():
+    draws = draw_mixup(2, n_neighbors=5, alpha=0.4, rng=np.random.default_rng(0))
+    assert draws.rank.tolist() == [0, 0]

@@ -1,0 +1,58 @@
+import pytest
+import torch
+
+from qcl_mixnet.model.layers import QuantumEntanglementLayer
+from qcl_mixnet.model.network import QCLMixNet
+
+
+def build(n_features=5, n_classes=3, seed=0, **options):
+    generator = torch.Generator().manual_seed(seed)
+    return QCLMixNet.build(n_features, n_classes, generator=generator, **options)
+
+
+def test_build__shapes_of_all_outputs():
+    net = build()
+    x = torch.randn(9, 5)
+    logits, embedding = net.logits_and_embedding(x)
+    assert logits.shape == (9, 3)
+    assert embedding.shape == (9, 8)
+    assert net.represent(x).shape == (9, 32)
+
+
+def test_build__every_parameter_is_finite_and_depends_on_the_generator_alone():
+    state = torch.random.get_rng_state()
+    first, second, other = build(), build(), build(seed=1)
+    assert torch.equal(state, torch.random.get_rng_state())
+    assert all(p.isfinite().all() for p in first.state_dict().values())
+    for name, value in first.named_parameters():
+        assert torch.equal(value, second.get_parameter(name)), name
+    assert not torch.equal(first.classifier.weight, other.classifier.weight)
+
+
+def test_no_quantum__holds_no_quantum_layer():
+    assert sum(isinstance(m, QuantumEntanglementLayer) for m in build().modules()) == 2
+    ablated = build(quantum=False)
+    assert not any(isinstance(m, QuantumEntanglementLayer) for m in ablated.modules())
+    assert ablated(torch.randn(4, 5)).shape == (4, 3)
+
+
+def test_no_attention__leaves_the_entangled_row():
+    ablated = build(attention=False).eval()
+    assert ablated.attention is None
+    x = torch.randn(4, 5)
+    hidden = ablated.entangle_hidden(ablated.hidden(ablated.entangle_input(x)))
+    torch.testing.assert_close(ablated.represent(x), ablated.representation(hidden))
+
+
+def test_predict_logits__chunks_do_not_change_a_row(monkeypatch):
+    net = build().eval()
+    x = torch.randn(11, 5)
+    whole = net(x)
+    monkeypatch.setattr("qcl_mixnet.model.network.PREDICTION_CHUNK", 4)
+    torch.testing.assert_close(net.predict_logits(x), whole)
+    assert not net.predict_logits(x).requires_grad
+
+
+@pytest.mark.parametrize("n_features", [1, 700])
+def test_forward__odd_widths(n_features):
+    assert build(n_features=n_features, n_classes=100)(torch.randn(3, n_features)).shape == (3, 100)

@@ -1,0 +1,78 @@
+"""The training loop against Algorithm 1 written straight, on the same random draws."""
+
+import numpy as np
+import pytest
+import torch
+
+from qcl_mixnet.model.losses import HybridLoss
+from qcl_mixnet.model.mixup import draw_mixup, knn_mixup, nearest_neighbors
+from qcl_mixnet.model.network import QCLMixNet
+from qcl_mixnet.model.randomness import Streams
+from qcl_mixnet.model.reference import (
+    ReferenceLoss,
+    ReferenceNetwork,
+    reference_mixup,
+    train_reference,
+)
+from qcl_mixnet.model.training import TrainingOptions, train
+
+
+def make_problem(dtype):
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1, 2], [60, 25, 8])
+    x = rng.normal(size=(len(y), 5)) + y[:, None]
+    return torch.from_numpy(x).to(dtype), torch.from_numpy(y)
+
+
+def make_model(dtype):
+    generator = torch.Generator().manual_seed(0)
+    net = QCLMixNet.build(5, 3, generator=generator).to(dtype)
+    loss = HybridLoss(3, 8)
+    loss.reset_parameters(generator)
+    return net, loss.to(dtype)
+
+
+def test_reference_network__same_outputs():
+    net, _ = make_model(torch.float64)
+    x, _ = make_problem(torch.float64)
+    for mine, theirs in zip(net.logits_and_embedding(x), ReferenceNetwork(net)(x), strict=True):
+        torch.testing.assert_close(mine, theirs)
+
+
+def test_reference_mixup__same_rows():
+    x, _ = make_problem(torch.float64)
+    draws = draw_mixup(
+        len(x), n_neighbors=5, alpha=0.4, rng=np.random.default_rng(1), dtype=x.dtype
+    )
+    torch.testing.assert_close(
+        knn_mixup(x, nearest_neighbors(x, 5), draws), reference_mixup(x, draws)
+    )
+
+
+@pytest.mark.parametrize(
+    ("dtype", "epochs", "tolerance"),
+    # Single precision drifts: a pair at the miner's threshold falls on either side of it.
+    [(torch.float64, 6, 1e-8), (torch.float32, 1, 1e-3)],
+)
+def test_train__follows_the_reference_step_by_step(dtype, epochs, tolerance):
+    options = TrainingOptions(epochs=epochs, batch_size=16)  # 93 rows: 6 steps an epoch
+    x, y = make_problem(dtype)
+    net, loss = make_model(dtype)
+    reference, reference_loss = ReferenceNetwork(net), ReferenceLoss(loss)
+
+    steps = train_reference(reference, reference_loss, x, y, options, Streams.from_seed(3))
+    result = train(net, loss, x, y, options, Streams.from_seed(3))
+
+    assert len(steps) == 6 * epochs
+    per_epoch = np.reshape(steps, (epochs, 6)).mean(axis=1)
+    np.testing.assert_allclose([h["loss"] for h in result.history], per_epoch, rtol=tolerance)
+    torch.testing.assert_close(
+        loss.centroids, reference_loss.centroids, rtol=tolerance, atol=tolerance
+    )
+    torch.testing.assert_close(
+        net.entangle_input.theta, reference.theta_1, rtol=tolerance, atol=tolerance
+    )
+    torch.testing.assert_close(
+        net.hidden[1].running_var, reference.norm_1.running_var, rtol=tolerance, atol=tolerance
+    )
+    torch.testing.assert_close(net(x), reference(x)[0], rtol=tolerance, atol=tolerance)
