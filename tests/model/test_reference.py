@@ -1,7 +1,6 @@
 """The training loop against Algorithm 1 written straight, on the same random draws."""
 
 import numpy as np
-import pytest
 import torch
 
 from qcl_mixnet.model.losses import HybridLoss
@@ -49,30 +48,33 @@ def test_reference_mixup__same_rows():
     )
 
 
-@pytest.mark.parametrize(
-    ("dtype", "epochs", "tolerance"),
-    # Single precision drifts: a pair at the miner's threshold falls on either side of it.
-    [(torch.float64, 6, 1e-8), (torch.float32, 1, 1e-3)],
-)
-def test_train__follows_the_reference_step_by_step(dtype, epochs, tolerance):
+def run_both(dtype, epochs):
     options = TrainingOptions(epochs=epochs, batch_size=16)  # 93 rows: 6 steps an epoch
     x, y = make_problem(dtype)
     net, loss = make_model(dtype)
     reference, reference_loss = ReferenceNetwork(net), ReferenceLoss(loss)
-
     steps = train_reference(reference, reference_loss, x, y, options, Streams.from_seed(3))
     result = train(net, loss, x, y, options, Streams.from_seed(3))
-
     assert len(steps) == 6 * epochs
     per_epoch = np.reshape(steps, (epochs, 6)).mean(axis=1)
-    np.testing.assert_allclose([h["loss"] for h in result.history], per_epoch, rtol=tolerance)
-    torch.testing.assert_close(
-        loss.centroids, reference_loss.centroids, rtol=tolerance, atol=tolerance
-    )
-    torch.testing.assert_close(
-        net.entangle_input.theta, reference.theta_1, rtol=tolerance, atol=tolerance
-    )
-    torch.testing.assert_close(
-        net.hidden[1].running_var, reference.norm_1.running_var, rtol=tolerance, atol=tolerance
-    )
-    torch.testing.assert_close(net(x), reference(x)[0], rtol=tolerance, atol=tolerance)
+    return (net, loss, [h["loss"] for h in result.history]), (reference, reference_loss, per_epoch)
+
+
+def test_train__float64__follows_the_reference_to_the_last_buffer():
+    (net, loss, losses), (reference, reference_loss, expected) = run_both(torch.float64, epochs=6)
+    np.testing.assert_allclose(losses, expected, rtol=1e-9)
+    x, _ = make_problem(torch.float64)
+    for mine, theirs in (
+        (loss.centroids, reference_loss.centroids),
+        (net.entangle_input.theta, reference.theta_1),
+        (net.hidden[1].running_var, reference.norm_1.running_var),
+        (net(x), reference(x)[0]),
+    ):
+        torch.testing.assert_close(mine, theirs, rtol=1e-8, atol=1e-8)
+
+
+def test_train__float32__follows_the_reference_s_loss():
+    # Not its parameters: a bias before batch norm has no gradient but rounding noise, which AdamW
+    # scales up to full steps.
+    (_, _, losses), (_, _, expected) = run_both(torch.float32, epochs=3)
+    np.testing.assert_allclose(losses, expected, rtol=1e-3)
