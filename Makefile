@@ -1,0 +1,68 @@
+# Every target works on a fresh machine: it sets up .venv first where that is missing or outdated.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check
+LOCK   := requirements.lock
+
+# Options of `make run`, for example: make run ENV=bundled RUNNER=ParallelRunner
+ENV    ?=
+RUNNER ?=
+ARGS   ?=
+RUN_OPTIONS := $(if $(ENV),--env=$(ENV)) $(if $(RUNNER),--runner=$(RUNNER)) $(ARGS)
+
+export DO_NOT_TRACK := 1
+
+.PHONY: run test lint format viz mlflow lock clean help
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+
+run: $(VENV)/.project ## set up and run the whole pipeline on the embedded data
+	$(BIN)/kedro run --pipelines=full $(RUN_OPTIONS)
+
+test: $(VENV)/.dev ## run the test suite
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.dev ## ruff, mypy and the import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.dev ## let ruff format and mend the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+viz: $(VENV)/.project ## open the DAG in kedro-viz, on this machine only
+	$(BIN)/kedro viz run --host=127.0.0.1 $(if $(ENV),--env=$(ENV)) $(ARGS)
+
+mlflow: $(VENV)/.project ## open the runs in the MLflow UI, on this machine only
+	$(BIN)/mlflow server --backend-store-uri=sqlite:///mlflow.db --host=127.0.0.1 --port=5000 $(ARGS)
+
+lock: ## renew the lock file from the newest versions that pyproject.toml allows
+	rm -rf $(VENV)-lock
+	$(PYTHON) -m venv $(VENV)-lock
+	$(VENV)-lock/bin/python -m pip install torch==2.13.0
+	$(VENV)-lock/bin/python -m pip install -e ".[dev,docs]"
+	{ sed -n '/^#/p' $(LOCK); $(VENV)-lock/bin/python -m pip freeze --exclude-editable \
+		| sed 's/+cpu$$//'; } > $(LOCK).new
+	mv $(LOCK).new $(LOCK)
+	rm -rf $(VENV)-lock
+
+clean: ## remove results, the tracking database and caches; keep raw tables and .venv
+	rm -rf data/0[2-8]*/* data/paper mlflow.db mlartifacts .viz .mypy_cache .ruff_cache .pytest_cache
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Python 3.11 or newer is needed; '$(PYTHON)' is $$($(PYTHON) --version 2>&1)." \
+		"Name another one: make run PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.project: $(LOCK) pyproject.toml | $(VENV)/bin/python
+	$(PIP) install --quiet --constraint $(LOCK) --editable ".[project]"
+	@touch $@
+
+$(VENV)/.dev: $(LOCK) pyproject.toml | $(VENV)/bin/python
+	$(PIP) install --quiet --constraint $(LOCK) --editable ".[dev]"
+	@touch $@ $(VENV)/.project

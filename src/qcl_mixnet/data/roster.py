@@ -1,0 +1,100 @@
+"""The roster: which data sets there are, and where each can come from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from qcl_mixnet.data.errors import DataError
+from qcl_mixnet.data.sources import SourceSpec
+
+# Names become file names, Kedro namespaces and MLflow tags: no dots, dashes or capitals.
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+class PublishedFigures(BaseModel):
+    """What the paper's Table 1 prints for a data set.
+
+    Its OpenML sets count the target as a feature, and its imbalance ratios are those of a
+    stratified 20 % test part.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    rows: int
+    features: int
+    classes: int
+    imbalance_ratio: float
+
+
+class DatasetEntry(BaseModel):
+    """One data set of the roster.
+
+    Parameters
+    ----------
+    label : str
+        Name for tables and figures.
+    task : {'binary', 'multiclass'} or None
+        What the data set is used for.
+    sources : tuple of Source
+        Tried in this order.
+    licence, citation, url : str
+        What may be done with the data, whom to name, and where they are described.
+    table1 : PublishedFigures or None
+        The paper's figures, to compare with.
+    notes : str or None
+        What a reader of results should know.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    label: str
+    task: Literal["binary", "multiclass"] | None = None
+    sources: tuple[SourceSpec, ...] = Field(min_length=1)
+    licence: str
+    citation: str
+    url: str
+    table1: PublishedFigures | None = None
+    notes: str | None = None
+
+
+def parse_roster(mapping: Mapping[str, Any]) -> dict[str, DatasetEntry]:
+    """Check a roster as read from YAML.
+
+    Parameters
+    ----------
+    mapping : mapping of str to mapping
+        Data set name to the fields of its entry: what stands below ``datasets:``.
+
+    Returns
+    -------
+    dict of str to DatasetEntry
+        In the order of `mapping`.
+
+    Raises
+    ------
+    DataError
+        If a name is not in snake_case, or an entry has an unknown, missing or wrong key.
+    """
+    return {name: _parse_entry(name, fields) for name, fields in mapping.items()}
+
+
+def _parse_entry(name: object, fields: Any) -> DatasetEntry:
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise DataError(
+            f"'{name}' cannot name a data set of the roster; use small letters, digits and "
+            "underscores, beginning with a letter"
+        )
+    try:
+        return DatasetEntry.model_validate(fields)
+    except ValidationError as error:
+        first, *others = error.errors(include_url=False)
+        key = ".".join(map(str, first["loc"])) or "the entry itself"
+        more = f" (and {len(others)} more)" if others else ""
+        raise DataError(
+            f"roster entry of data set '{name}', key {key}: {first['msg']}{more}; correct it in "
+            "datasets.yml"
+        ) from error

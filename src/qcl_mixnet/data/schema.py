@@ -1,0 +1,168 @@
+"""What a table must be before a model sees it, and how to describe it."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import train_test_split
+
+from qcl_mixnet.data.errors import DataError
+from qcl_mixnet.data.sources.base import TARGET
+
+_MOSTLY_NUMBERS = 0.9
+"""Share of numbers from which a column of strings is taken for a damaged numeric one."""
+
+_TEST_SHARE = 0.2
+
+
+def check_table(frame: pd.DataFrame, name: str, *, min_class_rows: int = 2) -> None:
+    """Check that a table can be split, fitted and scored.
+
+    Missing values in features are allowed, as are strings; what a model does with them is its
+    own affair.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame of shape (n_rows, n_features + 1)
+        Features and a column ``target`` with at least two classes.
+    name : str
+        Name of the data set, for messages.
+    min_class_rows : int, default=2
+        The least number of rows of a class; a stratified split needs two.
+
+    Raises
+    ------
+    DataError
+        For the first of these that is found: no or a repeated column, no row, no feature, a
+        missing target value, one class only, a class of too few rows, a date column, an
+        infinite value, a value that is no number in a column of numbers.
+    """
+    _check_columns(frame, name)
+    _check_target(frame[TARGET], name, min_class_rows)
+    for label in frame.columns.drop(TARGET):
+        _check_feature(frame[label], name)
+
+
+def describe_table(frame: pd.DataFrame) -> dict[str, Any]:
+    """Describe a table in the terms of the paper's Table 1.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame of shape (n_rows, n_features + 1)
+        A table that passes `check_table`.
+
+    Returns
+    -------
+    dict
+        ``rows``, ``features``, ``numeric``, ``categorical``, ``missing_cells``, ``classes``,
+        ``class_counts`` (label as text to rows, largest first), ``imbalance_ratio`` (largest
+        class by smallest) and ``imbalance_ratio_test`` (the same in a stratified 20 % part,
+        over the classes that are in it; None where there can be no such part).
+    """
+    features = frame.drop(columns=TARGET)
+    counts = frame[TARGET].value_counts()
+    numeric = sum(pd.api.types.is_numeric_dtype(dtype) for dtype in features.dtypes)
+    return {
+        "rows": len(frame),
+        "features": features.shape[1],
+        "numeric": numeric,
+        "categorical": features.shape[1] - numeric,
+        "missing_cells": int(features.isna().sum().sum()),
+        "classes": len(counts),
+        "class_counts": {str(label): int(count) for label, count in counts.items()},
+        "imbalance_ratio": float(counts.max() / counts.min()),
+        "imbalance_ratio_test": _test_part_ratio(frame[TARGET]),
+    }
+
+
+def _check_columns(frame: pd.DataFrame, name: str) -> None:
+    repeated = frame.columns[frame.columns.duplicated()]
+    if len(repeated):
+        raise DataError(
+            f"data set '{name}' has two columns named '{repeated[0]}'; rename or remove one"
+        )
+    if TARGET not in frame.columns:
+        listed = ", ".join(map(str, frame.columns[:10])) or "none"
+        raise DataError(
+            f"data set '{name}' has no column '{TARGET}' among its columns ({listed}); name its "
+            f"target column '{TARGET}' or set `target` of its source"
+        )
+    if len(frame) == 0:
+        raise DataError(f"data set '{name}' has no rows; give it a table that is not empty")
+    if frame.shape[1] == 1:
+        raise DataError(
+            f"data set '{name}' has no feature columns beside '{TARGET}'; add at least one"
+        )
+
+
+def _check_target(target: pd.Series, name: str, min_class_rows: int) -> None:
+    missing = target.isna().to_numpy()
+    if missing.any():
+        raise DataError(
+            f"the target of data set '{name}' is missing in {_rows(int(missing.sum()))}, first in "
+            f"row {int(missing.argmax())} (from 0); remove the rows or fill in their labels"
+        )
+    counts = target.value_counts()
+    if len(counts) == 1:
+        raise DataError(
+            f"data set '{name}' has one class only, '{counts.index[0]}'; a classifier needs at "
+            "least two: check the target column and `positive` of the source"
+        )
+    if counts.min() < min_class_rows:
+        raise DataError(
+            f"class '{counts.idxmin()}' of data set '{name}' has {_rows(int(counts.min()))}; a "
+            f"stratified split needs {min_class_rows}: remove the class or join it with another"
+        )
+
+
+def _check_feature(column: pd.Series, name: str) -> None:
+    dtype = column.dtype
+    if pd.api.types.is_datetime64_any_dtype(dtype) or pd.api.types.is_timedelta64_dtype(dtype):
+        raise DataError(
+            f"column '{column.name}' of data set '{name}' holds dates or times ({dtype}); turn "
+            "it into numbers, or leave it out with `drop` of the source"
+        )
+    if pd.api.types.is_numeric_dtype(dtype):
+        _check_finite(column, name)
+    elif pd.api.types.is_string_dtype(dtype) or pd.api.types.is_object_dtype(dtype):
+        _check_numbers_are_numbers(column, name)
+
+
+def _check_finite(column: pd.Series, name: str) -> None:
+    infinite = np.isinf(column.to_numpy(dtype=np.float64, na_value=np.nan))
+    if infinite.any():
+        raise DataError(
+            f"column '{column.name}' of data set '{name}' is infinite in "
+            f"{_rows(int(infinite.sum()))}, first in row {int(infinite.argmax())} (from 0); "
+            "replace it by a number or leave it empty"
+        )
+
+
+def _check_numbers_are_numbers(column: pd.Series, name: str) -> None:
+    present = column.notna().to_numpy()
+    numbers = pd.to_numeric(column.astype(object), errors="coerce").notna().to_numpy()
+    if not present.any() or numbers.sum() < _MOSTLY_NUMBERS * present.sum():
+        return
+    junk = present & ~numbers
+    if junk.any():
+        first = int(junk.argmax())
+        raise DataError(
+            f"column '{column.name}' of data set '{name}' holds numbers but for "
+            f"{_rows(int(junk.sum()))}, first '{column.iloc[first]}' in row {first} (from 0); "
+            "correct the value or leave it empty"
+        )
+
+
+def _test_part_ratio(target: pd.Series) -> float | None:
+    counts = target.value_counts()
+    n_test = math.ceil(_TEST_SHARE * len(target))
+    if counts.min() < 2 or min(n_test, len(target) - n_test) < len(counts):
+        return None
+    _, test = train_test_split(target, test_size=_TEST_SHARE, stratify=target, random_state=0)
+    test_counts = test.value_counts()
+    return float(test_counts.max() / test_counts.min())
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count} rows"

@@ -1,0 +1,198 @@
+"""Fetch one file over HTTP: whole, checked, once."""
+
+import hashlib
+import http.client
+import logging
+import os
+import ssl
+import time
+import urllib.error
+import urllib.request
+import uuid
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from qcl_mixnet.data.errors import DataError, SourceUnavailableError
+
+logger = logging.getLogger(__name__)
+
+_CHUNK = 1 << 16
+_LONGEST_WAIT = 30.0
+_WORTH_A_RETRY = frozenset({408, 425, 429, 500, 502, 503, 504})
+_NETWORK_FAILURES = (
+    urllib.error.URLError,
+    http.client.HTTPException,
+    ssl.SSLError,
+    ConnectionError,
+    TimeoutError,
+)
+
+
+class _Truncated(ConnectionError):
+    """The connection ended before the announced length was read."""
+
+
+def download(
+    url: str,
+    destination: Path,
+    *,
+    sha256: str | None = None,
+    md5: str | None = None,
+    timeout: float,
+    retries: int,
+    backoff: float = 1.0,
+) -> Path:
+    """Fetch a file, or keep the one that is there if it is still what was fetched.
+
+    The answer is written to a temporary file in the same folder, checked, flushed to disk and
+    only then moved into place, so that `destination` never holds a part of a file. Its
+    checksum is kept beside it in ``<name>.sha256``; a file that no longer matches it is
+    fetched again.
+
+    Parameters
+    ----------
+    url : str
+        An ``http`` or ``https`` address.
+    destination : Path
+        Where the file shall be; missing folders are made.
+    sha256, md5 : str or None
+        Checksums that the file must have, in hexadecimal digits.
+    timeout : float
+        Seconds to wait for a connection and for each piece of the answer.
+    retries : int
+        How often to repeat after a failure that may pass: no connection, a time-out, an answer
+        cut short, too many requests, a server error.
+    backoff : float, default=1
+        Seconds before the first repeat; doubled each time, at most 30.
+
+    Returns
+    -------
+    Path
+        `destination`.
+
+    Raises
+    ------
+    DataError
+        If the address is of another kind or the folder cannot be written to.
+    SourceUnavailableError
+        If the file could not be fetched or is not the expected one.
+    """
+    if urlsplit(url).scheme not in {"http", "https"}:
+        raise DataError(f"'{url}' is no http or https address; correct `url` of the source")
+    if _is_intact(destination, sha256, md5):
+        logger.debug("%s is there already", destination)
+        return destination
+    # Named after a fresh number: two processes that fetch the same file do not meet.
+    partial = destination.with_name(f".{destination.name}.{uuid.uuid4().hex}.part")
+    try:
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        partial.touch()
+    except OSError as error:
+        raise DataError(
+            f"nothing can be written to the folder {destination.parent} ({error.strerror}); "
+            "choose another folder for downloads"
+        ) from error
+    try:
+        _fetch_with_retries(url, partial, timeout, retries, backoff)
+        digest = _check(url, partial, sha256, md5)
+        os.replace(partial, destination)
+    finally:
+        partial.unlink(missing_ok=True)
+    _sidecar(destination).write_text(digest + "\n", encoding="ascii")
+    return destination
+
+
+def file_digest(path: Path, algorithm: str = "sha256") -> str:
+    """Checksum of a file in hexadecimal digits."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, algorithm).hexdigest()
+
+
+def _sidecar(path: Path) -> Path:
+    return path.with_name(path.name + ".sha256")
+
+
+def _is_intact(path: Path, sha256: str | None, md5: str | None) -> bool:
+    if not path.is_file():
+        return False
+    if sha256 is not None:
+        return file_digest(path) == sha256.lower()
+    if md5 is not None:
+        return file_digest(path, "md5") == md5.lower()
+    recorded = _sidecar(path)
+    return recorded.is_file() and recorded.read_text(encoding="ascii").strip() == file_digest(path)
+
+
+def _check(url: str, path: Path, sha256: str | None, md5: str | None) -> str:
+    """Compare the checksums, and return the file's sha256."""
+    digest = file_digest(path)
+    found = {"sha256": digest, "md5": file_digest(path, "md5") if md5 else None}
+    for algorithm, expected in (("sha256", sha256), ("md5", md5)):
+        if expected is not None and found[algorithm] != expected.lower():
+            raise SourceUnavailableError(
+                f"the file at {url} has the {algorithm} checksum {found[algorithm]} instead of "
+                f"{expected}; it is damaged or was changed by its owner"
+            )
+    return digest
+
+
+def _fetch_with_retries(
+    url: str, partial: Path, timeout: float, retries: int, backoff: float
+) -> None:
+    for attempt in range(retries + 1):
+        try:
+            _fetch(url, partial, timeout)
+            return
+        except _NETWORK_FAILURES as error:
+            cause = _in_words(error, timeout)
+            passing = True
+            if isinstance(error, urllib.error.HTTPError):
+                error.close()  # it holds the connection
+                passing = error.code in _WORTH_A_RETRY
+            if not passing or attempt == retries:
+                tries = f"{attempt + 1} attempt{'s' if attempt else ''}"
+                raise SourceUnavailableError(
+                    f"{url} could not be fetched: {cause} ({tries})"
+                ) from error
+            wait = min(backoff * 2**attempt, _LONGEST_WAIT)
+            logger.warning("%s: %s; trying again in %.3g s", url, cause, wait)
+            time.sleep(wait)
+
+
+def _fetch(url: str, partial: Path, timeout: float) -> None:
+    logger.info("Fetching %s", url)
+    request = urllib.request.Request(url, headers={"User-Agent": "qcl-mixnet"})
+    with _web_only().open(request, timeout=timeout) as response, partial.open("wb") as stream:
+        announced = response.headers.get("Content-Length")
+        while chunk := response.read(_CHUNK):
+            stream.write(chunk)
+        # http.client lets a body end early without a word when it is read in pieces.
+        if announced is not None and stream.tell() != int(announced):
+            raise _Truncated(f"the answer ended after {stream.tell()} of {announced} bytes")
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _web_only() -> urllib.request.OpenerDirector:
+    """An opener that cannot be redirected to ftp or to a local file."""
+    opener = urllib.request.OpenerDirector()
+    for handler in (
+        urllib.request.ProxyHandler(),
+        urllib.request.UnknownHandler(),
+        urllib.request.HTTPHandler(),
+        urllib.request.HTTPSHandler(),
+        urllib.request.HTTPDefaultErrorHandler(),
+        urllib.request.HTTPRedirectHandler(),
+        urllib.request.HTTPErrorProcessor(),
+    ):
+        opener.add_handler(handler)
+    return opener
+
+
+def _in_words(error: Exception, timeout: float) -> str:
+    reason = error.reason if isinstance(error, urllib.error.URLError) else error
+    if isinstance(error, urllib.error.HTTPError):
+        return f"the server answered {error.code} {error.reason}"
+    if isinstance(reason, TimeoutError):
+        return f"no answer within {timeout:g} s"
+    return str(reason) or type(reason).__name__

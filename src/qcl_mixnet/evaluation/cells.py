@@ -1,0 +1,273 @@
+"""Cells of the benchmark grid: one model on one data set, all repeats, fitted and scored.
+
+The one place where models meet data: QCL-MixNet, its ablations and all baselines go through
+:func:`run_cell`.
+"""
+
+from __future__ import annotations
+
+import logging
+import platform
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, clone
+from sklearn.pipeline import Pipeline
+from threadpoolctl import threadpool_limits
+
+from qcl_mixnet.baselines.specs import ModelSpec, ModelSpecError, build_grid, build_model
+from qcl_mixnet.evaluation.keys import cell_key, library_versions
+from qcl_mixnet.evaluation.metrics import score_predictions
+from qcl_mixnet.evaluation.protocol import EvaluationProtocol
+from qcl_mixnet.evaluation.search import grid_search
+from qcl_mixnet.evaluation.splits import Split
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class CellData:
+    """A data set that is ready to be modelled.
+
+    Attributes
+    ----------
+    features : DataFrame of shape (n_samples, n_features)
+        Columns as they are in the source.
+    labels : ndarray of shape (n_samples,), int64
+        Classes encoded as 0 to ``n_classes - 1``.
+    n_classes : int
+        Number of classes of the whole table.
+    splits : list of Split
+        One per repeat.
+    fingerprint : str
+        Hash of all of the above.
+    """
+
+    features: pd.DataFrame
+    labels: NDArray[np.int64]
+    n_classes: int
+    splits: list[Split]
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class CellResult:
+    """What a cell leaves behind.
+
+    Attributes
+    ----------
+    record : dict
+        JSON-able: status, key, protocol, parameters, metrics, seconds, versions.
+    predictions : DataFrame
+        ``repeat``, ``row``, ``y_true``, ``y_pred`` and one ``proba_<class>`` per class; a row for
+        every test row of every repeat. Empty when the cell failed.
+    history : DataFrame
+        ``repeat``, ``epoch`` and what the model recorded; empty for models without epochs.
+    """
+
+    record: dict[str, Any]
+    predictions: pd.DataFrame = field(default_factory=pd.DataFrame)
+    history: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    @property
+    def failed(self) -> bool:
+        """Whether the model could not be fitted or scored."""
+        return self.record["status"] == "failed"
+
+
+def run_cell(
+    data: CellData, spec: ModelSpec, protocol: EvaluationProtocol, *, n_jobs: int = 1
+) -> CellResult:
+    """Fit and score a model on every split of a data set.
+
+    Parameters
+    ----------
+    data : CellData
+    spec : ModelSpec
+    protocol : EvaluationProtocol
+    n_jobs : int, default=1
+        Threads of the model and processes of its grid search.
+
+    Returns
+    -------
+    CellResult
+        A model that raises gives a record with status "failed" and the error: the other cells of
+        a run must not depend on it.
+    """
+    started = time.perf_counter()
+    repeats: list[_Repeat] = []
+    error = None
+    with warnings.catch_warnings(record=True) as caught, _limited_threads(n_jobs):
+        warnings.simplefilter("default")
+        try:
+            for split in data.splits:
+                repeats.append(_run_repeat(data, split, spec, protocol, n_jobs))
+        except Exception as exception:  # whatever a model may raise is a result of the benchmark
+            logger.warning("%s failed: %s", spec.label, exception, exc_info=True)
+            error = f"{type(exception).__name__}: {exception}"
+    record = {
+        "status": "failed" if error else "ok",
+        "error": error,
+        "key": cell_key(data.fingerprint, spec, protocol),
+        "label": spec.label,
+        "family": spec.family,
+        "class": spec.class_,
+        "protocol": protocol.model_dump(mode="json"),
+        "test_selected": any(repeat.summary["test_selected"] for repeat in repeats),
+        "data_fingerprint": data.fingerprint,
+        "seconds": time.perf_counter() - started,
+        "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "parameters": repeats[0].parameters if repeats else dict(spec.params),
+        "metrics": _mean_metrics(repeats) if not error else {},
+        "repeats": [repeat.summary for repeat in repeats],
+        "warnings": sorted({f"{w.category.__name__}: {w.message}" for w in caught}),
+        "versions": library_versions(),
+        "machine": platform.platform(),
+    }
+    if error:
+        return CellResult(record)
+    return CellResult(
+        record,
+        predictions=pd.concat([r.predictions for r in repeats], ignore_index=True),
+        history=pd.concat([r.history for r in repeats], ignore_index=True),
+    )
+
+
+@dataclass(frozen=True)
+class _Repeat:
+    summary: dict[str, Any]
+    parameters: dict[str, Any]
+    predictions: pd.DataFrame
+    history: pd.DataFrame
+
+
+def _run_repeat(
+    data: CellData, split: Split, spec: ModelSpec, protocol: EvaluationProtocol, n_jobs: int
+) -> _Repeat:
+    """Fit on the training rows of one split and score on its test rows."""
+    number = split.seed - protocol.seed
+    train_table, y_train = data.features.iloc[split.train], data.labels[split.train]
+    test_table, y_test = data.features.iloc[split.test], data.labels[split.test]
+
+    started = time.perf_counter()
+    model, best = _fit(spec, protocol, split.seed, (train_table, y_train), (test_table, y_test), n_jobs)
+    fit_seconds = time.perf_counter() - started
+
+    started = time.perf_counter()
+    y_pred = np.asarray(model.predict(test_table), dtype=np.int64)
+    predict_seconds = time.perf_counter() - started
+    proba = _all_classes(model.predict_proba(test_table), model.classes_, data.n_classes)
+
+    final = _final_step(model)
+    metrics = score_predictions(y_test, y_pred, proba)
+    metrics |= {"fit_seconds": fit_seconds, "predict_seconds": predict_seconds}
+    return _Repeat(
+        summary={
+            "repeat": number,
+            "seed": split.seed,
+            "metrics": metrics,
+            "best_parameters": {k.rpartition("__")[2]: v for k, v in best.items()},
+            "best_epoch": getattr(final, "best_epoch_", None),
+            "device": getattr(final, "device_", "cpu"),
+            "test_selected": bool(getattr(final, "test_selected_", False)),
+        },
+        parameters={
+            name: value if isinstance(value, bool | int | float | str | None) else str(value)
+            for name, value in final.get_params(deep=False).items()
+        },
+        predictions=_prediction_frame(number, split.test, y_test, y_pred, proba),
+        history=getattr(final, "history_", pd.DataFrame()).assign(repeat=number),
+    )
+
+
+def _fit(
+    spec: ModelSpec,
+    protocol: EvaluationProtocol,
+    seed: int,
+    train: tuple[pd.DataFrame, NDArray[np.int64]],
+    test: tuple[pd.DataFrame, NDArray[np.int64]],
+    n_jobs: int,
+) -> tuple[BaseEstimator, dict[str, Any]]:
+    """Tune where there is a grid, and fit; only ``checkpoint="test"`` lets a model see ``test``."""
+    model = build_model(spec, random_state=seed)
+    chooses_on_test = protocol.checkpoint == "test" and "checkpoint" in _final_step(model).get_params()
+    if chooses_on_test and isinstance(model, Pipeline):
+        raise ModelSpecError(
+            f"checkpoint='test' hands the test part to {spec.class_}, which must then read raw "
+            f"tables: set preprocess: false and let it preprocess inside."
+        )
+    best: dict[str, Any] = {}
+    grid = build_grid(spec)
+    if grid:
+        # The search has the processes, each of its fits one thread; it never sees the test part.
+        checkpoint = "last" if chooses_on_test else protocol.checkpoint
+        _set_if_known(_final_step(model), n_jobs=1, checkpoint=checkpoint)
+        search = grid_search(model, grid, *train, folds=protocol.folds, seed=seed, n_jobs=n_jobs)
+        model, best = search.best_estimator_, search.best_params_
+    if chooses_on_test:
+        model = clone(model).set_params(checkpoint="test")
+        return model.fit(*train, eval_set=test), best
+    if not grid:
+        _set_if_known(_final_step(model), n_jobs=n_jobs, checkpoint=protocol.checkpoint)
+        model.fit(*train)
+    return model, best
+
+
+def _final_step(model: BaseEstimator) -> BaseEstimator:
+    return model[-1] if isinstance(model, Pipeline) else model
+
+
+def _set_if_known(model: BaseEstimator, **values: Any) -> None:
+    known = model.get_params(deep=False)
+    model.set_params(**{name: value for name, value in values.items() if name in known})
+
+
+def _all_classes(
+    proba: NDArray[np.float64], classes: NDArray[np.int64], n_classes: int
+) -> NDArray[np.float64]:
+    """Give a class that the training rows lack the probability 0."""
+    full = np.zeros((len(proba), n_classes))
+    full[:, np.asarray(classes, dtype=np.int64)] = proba
+    return full
+
+
+def _prediction_frame(
+    repeat: int,
+    rows: NDArray[np.int64],
+    y_true: NDArray[np.int64],
+    y_pred: NDArray[np.int64],
+    proba: NDArray[np.float64],
+) -> pd.DataFrame:
+    frame = pd.DataFrame({"repeat": repeat, "row": rows, "y_true": y_true, "y_pred": y_pred})
+    columns = [f"proba_{i}" for i in range(proba.shape[1])]
+    return pd.concat([frame, pd.DataFrame(proba, columns=columns)], axis=1)
+
+
+def _mean_metrics(repeats: list[_Repeat]) -> dict[str, float]:
+    """Mean over the repeats and, with more than one, the standard deviation."""
+    frame = pd.DataFrame([repeat.summary["metrics"] for repeat in repeats])
+    means = frame.mean().to_dict()
+    if len(frame) > 1:
+        means |= frame.std().add_suffix("_std").to_dict()
+    return {name: float(value) for name, value in means.items()}
+
+
+@contextmanager
+def _limited_threads(n_threads: int) -> Iterator[None]:
+    """Bound BLAS, OpenMP and PyTorch: the networks are small, and parallel runs share the cores."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(n_threads)
+    try:
+        with threadpool_limits(n_threads):
+            yield
+    finally:
+        torch.set_num_threads(before)

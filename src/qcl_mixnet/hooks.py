@@ -1,0 +1,122 @@
+"""Driver-side hooks: checks before a run, MLflow binding, and the summary after it."""
+
+import logging
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from kedro.framework.context import KedroContext
+from kedro.framework.hooks import hook_impl
+from kedro.io import CatalogProtocol
+from kedro.pipeline import Pipeline
+
+from qcl_mixnet import summary
+from qcl_mixnet.configuration import project_root
+from qcl_mixnet.configuration_resolvers import mlflow_uri
+from qcl_mixnet.datasets import CellDataset
+from qcl_mixnet.parameters import ConfigurationError
+from qcl_mixnet.tracking import RunBinding, bound_retries, server_problem
+
+logger = logging.getLogger(__name__)
+
+
+class BenchmarkHooks:
+    """What happens around a run; nothing that decides a result."""
+
+    @hook_impl(tryfirst=True)
+    def after_context_created(self, context: KedroContext) -> None:
+        """Before kedro-mlflow asks the tracking server, see whether it is there."""
+        for name in ("mlflow", "kedro_mlflow", "alembic"):
+            # Set here and not in logging.yml: these set their own levels when they are imported.
+            logging.getLogger(name).setLevel(logging.WARNING)
+        bound_retries()
+        config = context.config_loader["mlflow"]
+        uri = config["server"]["mlflow_tracking_uri"]
+        problem = server_problem(uri)
+        if problem is None:
+            return
+        local = f"sqlite:///{project_root() / 'mlflow.db'}"
+        logger.warning(
+            "The MLflow server %s does not answer (%s): this run is tracked in %s instead. Its "
+            "results are in data/ either way; start the server or unset MLFLOW_TRACKING_URI.",
+            uri, problem, local,
+        )  # fmt: skip
+        config["server"]["mlflow_tracking_uri"] = local
+        context.config_loader["mlflow"] = config
+
+    @hook_impl(trylast=True)
+    def before_pipeline_run(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
+    ) -> None:
+        """Check that results can be kept, and tell the cells which run they belong to."""
+        cells = [
+            dataset
+            for name in sorted(pipeline.all_outputs())
+            if isinstance(dataset := catalog.get(name), CellDataset)
+        ]
+        for folder in sorted({cell.path.parents[1] for cell in cells}):
+            check_writable(folder)
+        self.binding = _make_binding(run_params)
+        for cell in cells:
+            cell.bind(self.binding)
+
+    @hook_impl(tryfirst=True)
+    def after_pipeline_run(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
+    ) -> None:
+        """Attach tables and figures to the parent run and print what came out."""
+        reports = [
+            path
+            for name in sorted(pipeline.all_outputs())
+            if (path := summary.report_path(catalog.get(name))) is not None and path.exists()
+        ]
+        summary.log_reports(self.binding, reports, catalog, pipeline)
+        summary.print_summary(catalog, pipeline, self.binding)
+
+
+def check_writable(folder: Path) -> None:
+    """Refuse a run whose results could not be written.
+
+    Raises
+    ------
+    ConfigurationError
+        When the folder cannot be made or written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ConfigurationError(
+            f"The data folder {folder} cannot be written to ({error}); free it, or choose another "
+            f"with --params=data_root=/a/folder."
+        ) from error
+
+
+def _make_binding(run_params: dict[str, Any]) -> RunBinding:
+    import mlflow
+
+    provenance = {
+        "environment": run_params.get("env") or "local",
+        "git_commit": git_commit(project_root()),
+    }
+    active = mlflow.active_run()
+    if active is None:
+        return RunBinding(provenance)
+    return RunBinding(
+        provenance, mlflow.get_tracking_uri(), active.info.experiment_id, active.info.run_id
+    )
+
+
+def git_commit(folder: Path) -> str:
+    """Commit of a checkout, with "-dirty" where tracked files were changed; else "unknown"."""
+    try:
+        described = subprocess.run(
+            ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=40",
+             "--exclude=*"],
+            capture_output=True, text=True, check=True, timeout=10,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    return described.stdout.strip()

@@ -1,0 +1,119 @@
+"""Everything that ``conf/`` may hold, as types: an unknown key or a bad value is one sentence."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from qcl_mixnet.baselines.specs import ModelSpec
+from qcl_mixnet.data.roster import DatasetEntry, parse_roster
+from qcl_mixnet.evaluation.protocol import EvaluationProtocol
+
+
+class ConfigurationError(ValueError):
+    """The configuration cannot be used; the message says what to change."""
+
+
+def _names(value: Any) -> Any:
+    """Read ``a+b`` as a list: ``--params`` splits at commas."""
+    return value.split("+") if isinstance(value, str) else value
+
+
+class Grid(BaseModel):
+    """Which data sets and models this run has.
+
+    On the command line: ``--params=grid.datasets=glass+ecoli,grid.models=knn+qcl_mixnet``.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    datasets: Annotated[list[str], BeforeValidator(_names), Field(min_length=1)]
+    models: Annotated[list[str], BeforeValidator(_names), Field(min_length=1)]
+
+
+class IngestionOptions(BaseModel):
+    """Where downloads go and how patient they are."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    downloads: str
+    timeout: float = Field(default=30, gt=0)
+    retries: int = Field(default=3, ge=0)
+    backoff: float = Field(default=1, ge=0)
+
+
+class Resources(BaseModel):
+    """What a cell may use; results do not depend on it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    n_jobs: int = Field(default=1, ge=1)
+
+
+class Configuration(BaseModel):
+    """All parameters of the project."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    datasets: dict[str, DatasetEntry]
+    models: dict[str, ModelSpec]
+    grid: Grid
+    protocol: EvaluationProtocol
+    ingestion: IngestionOptions
+    resources: Resources
+
+    @property
+    def families(self) -> list[str]:
+        """Families of the grid's models: the tags that a run can be cut down to."""
+        return sorted({self.models[name].family for name in self.grid.models})
+
+
+def parse_configuration(parameters: dict[str, Any]) -> Configuration:
+    """Check the project's parameters.
+
+    Parameters
+    ----------
+    parameters : dict
+        What Kedro's configuration loader returns for "parameters".
+
+    Raises
+    ------
+    ConfigurationError
+        On an unknown key, a value out of range, or a name in the grid that is on no roster.
+    """
+    try:
+        roster = parse_roster(parameters.get("datasets", {}))
+        configuration = Configuration.model_validate({**parameters, "datasets": roster})
+    except ValidationError as error:
+        raise ConfigurationError(_one_sentence(error)) from error
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from error
+    for kind, chosen, known in (
+        ("data set", configuration.grid.datasets, configuration.datasets),
+        ("model", configuration.grid.models, configuration.models),
+    ):
+        _check_names(kind, chosen, known)
+    return configuration
+
+
+def _check_names(kind: str, chosen: list[str], known: dict[str, Any]) -> None:
+    key = "datasets" if kind == "data set" else "models"
+    for name in chosen:
+        if name not in known:
+            raise ConfigurationError(
+                f"Unknown {kind} '{name}' in grid.{key}; choose among {', '.join(sorted(known))}, "
+                f"or add an entry for it under conf/."
+            )
+        if chosen.count(name) > 1:
+            raise ConfigurationError(
+                f"The {kind} '{name}' stands {chosen.count(name)} times in grid.{key}; name it once."
+            )
+
+
+def _one_sentence(error: ValidationError) -> str:
+    first, *others = error.errors(include_url=False)
+    place = ".".join(map(str, first["loc"]))
+    value = "" if isinstance(first["input"], dict) else f" (got {first['input']!r})"
+    more = f" There are {len(others)} more such errors." if others else ""
+    if first["type"] == "extra_forbidden":
+        return f"Unknown parameter '{place}'{value}; remove it or correct its name in conf/.{more}"
+    return f"Parameter '{place}': {first['msg']}{value}; correct it in conf/ or --params.{more}"

@@ -1,0 +1,39 @@
+"""The pipelines of the project, listed one by one.
+
+Not ``find_pipelines``: it loads only the pipelines that the command names, and ``full`` is composed
+of all of them.
+"""
+
+from kedro.pipeline import Pipeline
+
+from qcl_mixnet.configuration import load_configuration
+from qcl_mixnet.pipelines import (
+    evaluation,
+    ingestion,
+    preprocessing,
+    reporting,
+    statistics,
+    training,
+)
+
+
+def register_pipelines() -> dict[str, Pipeline]:
+    """Make every pipeline for the data sets and models of this run.
+
+    Raises
+    ------
+    ConfigurationError
+        When ``conf/`` or ``--params`` cannot be used.
+    """
+    configuration = load_configuration()
+    stages = {
+        "ingestion": ingestion.create_pipeline(configuration),
+        "preprocessing": preprocessing.create_pipeline(configuration),
+        "training": training.create_pipeline(configuration),
+        "evaluation": evaluation.create_pipeline(configuration),
+        "statistics": statistics.create_pipeline(configuration),
+        "reporting": reporting.create_pipeline(configuration),
+    }
+    # Pipeline([...]) of a list, not sum(...): that one is quadratic in the nodes.
+    full = Pipeline(list(stages.values()))
+    return {**stages, "full": full, "__default__": full}

@@ -1,0 +1,5 @@
+"""Pipeline ``ingestion``."""
+
+from qcl_mixnet.pipelines.ingestion.pipeline import create_pipeline
+
+__all__ = ["create_pipeline"]

@@ -1,0 +1,60 @@
+"""Nodes of the ingestion pipeline."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from qcl_mixnet.configuration import project_root
+from qcl_mixnet.data.errors import SourceUnavailableError
+from qcl_mixnet.data.ingestion import ingest
+from qcl_mixnet.data.roster import DatasetEntry
+from qcl_mixnet.data.sources import FetchContext
+from qcl_mixnet.datasets import Unavailable
+from qcl_mixnet.parameters import IngestionOptions
+
+logger = logging.getLogger(__name__)
+
+
+def fetch_context(dataset: str, options: IngestionOptions) -> FetchContext:
+    """Say where and how patiently to fetch a data set."""
+    root = project_root()
+    return FetchContext(
+        dataset=dataset,
+        downloads=root / Path(options.downloads),
+        project_root=root,
+        timeout=options.timeout,
+        retries=options.retries,
+        backoff=options.backoff,
+    )
+
+
+@dataclass(frozen=True)
+class IngestTable:
+    """Bring one data set in from the first source that has it.
+
+    A class and not ``functools.partial``: a node needs a name that survives the way to a worker
+    process, and multiprocessing strips a partial's.
+
+    Parameters
+    ----------
+    dataset : str
+        Name on the roster.
+    """
+
+    dataset: str
+    __name__ = "ingest_table"
+
+    def __call__(
+        self, entry: Mapping[str, Any], options: Mapping[str, Any]
+    ) -> pd.DataFrame | Unavailable:
+        """Fetch the table; one that no source has is reported and does not stop the others."""
+        context = fetch_context(self.dataset, IngestionOptions.model_validate(options))
+        try:
+            return ingest(self.dataset, DatasetEntry.model_validate(entry), context)
+        except SourceUnavailableError as error:
+            logger.warning("%s", error)
+            return Unavailable(str(error))

@@ -1,0 +1,21 @@
+"""Preprocessing: raw table to encoded labels and split indices."""
+
+from kedro.pipeline import Node, Pipeline
+
+from qcl_mixnet.parameters import Configuration
+from qcl_mixnet.pipelines.preprocessing.nodes import prepare
+
+
+def create_pipeline(configuration: Configuration) -> Pipeline:
+    """One node per data set, in its namespace."""
+    return Pipeline(
+        [
+            Pipeline(
+                [Node(prepare, ["table", "params:protocol"], ["splits", "schema"], name="prepare")],
+                namespace=name,
+                parameters={"protocol"},
+                tags=["data", *configuration.families],
+            )
+            for name in configuration.grid.datasets
+        ]
+    )

@@ -1,0 +1,5 @@
+"""Pipeline ``reporting``."""
+
+from qcl_mixnet.pipelines.reporting.pipeline import create_pipeline
+
+__all__ = ["create_pipeline"]

@@ -1,0 +1,16 @@
+"""Nodes of the reporting pipeline."""
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from qcl_mixnet.evaluation.gathering import score_table
+from qcl_mixnet.reporting.figures import plot_leaderboard
+from qcl_mixnet.reporting.tables import HEADLINE, to_markdown
+
+
+def report(
+    leaderboard: pd.DataFrame, metrics: pd.DataFrame
+) -> tuple[str, pd.DataFrame, Figure]:
+    """Write the leaderboard as Markdown and as a figure, and the headline scores as a table."""
+    scores = score_table(metrics, HEADLINE).reset_index()
+    return to_markdown(leaderboard), scores, plot_leaderboard(leaderboard)

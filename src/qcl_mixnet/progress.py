@@ -1,0 +1,74 @@
+"""What the user sees while cells are computed."""
+
+from types import TracebackType
+from typing import Any, Self
+
+from rich import get_console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+
+class RunProgress:
+    """A bar over the cells to compute, and one line per finished cell.
+
+    Both go to rich's global console, which Kedro's log handler shares, so that log lines and the
+    bar do not overwrite one another. Without a terminal only the lines appear.
+    """
+
+    def __init__(self) -> None:
+        self.console = get_console()
+        self._bar = Progress(
+            TextColumn("[bold]cells"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("elapsed"),
+            TimeElapsedColumn(),
+            TextColumn("remaining"),
+            TimeRemainingColumn(),
+            console=self.console,
+            transient=True,
+        )
+        self._task = self._bar.add_task("cells", total=None, start=False, visible=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._bar.stop()
+
+    def start(self, total: int, up_to_date: int) -> None:
+        """Say how much there is to do and, when there is something, show the bar."""
+        if up_to_date:
+            self.console.print(f"{up_to_date} cells are up to date, {total} to compute.")
+        if total:
+            self._bar.start()
+            self._bar.update(self._task, total=total, visible=True)
+            self._bar.start_task(self._task)
+
+    def finish(self, record: dict[str, Any] | None) -> None:
+        """Print the line of a finished cell and move the bar."""
+        if record is not None:
+            self.console.print(cell_line(record), highlight=False)
+        self._bar.advance(self._task)
+
+
+def cell_line(record: dict[str, Any]) -> str:
+    """One line: data set, model, macro F1 (or the error), seconds."""
+    head = f"{record['dataset']:<28} {record['label']:<24}"
+    if record["status"] == "failed":
+        outcome = f"[red]failed[/red] {record['error']}"
+    else:
+        mark = "*" if record["test_selected"] else " "
+        outcome = f"macro F1 {record['metrics']['macro_f1']:.3f}{mark}"
+    return f"{head} {outcome}  {record['seconds']:6.1f} s"

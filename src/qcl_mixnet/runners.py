@@ -1,0 +1,154 @@
+"""Runners that compute only what is not up to date, and show progress.
+
+Any Kedro runner can do it: :class:`IncrementalMixin` plans a run before Kedro's own machinery
+carries it out. ``docs/incremental-runs.md`` says why it is done here and not in the nodes.
+"""
+
+import logging
+from collections import Counter
+from typing import Any
+
+from kedro.framework.project import pipelines
+from kedro.io import CatalogProtocol, DatasetError
+from kedro.pipeline import Pipeline
+from kedro.pipeline.node import Node
+from kedro.runner import AbstractRunner, ParallelRunner, SequentialRunner
+from pluggy import PluginManager
+
+from qcl_mixnet.baselines.specs import build_model
+from qcl_mixnet.evaluation.keys import cell_key
+from qcl_mixnet.pipelines.ingestion.freshness import is_current
+from qcl_mixnet.progress import RunProgress
+
+logger = logging.getLogger(__name__)
+
+
+def dataset_of(node: Node) -> str:
+    """Name of the data set that a node of a data set's namespace belongs to."""
+    return str(node.namespace).split(".", maxsplit=1)[0]
+
+
+class IncrementalMixin(AbstractRunner):
+    """Plan a run: data first, then the cells that are not up to date, then what hangs on them."""
+
+    @property
+    def _logger(self) -> logging.Logger:
+        # Kedro derives it from the class's module; its node counts belong to Kedro's logger.
+        return logging.getLogger("kedro.runner")
+
+    def run(
+        self,
+        pipeline: Pipeline,
+        catalog: CatalogProtocol,
+        hook_manager: PluginManager | None = None,
+        run_id: str | None = None,
+        only_missing_outputs: bool = False,
+    ) -> dict[str, Any]:
+        """Run a pipeline in three stages; see ``kedro.runner.AbstractRunner.run``.
+
+        All tables are brought in and checked before any training. A data set that no source has
+        is left out with its remedy. A cell whose record holds the current key is not run.
+        """
+        full = _with_prerequisites(pipeline, catalog)
+        data = full.only_nodes_with_tags("data")
+        rest = Pipeline([node for node in full.nodes if "data" not in node.tags])
+
+        def carry_out(stage: Pipeline) -> dict[str, Any]:
+            if not stage.nodes:
+                return {}
+            parent = super(IncrementalMixin, self)
+            return parent.run(stage, catalog, hook_manager, run_id, only_missing_outputs)
+
+        with RunProgress() as self.progress:
+            ingest = [node for node in data.nodes if node.short_name == "ingest"]
+            carry_out(Pipeline([n for n in ingest if not is_current(dataset_of(n), catalog)]))
+            missing = self._unavailable({dataset_of(node) for node in data.nodes}, catalog)
+            prepare = [node for node in data.nodes if node not in ingest]
+            carry_out(Pipeline([node for node in prepare if dataset_of(node) not in missing]))
+
+            rest_nodes = [node for node in rest.nodes if dataset_of(node) not in missing]
+            cells = [node for node in rest_nodes if "cell" in node.tags]
+            stale = [node for node in cells if not _is_up_to_date(node, catalog)]
+            _check_specs(stale, catalog)
+            self.progress.start(total=len(stale), up_to_date=len(cells) - len(stale))
+            current = set(cells) - set(stale)
+            return carry_out(Pipeline([node for node in rest_nodes if node not in current]))
+
+    def _unavailable(self, datasets: set[str], catalog: CatalogProtocol) -> set[str]:
+        missing = {name for name in datasets if not catalog.exists(f"{name}.table")}
+        if missing == datasets and datasets:
+            raise DatasetError(
+                f"No data set of this run is available: {', '.join(sorted(missing))}. The messages "
+                f"above say what each one needs."
+            )
+        return missing
+
+    def _release_datasets(
+        self,
+        node: Node,
+        catalog: CatalogProtocol,
+        load_counts: Counter[str],
+        pipeline: Pipeline,
+    ) -> None:
+        """Report a finished node: every runner calls this, in the driver, after each node."""
+        super()._release_datasets(node, catalog, load_counts, pipeline)
+        if "cell" in node.tags:
+            self.progress.finish(catalog.get(node.outputs[0]).load_record())
+
+
+class IncrementalSequentialRunner(IncrementalMixin, SequentialRunner):
+    """One node after another."""
+
+
+class IncrementalParallelRunner(IncrementalMixin, ParallelRunner):
+    """Cells on several processes."""
+
+
+def make_incremental(runner: AbstractRunner) -> AbstractRunner:
+    """Give the incremental form of Kedro's sequential or parallel runner.
+
+    Another runner is returned as it is, with a warning: it computes everything anew.
+    """
+    if isinstance(runner, IncrementalMixin):
+        return runner
+    if type(runner) is SequentialRunner:
+        return IncrementalSequentialRunner(is_async=runner._is_async)
+    if type(runner) is ParallelRunner:
+        return IncrementalParallelRunner(
+            max_workers=runner._max_workers, is_async=runner._is_async
+        )
+    logger.warning("%s computes every cell anew, also those up to date.", type(runner).__name__)
+    return runner
+
+
+def _with_prerequisites(pipeline: Pipeline, catalog: CatalogProtocol) -> Pipeline:
+    """Add the data nodes of every data set that a pipeline touches.
+
+    So ``--nodes=glass.svm_smote`` and ``--tags=ml`` work in a fresh clone, and no cell ever meets
+    the splits of another protocol.
+    """
+    touched = {dataset_of(node) for node in pipeline.nodes if node.namespace}
+    everything = pipelines.get("full", Pipeline([]))
+    data = [
+        node
+        for node in everything.nodes
+        if "data" in node.tags and dataset_of(node) in touched and node not in pipeline.nodes
+    ]
+    return pipeline + Pipeline(data)
+
+
+def _is_up_to_date(node: Node, catalog: CatalogProtocol) -> bool:
+    """Whether a cell's record holds the key that the cell would get now; failures are retried."""
+    record = catalog.get(node.outputs[0]).load_record()
+    if record is None or record["status"] == "failed":
+        return False
+    inputs = dict(zip(("schema", "spec", "protocol"), node.inputs[2:5], strict=True))
+    values = {argument: catalog.load(name) for argument, name in inputs.items()}
+    key = cell_key(values["schema"]["fingerprint"], values["spec"], values["protocol"])
+    return record["key"] == key
+
+
+def _check_specs(cells: list[Node], catalog: CatalogProtocol) -> None:
+    """Build every model once, so that a bad parameter is told before any training."""
+    for name in sorted({node.inputs[3] for node in cells}):
+        build_model(catalog.load(name), random_state=0)

@@ -1,0 +1,40 @@
+"""The Kedro session of this project: incremental runners, and errors in one sentence."""
+
+import logging
+from typing import Any
+
+import click
+from kedro.framework.session import KedroSession
+from kedro.io import DatasetError
+from kedro.runner import AbstractRunner, SequentialRunner
+
+from qcl_mixnet.baselines.specs import ModelSpecError
+from qcl_mixnet.data.errors import DataError
+from qcl_mixnet.evaluation.errors import EvaluationError
+from qcl_mixnet.parameters import ConfigurationError
+from qcl_mixnet.runners import make_incremental
+
+logger = logging.getLogger(__name__)
+
+# What a user can mend: the message says how, a traceback would hide it.
+USER_ERRORS = (ConfigurationError, DataError, DatasetError, EvaluationError, ModelSpecError)
+
+
+class BenchmarkSession(KedroSession):
+    """A session that runs only what is not up to date."""
+
+    def run(self, *args: Any, runner: AbstractRunner | None = None, **kwargs: Any) -> Any:
+        """Run pipelines; see ``kedro.framework.session.KedroSession.run``.
+
+        On the command line an error that the user can mend ends the run with its message; called
+        from Python it is raised as it is.
+        """
+        try:
+            return super().run(
+                *args, runner=make_incremental(runner or SequentialRunner()), **kwargs
+            )
+        except USER_ERRORS as error:
+            if click.get_current_context(silent=True) is None:
+                raise
+            logger.debug("The run ended with an error.", exc_info=True)
+            raise click.ClickException(str(error)) from error

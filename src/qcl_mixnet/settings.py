@@ -1,0 +1,25 @@
+"""Settings that Kedro reads: hooks, session and configuration loader."""
+
+import os
+
+from qcl_mixnet.configuration_resolvers import RESOLVERS
+from qcl_mixnet.hooks import BenchmarkHooks
+from qcl_mixnet.session import BenchmarkSession
+
+# kedro-telemetry comes with Kedro; this project sends nothing.
+os.environ.setdefault("DO_NOT_TRACK", "1")
+
+HOOKS = (BenchmarkHooks(),)
+# Kedro-Viz would note down runs, but only of its own idea of a sequential runner.
+DISABLE_HOOKS_FOR_PLUGINS = ("kedro-telemetry", "kedro-viz")
+SESSION_CLASS = BenchmarkSession
+CONFIG_LOADER_ARGS = {
+    "base_env": "base",
+    "default_run_env": "local",
+    "config_patterns": {
+        "parameters": ["parameters*", "datasets*", "models/*"],
+        "mlflow": ["mlflow*"],
+    },
+    "merge_strategy": {"parameters": "soft"},
+    "custom_resolvers": RESOLVERS,
+}

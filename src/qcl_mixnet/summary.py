@@ -1,0 +1,116 @@
+"""The end of a run: tables in MLflow, a ranked table in the terminal, and where everything is."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from kedro.io import CatalogProtocol
+from kedro.pipeline import Pipeline
+from rich import get_console
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from qcl_mixnet.tracking import RunBinding
+
+logger = logging.getLogger(__name__)
+
+REPORT_FOLDER = "08_reporting"
+
+
+def report_path(dataset: Any) -> Path | None:
+    """Path of a dataset that lies in the reporting folder; None for any other."""
+    path = getattr(dataset, "_filepath", None)
+    if path is None or REPORT_FOLDER not in Path(path).parts:
+        return None
+    return Path(path)
+
+
+def log_reports(
+    binding: RunBinding, paths: list[Path], catalog: CatalogProtocol, pipeline: Pipeline
+) -> None:
+    """Attach report files to the parent run, and every model's mean rank and scores."""
+    if binding.run_id is None:
+        return
+    from mlflow.entities import Metric, RunTag
+    from mlflow.exceptions import MlflowException
+    from mlflow.tracking import MlflowClient
+    from requests.exceptions import RequestException
+
+    client = MlflowClient(tracking_uri=binding.tracking_uri)
+    try:
+        tags = [RunTag(name, str(value)) for name, value in binding.provenance.items()]
+        metrics = []
+        if "leaderboard" in pipeline.all_outputs():
+            for row in catalog.load("leaderboard").itertuples():
+                metrics += [
+                    Metric(f"mean_rank/{row.model}", float(row.mean_rank), 0, 0),
+                    Metric(f"macro_f1/{row.model}", float(row.macro_f1), 0, 0),
+                ]
+        client.log_batch(binding.run_id, metrics=metrics, tags=tags)
+        for path in paths:
+            client.log_artifact(binding.run_id, str(path), "reports")
+    except (MlflowException, RequestException, OSError) as error:
+        logger.warning(
+            "Reports are on disk but not in MLflow at %s (%s).", binding.tracking_uri, error
+        )
+
+
+def print_summary(catalog: CatalogProtocol, pipeline: Pipeline, binding: RunBinding) -> None:
+    """Print the ranked table, the test behind it, what is missing, and where to look."""
+    console = get_console()
+    outputs = pipeline.all_outputs()
+    if "leaderboard" in outputs:
+        board, statistics = catalog.load("leaderboard"), catalog.load("statistics")
+        console.print(leaderboard_table(board))
+        console.print(friedman_line(statistics), highlight=False)
+        for title, cells in (("Failed", statistics["failed"]), ("Not run", statistics["not_run"])):
+            if cells:
+                shown = ", ".join(cells[:8]) + (" ..." if len(cells) > 8 else "")
+                console.print(f"{title} ({len(cells)}): {shown}", highlight=False)
+        folder = report_path(catalog.get("leaderboard"))
+        console.print(f"Tables and figures: {folder.parent if folder else ''}", highlight=False)
+    if binding.run_id is not None:
+        console.print(
+            f"MLflow run {binding.run_id} in {binding.tracking_uri}: see it with `make mlflow`, "
+            f"the DAG with `make viz`.",
+            highlight=False,
+        )
+
+
+def leaderboard_table(board: pd.DataFrame) -> Table:
+    """Leaderboard for the terminal."""
+    n_datasets = int(board["n_datasets"].iloc[0])
+    mark = " · * epoch chosen on the test part" if board["test_selected"].any() else ""
+    table = Table(
+        title=f"Mean ranks by macro F1 over {n_datasets} data sets (1 is best){mark}",
+        box=SIMPLE_HEAD,
+    )
+    table.add_column("model", no_wrap=True)
+    for name in ("mean rank", "wins", "macro F1", "G-mean", "MCC", "fit s", "failed"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in board.itertuples():
+        table.add_row(
+            f"{row.label}{'*' if row.test_selected else ''}",
+            f"{row.mean_rank:.2f}",
+            str(row.wins),
+            f"{row.macro_f1:.3f}",
+            f"{row.g_mean:.3f}",
+            f"{row.mcc:.3f}",
+            f"{row.fit_seconds:.1f}",
+            str(row.n_failed),
+        )
+    return table
+
+
+def friedman_line(statistics: dict[str, Any]) -> str:
+    """One line on Friedman's test of the headline metric."""
+    test = statistics["tests"]["macro_f1"]
+    if "reason" in test:
+        return f"Friedman's test: {test['reason']}"
+    low, high = test["iman_davenport_df"]
+    return (
+        f"Friedman chi2({test['df']}) = {test['chi2']:.2f}, p = {test['p_value']:.2g}; "
+        f"Iman-Davenport F({low}, {high}) = {test['iman_davenport_f']:.2f}, "
+        f"p = {test['iman_davenport_p']:.2g}"
+    )

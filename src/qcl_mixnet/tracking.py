@@ -1,0 +1,173 @@
+"""MLflow as the view of what is on disk: one child run per cell, tables on the parent run."""
+
+import logging
+import math
+import os
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlparse
+from urllib.request import urlopen
+
+import pandas as pd
+
+logger = logging.getLogger(__name__)
+
+MAX_METRICS_PER_CALL = 1000  # MLflow's limits for one log_batch call
+MAX_PARAMS_PER_CALL = 100
+MAX_VALUE_LENGTH = 6000
+PROBE_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class RunBinding:
+    """What a worker needs to add a cell to a run.
+
+    Attributes
+    ----------
+    provenance : dict
+        Added to every record: git commit, environment.
+    tracking_uri, experiment_id, run_id : str or None
+        The parent run; None when nothing is tracked.
+    """
+
+    provenance: dict[str, Any] = field(default_factory=dict)
+    tracking_uri: str | None = None
+    experiment_id: str | None = None
+    run_id: str | None = None
+
+
+def log_cell(
+    binding: RunBinding, record: Mapping[str, Any], history: pd.DataFrame, folder: Path
+) -> str | None:
+    """Add a finished child run for a cell and return its id.
+
+    A tracking server that fails in the middle of a run costs the view, not the result: the failure
+    is logged, None is returned, and the files are on disk all the same.
+
+    Parameters
+    ----------
+    binding : RunBinding
+        The parent run.
+    record : mapping
+        The cell's record, with ``dataset`` and ``model``.
+    history : DataFrame
+        Its curves per epoch.
+    folder : Path
+        Where its files are; the predictions are attached.
+    """
+    if binding.run_id is None:
+        return None
+    from mlflow.exceptions import MlflowException
+    from requests.exceptions import RequestException
+
+    try:
+        return _create_child(binding, record, history, folder)
+    except (MlflowException, RequestException, OSError) as error:
+        logger.warning(
+            "%s.%s is on disk but not in MLflow at %s (%s); check the server.",
+            record["dataset"], record["model"], binding.tracking_uri, error,
+        )  # fmt: skip
+        return None
+
+
+def _create_child(
+    binding: RunBinding, record: Mapping[str, Any], history: pd.DataFrame, folder: Path
+) -> str:
+    from mlflow.entities import Metric, Param
+    from mlflow.tracking import MlflowClient
+
+    client = MlflowClient(tracking_uri=binding.tracking_uri)
+    now = int(1000 * time.time())
+    tags = {
+        "mlflow.parentRunId": binding.run_id,
+        "dataset": record["dataset"],
+        "model": record["model"],
+        "label": record["label"],
+        "family": record["family"],
+        "status": record["status"],
+        "checkpoint": record["protocol"]["checkpoint"],
+        "test_selected": str(record["test_selected"]).lower(),
+        "cell_key": record["key"],
+        **{name: str(value) for name, value in binding.provenance.items()},
+    }
+    if record["error"]:
+        tags["error"] = record["error"][:MAX_VALUE_LENGTH]
+    run = client.create_run(
+        binding.experiment_id,
+        run_name=f"{record['dataset']}.{record['model']}",
+        start_time=now - int(1000 * record["seconds"]),
+        tags=tags,
+    )
+    run_id = run.info.run_id
+    parameters = flatten(
+        {
+            "model": {"class": record["class"], **record["parameters"]},
+            "best": {f"repeat_{r['repeat']}": r["best_parameters"] for r in record["repeats"]},
+            "protocol": record["protocol"],
+        }
+    )
+    params = [Param(name, str(value)[:MAX_VALUE_LENGTH]) for name, value in parameters.items()]
+    for start in range(0, len(params), MAX_PARAMS_PER_CALL):
+        client.log_batch(run_id, params=params[start : start + MAX_PARAMS_PER_CALL])
+    points = [
+        Metric(name, value, now, step)
+        for name, value, step in _metric_points(record, history)
+        if math.isfinite(value)
+    ]
+    for start in range(0, len(points), MAX_METRICS_PER_CALL):
+        client.log_batch(run_id, metrics=points[start : start + MAX_METRICS_PER_CALL])
+    for name in record["files"]:
+        client.log_artifact(run_id, str(folder / name))
+    client.set_terminated(run_id, "FAILED" if record["error"] else "FINISHED")
+    return run_id
+
+
+def _metric_points(
+    record: Mapping[str, Any], history: pd.DataFrame
+) -> Iterator[tuple[str, float, int]]:
+    """Means, then every repeat's value as a series over repeats, then curves over epochs."""
+    for name, value in record["metrics"].items():
+        yield name, value, 0
+    if len(record["repeats"]) > 1:
+        for repeat in record["repeats"]:
+            for name, value in repeat["metrics"].items():
+                yield f"by_repeat/{name}", value, repeat["repeat"]
+    for column in history.columns.difference(["epoch", "repeat"]):
+        for repeat, epoch, value in zip(
+            history["repeat"], history["epoch"], history[column], strict=True
+        ):
+            yield f"epoch_repeat_{repeat}/{column}", float(value), int(epoch)
+
+
+def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Turn nested mappings into one level with dotted keys."""
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def server_problem(tracking_uri: str) -> str | None:
+    """Why a tracking server does not answer, or None when it does or the URI is no server's."""
+    if urlparse(tracking_uri).scheme not in {"http", "https"}:
+        return None
+    try:
+        with urlopen(f"{tracking_uri.rstrip('/')}/health", timeout=PROBE_SECONDS):
+            return None
+    except HTTPError:
+        return None  # something answers; whether it lets us in is MLflow's to say
+    except (URLError, OSError, ValueError) as error:
+        return str(error)
+
+
+def bound_retries() -> None:
+    """Let MLflow's client give up on a dead server in seconds, unless the user set otherwise."""
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")

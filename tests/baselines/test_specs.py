@@ -1,0 +1,185 @@
+"""Specifications: a model from YAML, or one sentence on what is wrong with it."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from pydantic import ValidationError
+from sklearn.base import clone
+from sklearn.pipeline import Pipeline
+
+from qcl_mixnet.baselines.specs import ModelSpec, ModelSpecError, build_grid, build_model
+from qcl_mixnet.data.preprocessing import TablePreprocessor
+from qcl_mixnet.evaluation.search import grid_search
+
+MODELS = Path(__file__).parents[2] / "conf" / "base" / "models"
+CLASSICAL = {
+    "xgboost": "XGBoost",
+    "balanced_random_forest": "Balanced RF",
+    "svm_smote": "SVM (SMOTE)",
+    "decision_tree": "DT",
+    "random_forest": "RF",
+    "gradient_boosting": "GB",
+    "logistic_regression": "LR",
+    "knn": "KNN",
+}
+# Small enough for a test; a parameter named here leaves the grid.
+TINY = {
+    "xgboost": {"n_estimators": 3},
+    "balanced_random_forest": {"n_estimators": 3},
+    "random_forest": {"n_estimators": 3},
+    "gradient_boosting": {"max_iter": 3},
+}
+
+
+def spec(class_: str = "sklearn.ensemble.RandomForestClassifier", **changes: Any) -> ModelSpec:
+    return ModelSpec.model_validate({"class": class_, "family": "ml", "label": "M", **changes})
+
+
+def read_spec(name: str) -> ModelSpec:
+    content = yaml.safe_load((MODELS / f"{name}.yml").read_text(encoding="utf-8"))
+    assert list(content) == ["models"]
+    assert list(content["models"]) == [name]
+    return ModelSpec.model_validate(content["models"][name])
+
+
+@pytest.fixture
+def mixed_table() -> tuple[pd.DataFrame, Any]:
+    """60 rows with numbers, text and gaps; classes of 40, 16, 2 and 2 rows."""
+    rng = np.random.default_rng(0)
+    y = np.repeat(["a", "b", "c", "d"], [40, 16, 2, 2])
+    table = pd.DataFrame({"n": rng.normal(size=60) + (y == "b"), "t": rng.choice(["u", "v"], 60)})
+    table.loc[::9, ["n", "t"]] = None
+    return table, y
+
+
+@pytest.mark.parametrize("name", CLASSICAL)
+def test_classical_models__fit_a_mixed_table_and_keep_their_label(
+    name: str, mixed_table: Any
+) -> None:
+    X, y = mixed_table
+    loaded = read_spec(name)
+    assert (loaded.family, loaded.label) == ("ml", CLASSICAL[name])
+    model = build_model(loaded, random_state=0, overrides=TINY.get(name))
+    first = clone(model).fit(X, y).predict_proba(X)
+    assert first.shape == (60, 4)
+    np.testing.assert_allclose(first.sum(axis=1), 1, rtol=1e-5)
+    np.testing.assert_array_equal(first, clone(model).fit(X, y).predict_proba(X))
+    assert set(build_grid(loaded) or {}) <= set(model.get_params())
+
+
+def test_labels__are_those_of_the_paper() -> None:
+    paper = pd.read_csv(Path(__file__).parents[1] / "evaluation" / "paper_table2_3.csv")
+    assert set(CLASSICAL.values()) == set(paper.loc[paper["family"] == "ml", "model"])
+
+
+def test_gradient_boosting__another_class_takes_the_same_specification(mixed_table: Any) -> None:
+    changes = {"class_": "sklearn.ensemble.GradientBoostingClassifier"}
+    loaded = read_spec("gradient_boosting").model_copy(update=changes)
+    model = build_model(loaded, random_state=0, overrides={"n_estimators": 2})
+    assert type(model.fit(*mixed_table)[-1]).__name__ == "GradientBoostingClassifier"
+
+
+def test_build_model__pipeline_with_preprocessor_unless_told_otherwise() -> None:
+    model = build_model(spec(params={"n_estimators": 7}), random_state=5)
+    assert isinstance(model, Pipeline)
+    assert isinstance(model["preprocess"], TablePreprocessor)
+    assert model["model"].n_estimators == 7
+    bare = build_model(spec(preprocess=False), random_state=5)
+    assert type(bare).__name__ == "RandomForestClassifier"
+
+
+def test_random_state__reaches_nested_estimators_and_yields_to_params() -> None:
+    nested = build_model(
+        spec("sklearn.ensemble.AdaBoostClassifier", preprocess=False), random_state=5
+    )
+    assert nested.random_state == 5
+    pinned = build_model(spec(params={"random_state": 9}), random_state=5)
+    assert pinned["model"].random_state == 9
+    without = build_model(spec("sklearn.neighbors.KNeighborsClassifier"), random_state=5)
+    assert "model__random_state" not in without.get_params()
+
+
+def test_overrides__replace_params_and_leave_the_grid() -> None:
+    given = spec(params={"n_estimators": 7, "max_depth": 2}, grid={"n_estimators": [3, 4]})
+    model = build_model(given, random_state=0, overrides={"n_estimators": 9})
+    assert (model["model"].n_estimators, model["model"].max_depth) == (9, 2)
+    assert build_grid(given) == {"model__n_estimators": [3, 4]}
+    assert build_grid(given, overrides={"n_estimators": 9}) is None
+    assert build_grid(spec(grid={"max_depth": [1]}, preprocess=False)) == {"max_depth": [1]}
+    assert build_grid(spec()) is None
+
+
+def test_grid_search__takes_what_the_builders_give(mixed_table: Any) -> None:
+    given = spec("sklearn.tree.DecisionTreeClassifier", grid={"max_depth": [1, 3]})
+    search = grid_search(
+        build_model(given, random_state=0), build_grid(given) or {}, *mixed_table, seed=0
+    )
+    assert search.best_params_["model__max_depth"] in (1, 3)
+
+
+@pytest.mark.parametrize("where", ["params", "overrides", "grid"])
+def test_unknown_parameter__error_suggests_the_nearest(where: str) -> None:
+    wrong = {"n_estimater": [5] if where == "grid" else 5}
+    given = spec(**({where: wrong} if where != "overrides" else {}))
+    sentence = r"Unknown parameter 'n_estimater' of model class .*; did you mean 'n_estimators'\?"
+    with pytest.raises(ModelSpecError, match=sentence):
+        build_model(given, random_state=0, overrides=wrong if where == "overrides" else None)
+
+
+def test_unknown_parameter__error_lists_the_known_where_none_is_near() -> None:
+    with pytest.raises(ModelSpecError, match=r"'qqq' of model class .*; choose one of: .*metric"):
+        build_model(
+            spec("qcl_mixnet.baselines.classical.KNNClassifier", params={"qqq": 1}), random_state=0
+        )
+
+
+@pytest.mark.parametrize("where", ["params", "overrides", "grid"])
+def test_value_out_of_range__error_before_any_training(where: str) -> None:
+    wrong = {"n_estimators": [10, 0] if where == "grid" else 0}
+    given = spec(**({where: wrong} if where != "overrides" else {}))
+    sentence = r"'n_estimators' parameter .* must be an int in the range \[1, inf\). Got 0"
+    with pytest.raises(ModelSpecError, match=sentence):
+        build_model(given, random_state=0, overrides=wrong if where == "overrides" else None)
+
+
+@pytest.mark.parametrize(
+    ("path", "sentence"),
+    [
+        ("RandomForest", "not a dotted path; write it like sklearn"),
+        ("sklearn.nowhere.Model", r"cannot be imported \(No module named 'sklearn.nowhere'\)"),
+        (
+            "sklearn.ensemble.RandomForestClasifier",
+            r"no class 'RandomForestClasifier'; did you mean 'RandomForestClassifier'\?",
+        ),
+        ("sklearn.ensemble.RandomForestRegressor", "is not a scikit-learn classifier"),
+        ("pathlib.Path", "is not a scikit-learn classifier"),
+        ("sklearn.ensemble.VotingClassifier", "cannot be made without arguments"),
+    ],
+)
+def test_class_that_cannot_be_built__error_says_why(path: str, sentence: str) -> None:
+    with pytest.raises(ModelSpecError, match=sentence):
+        build_model(spec(path), random_state=0)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"grids": {}}, {"family": "svm"}, {"grid": {}}, {"grid": {"C": []}}, {"label": ""}],
+    ids=str,
+)
+def test_specification__unknown_keys_and_empty_values_are_refused(changes: Any) -> None:
+    with pytest.raises(ValidationError):
+        spec(**changes)
+
+
+def test_build_model__does_not_change_the_specification() -> None:
+    given = spec(params={"max_depth": 2}, grid={"max_depth": [1, 2]})
+    before = given.model_copy(deep=True)
+    build_model(given, random_state=0, overrides={"max_depth": 5})
+    grid = build_grid(given)
+    assert grid is not None
+    grid["model__max_depth"].append(9)
+    assert given == before

@@ -1,0 +1,117 @@
+import pandas as pd
+import pytest
+
+from qcl_mixnet.data.errors import DataError, SourceUnavailableError
+from qcl_mixnet.data.sources import FileSource, KaggleCsvSource
+
+TABLE = "width;kind;species\n1.5;a;x\n2;b;y\n3;;y\n"
+
+
+@pytest.fixture
+def csv(tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_text(TABLE, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("absolute", [True, False])
+def test_file__csv__features_then_target(csv, context, absolute):
+    source = FileSource(path=str(csv) if absolute else "mine.csv", separator=";", target="species")
+    frame = source.load(context)
+    assert frame.columns.tolist() == ["width", "kind", "target"]
+    assert frame["width"].tolist() == [1.5, 2, 3]
+    assert frame["kind"].isna().tolist() == [False, False, True]
+    assert frame["target"].tolist() == ["x", "y", "y"]
+
+
+def test_file__positive_and_drop__make_a_binary_table(csv, context):
+    source = FileSource(
+        path="mine.csv", separator=";", target="species", positive="y", drop=("kind",)
+    )
+    assert source.load(context).to_dict("list") == {"width": [1.5, 2, 3], "target": [0, 1, 1]}
+
+
+def test_file__parquet__comes_back_without_its_attributes_and_index(tmp_path, context):
+    frame = pd.DataFrame({"target": [1, 0], "x": [0.5, 2.0]}, index=[7, 9])
+    frame.attrs["provenance"] = {"dataset": "another"}
+    frame.to_parquet(tmp_path / "mine.parquet")
+    loaded = FileSource(path="mine.parquet").load(context)
+    assert loaded.columns.tolist() == ["x", "target"]
+    assert loaded.index.tolist() == [0, 1]
+    assert loaded.attrs == {}
+
+
+def test_file__missing__is_unavailable_and_names_the_path(tmp_path, context):
+    source = FileSource(path="none.csv")
+    with pytest.raises(SourceUnavailableError, match=r"there is no file .*none\.csv"):
+        source.load(context)
+    assert str(tmp_path / "none.csv") in source.remedy(context)
+
+
+@pytest.mark.parametrize(
+    ("filename", "content", "words"),
+    [
+        ("a.csv", b"", "No columns"),
+        ("a.csv", b"x,target\n1,0\n1,2,3,4\n", "Expected 2 fields"),
+        ("a.csv", b"x,target\n\xff\xfe,0\n", "utf-8"),
+        ("a.parquet", b"not a parquet file", "Parquet"),
+        ("a.parquet", b"PAR1" + bytes(100), "Parquet"),
+    ],
+)
+def test_file__cannot_be_read__is_wrong_and_not_unavailable(
+    tmp_path, context, filename, content, words
+):
+    (tmp_path / filename).write_bytes(content)
+    with pytest.raises(DataError, match=words) as failure:
+        FileSource(path=filename).load(context)
+    assert not isinstance(failure.value, SourceUnavailableError)
+    assert str(tmp_path / filename) in str(failure.value)
+
+
+def test_file__repeated_column__is_named(tmp_path, context):
+    (tmp_path / "a.csv").write_text("x,x,target\n1,2,0\n")
+    with pytest.raises(DataError, match="two columns named 'x'"):
+        FileSource(path="a.csv").load(context)
+
+
+def test_file__no_target_column__lists_the_columns(csv, context):
+    with pytest.raises(DataError, match=r"no column 'target', .* width, kind, species"):
+        FileSource(path="mine.csv", separator=";").load(context)
+
+
+def test_file__feature_named_target__is_refused(tmp_path, context):
+    (tmp_path / "a.csv").write_text("target,y\n1,2\n")
+    with pytest.raises(DataError, match="a feature named 'target' beside its target column 'y'"):
+        FileSource(path="a.csv", target="y").load(context)
+
+
+def test_file__changed_content__changes_the_fingerprint(csv, context):
+    source = FileSource(path="mine.csv", separator=";", target="species")
+    before = source.fingerprint_fields(context)
+    assert source.fingerprint_fields(context) == before
+    csv.write_text(TABLE + "4;a;x\n")
+    assert source.fingerprint_fields(context) != before
+
+
+KAGGLE = KaggleCsvSource(
+    slug="vinven7/comprehensive-database-of-minerals", filename="M.csv", target="Crystal Structure"
+)
+
+
+def test_kaggle__file_not_in_place__says_from_where_to_where(context):
+    with pytest.raises(SourceUnavailableError) as failure:
+        KAGGLE.load(context)
+    for text in (str(failure.value), KAGGLE.remedy(context)):
+        assert str(context.downloads / "kaggle" / "M.csv") in text
+        assert "https://www.kaggle.com/datasets/vinven7/comprehensive-database-of-minerals" in text
+
+
+def test_kaggle__unnamed_first_column__can_be_dropped(context, roster):
+    path = context.downloads / "kaggle" / "Minerals_Database.csv"
+    path.parent.mkdir(parents=True)
+    path.write_text(",Name,Crystal Structure,Mohs Hardness\n0,Abenakiite,5.0,4.5\n1,Ab,0.0,2.0\n")
+    (source,) = roster["minerals"].sources
+    before = source.fingerprint_fields(context)
+    assert source.load(context).to_dict("list") == {"Mohs Hardness": [4.5, 2.0], "target": [5, 0]}
+    path.unlink()
+    assert source.fingerprint_fields(context) != before

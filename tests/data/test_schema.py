@@ -1,0 +1,108 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from qcl_mixnet.data.errors import DataError
+from qcl_mixnet.data.schema import check_table, describe_table
+
+
+def table(**columns):
+    frame = pd.DataFrame({"x": np.arange(6.0), "kind": list("aabbcc")})
+    return frame.assign(**{"target": [0, 0, 0, 0, 1, 1], **columns})
+
+
+def test_check_table__good_tables__pass():
+    check_table(table(), "tiny")
+    check_table(table(target=list("aabbcc")), "tiny")
+    check_table(table(x=[1.0, np.nan, 2, 3, 4, 5], kind=["a", None, "b", "b", "c", "c"]), "tiny")
+    check_table(table(kind=[True, False] * 3), "tiny")
+    check_table(table(kind=pd.Categorical(list("aabbcc"))), "tiny")
+
+
+@pytest.mark.parametrize(
+    ("frame", "words"),
+    [
+        (table().drop(columns="target"), r"no column 'target' among its columns \(x, kind\)"),
+        (table().iloc[:0], "no rows"),
+        (table()[["target"]], "no feature columns"),
+        (table().set_axis(["x", "x", "target"], axis=1), "two columns named 'x'"),
+        (table().set_axis(["x", "target", "target"], axis=1), "two columns named 'target'"),
+        (table(target=[0, 0, np.nan, 1, 1, None]), r"missing in 2 rows, first in row 2 \(from 0\)"),
+        (table(target=["a", "a", "b", "b", None, "a"]), "missing in 1 row, first in row 4"),
+        (table(target=[3] * 6), "one class only, '3'"),
+        (table(target=list("aaabbc")), "class 'c' of data set 'tiny' has 1 row; .* needs 2"),
+        (
+            table(x=[0, 1, 2, np.inf, 4, -np.inf]),
+            "column 'x' .* infinite in 2 rows, first in row 3",
+        ),
+        (table(kind=pd.date_range("2024-01-01", periods=6)), "column 'kind' .* dates or times"),
+        (table(kind=pd.to_timedelta(range(6), unit="h")), "column 'kind' .* dates or times"),
+    ],
+)
+def test_check_table__bad_table__one_sentence_names_it(frame, words):
+    with pytest.raises(DataError, match=words) as failure:
+        check_table(frame, "tiny")
+    assert "'tiny'" in str(failure.value)
+    assert "\n" not in str(failure.value)
+
+
+def numbers_with(junk, rows=20):
+    values = [str(i) for i in range(rows)]
+    values[7 : 7 + len(junk)] = junk
+    return pd.DataFrame({"width": values, "target": [0, 1] * (rows // 2)})
+
+
+@pytest.mark.parametrize("dtype", ["str", "object"])
+def test_check_table__junk_among_numbers__names_column_value_and_row(dtype):
+    frame = numbers_with(["12,5", "n/a"]).astype({"width": dtype})
+    with pytest.raises(DataError, match=r"'width' .* 2 rows, first '12,5' in row 7 \(from 0\)"):
+        check_table(frame, "tiny")
+
+
+def test_check_table__numbers_below_nine_tenths__are_categories():
+    check_table(numbers_with(["a", "b", "c"]), "tiny")
+
+
+def test_check_table__codes_without_junk__are_categories():
+    check_table(numbers_with([None, None]), "tiny")
+
+
+def test_check_table__gaps_do_not_count_as_numbers():
+    frame = numbers_with(["?"])
+    frame.loc[8:, "width"] = None
+    with pytest.raises(DataError, match=r"first '\?' in row 7"):
+        check_table(numbers_with(["?"]), "tiny")
+    check_table(frame, "tiny")  # 7 numbers of 8 values are fewer than nine in ten
+
+
+def test_check_table__least_class_size__can_be_raised():
+    with pytest.raises(DataError, match=r"class '1' .* has 2 rows; .* needs 3"):
+        check_table(table(), "tiny", min_class_rows=3)
+
+
+def test_describe_table__counts_what_it_says():
+    frame = table(x=[1.0, np.nan, 2, 3, 4, 5])
+    assert describe_table(frame) == {
+        "rows": 6,
+        "features": 2,
+        "numeric": 1,
+        "categorical": 1,
+        "missing_cells": 1,
+        "classes": 2,
+        "class_counts": {"0": 4, "1": 2},
+        "imbalance_ratio": 2.0,
+        "imbalance_ratio_test": 1.0,
+    }
+
+
+@pytest.mark.parametrize("target", [[0, 0, 0, 0, 0, 1], list("aabbcc")])
+def test_describe_table__no_stratified_test_part__has_no_ratio(target):
+    assert describe_table(table(target=target))["imbalance_ratio_test"] is None
+
+
+def test_describe_table__class_absent_from_the_test_part__is_left_out_of_its_ratio():
+    target = ["a"] * 81 + ["b"] * 61 + ["c"] * 4 + ["d"] * 2
+    frame = pd.DataFrame({"x": range(148), "target": target})
+    described = describe_table(frame)
+    assert described["imbalance_ratio"] == 40.5
+    assert described["imbalance_ratio_test"] == pytest.approx(17.0, abs=1.0)
