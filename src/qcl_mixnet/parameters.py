@@ -50,7 +50,11 @@ class Resources(BaseModel):
 
 
 class Configuration(BaseModel):
-    """All parameters of the project."""
+    """All parameters of the project.
+
+    ``data_root`` and ``raw_root`` come from ``--params`` alone: the catalog reads them, to put
+    results and raw tables in other folders for one run.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -60,6 +64,8 @@ class Configuration(BaseModel):
     protocol: EvaluationProtocol
     ingestion: IngestionOptions
     resources: Resources
+    data_root: str | None = None
+    raw_root: str | None = None
 
     @property
     def families(self) -> list[str]:
