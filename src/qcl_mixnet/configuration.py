@@ -1,11 +1,15 @@
 """The project's configuration, read when the pipelines are registered.
 
-Which nodes there are depends on the roster and on the grid, so these are read before Kedro makes a
-session: from the command line's ``--env``, ``--params`` and ``--conf-source`` where there is one,
-else from ``KEDRO_ENV``.
+Which nodes there are depends on the roster and on the grid. These are read for the environment and
+runtime parameters of the session that runs; for commands without one (``kedro viz``, ``kedro registry
+list``) from the command line, else from ``KEDRO_ENV``.
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,20 +28,51 @@ def project_root() -> Path:
     return Path(find_kedro_project(Path.cwd()) or Path.cwd()).resolve()
 
 
+@dataclass(frozen=True)
+class SessionOptions:
+    """What a session was created with, as far as it decides the configuration."""
+
+    env: str | None
+    runtime_params: dict[str, Any] | None
+    conf_source: str | None
+
+
+# Registration has no argument by which Kedro could hand these over.
+_session_options: ContextVar[SessionOptions | None] = ContextVar("session_options", default=None)
+
+
+@contextmanager
+def registering_for(options: SessionOptions) -> Iterator[None]:
+    """Register pipelines for a session while the context lasts."""
+    token = _session_options.set(options)
+    try:
+        yield
+    finally:
+        _session_options.reset(token)
+
+
+def _current_options() -> SessionOptions:
+    options = _session_options.get()
+    if options is not None:
+        return options
+    context = click.get_current_context(silent=True)
+    given: dict[str, Any] = context.params if context else {}
+    return SessionOptions(given.get("env"), given.get("params"), given.get("conf_source"))
+
+
 def load_configuration() -> Configuration:
-    """Read and check ``conf/`` for the command that is running.
+    """Read and check ``conf/`` for the session or command that is running.
 
     Raises
     ------
     ConfigurationError
         When something in it cannot be used.
     """
-    context = click.get_current_context(silent=True)
-    options: dict[str, Any] = context.params if context else {}
+    options = _current_options()
     loader = settings.CONFIG_LOADER_CLASS(
-        conf_source=options.get("conf_source") or str(project_root() / settings.CONF_SOURCE),
-        env=options.get("env") or os.environ.get("KEDRO_ENV"),
-        runtime_params=options.get("params") or None,
+        conf_source=options.conf_source or str(project_root() / settings.CONF_SOURCE),
+        env=options.env or os.environ.get("KEDRO_ENV"),
+        runtime_params=options.runtime_params or None,
         **settings.CONFIG_LOADER_ARGS,
     )
     return parse_configuration(loader["parameters"])

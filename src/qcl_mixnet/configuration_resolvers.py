@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 
 from qcl_mixnet.configuration import project_root
 
@@ -13,9 +14,10 @@ def mlflow_uri() -> str:
 
 def artifact_folder() -> str | None:
     """Artifacts beside the SQLite file; a server keeps its own."""
-    if "MLFLOW_TRACKING_URI" in os.environ:
+    prefix, uri = "sqlite:///", mlflow_uri()
+    if not uri.startswith(prefix):
         return None
-    return (project_root() / "mlartifacts").as_uri()
+    return (Path(uri.removeprefix(prefix)).resolve().parent / "mlartifacts").as_uri()
 
 
 RESOLVERS: dict[str, Callable[[], str | None]] = {

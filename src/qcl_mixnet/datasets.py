@@ -7,6 +7,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,7 @@ class TableDataset(ParquetDataset):
         """Replace the file; an unavailable table leaves whatever is there."""
         if isinstance(data, Unavailable):
             return
-        write_atomically(self.path, lambda path: data.to_parquet(path, index=False))
+        write_atomically(self.path, partial(data.to_parquet, index=False))
 
 
 class CellDataset(AbstractDataset[CellResult, CellResult | None]):
@@ -150,7 +151,7 @@ class CellDataset(AbstractDataset[CellResult, CellResult | None]):
             path = self.path / f"{name}.parquet"
             path.unlink(missing_ok=True)
             if len(frame):
-                write_atomically(path, lambda p, frame=frame: frame.to_parquet(p, index=False))
+                write_atomically(path, partial(frame.to_parquet, index=False))
                 files[path.name] = _sha256(path)
         record = {"dataset": self.dataset, "model": self.model, **data.record, "files": files}
         if self.binding is not None:

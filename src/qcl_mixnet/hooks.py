@@ -13,7 +13,6 @@ from kedro.pipeline import Pipeline
 
 from qcl_mixnet import summary
 from qcl_mixnet.configuration import project_root
-from qcl_mixnet.configuration_resolvers import mlflow_uri
 from qcl_mixnet.datasets import CellDataset
 from qcl_mixnet.parameters import ConfigurationError
 from qcl_mixnet.tracking import RunBinding, bound_retries, server_problem
@@ -62,9 +61,7 @@ class BenchmarkHooks:
             cell.bind(self.binding)
 
     @hook_impl(tryfirst=True)
-    def after_pipeline_run(
-        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
-    ) -> None:
+    def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         """Attach tables and figures to the parent run and print what came out."""
         reports = [
             path

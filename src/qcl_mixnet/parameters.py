@@ -111,7 +111,8 @@ def _check_names(kind: str, chosen: list[str], known: dict[str, Any]) -> None:
             )
         if chosen.count(name) > 1:
             raise ConfigurationError(
-                f"The {kind} '{name}' stands {chosen.count(name)} times in grid.{key}; name it once."
+                f"The {kind} '{name}' stands {chosen.count(name)} times in grid.{key}; name it "
+                f"once."
             )
 
 

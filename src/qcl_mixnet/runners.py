@@ -5,7 +5,7 @@ carries it out. ``docs/incremental-runs.md`` says why it is done here and not in
 """
 
 import logging
-from collections import Counter
+from abc import ABC
 from typing import Any
 
 from kedro.framework.project import pipelines
@@ -16,6 +16,7 @@ from kedro.runner import AbstractRunner, ParallelRunner, SequentialRunner
 from pluggy import PluginManager
 
 from qcl_mixnet.baselines.specs import build_model
+from qcl_mixnet.datasets import CellDataset
 from qcl_mixnet.evaluation.keys import cell_key
 from qcl_mixnet.pipelines.ingestion.freshness import is_current
 from qcl_mixnet.progress import RunProgress
@@ -28,7 +29,7 @@ def dataset_of(node: Node) -> str:
     return str(node.namespace).split(".", maxsplit=1)[0]
 
 
-class IncrementalMixin(AbstractRunner):
+class IncrementalMixin(AbstractRunner, ABC):
     """Plan a run: data first, then the cells that are not up to date, then what hangs on them."""
 
     @property
@@ -49,15 +50,16 @@ class IncrementalMixin(AbstractRunner):
         All tables are brought in and checked before any training. A data set that no source has
         is left out with its remedy. A cell whose record holds the current key is not run.
         """
-        full = _with_prerequisites(pipeline, catalog)
+        full = _with_prerequisites(pipeline)
         data = full.only_nodes_with_tags("data")
         rest = Pipeline([node for node in full.nodes if "data" not in node.tags])
+
+        run_stage = super().run
 
         def carry_out(stage: Pipeline) -> dict[str, Any]:
             if not stage.nodes:
                 return {}
-            parent = super(IncrementalMixin, self)
-            return parent.run(stage, catalog, hook_manager, run_id, only_missing_outputs)
+            return run_stage(stage, catalog, hook_manager, run_id, only_missing_outputs)
 
         with RunProgress() as self.progress:
             ingest = [node for node in data.nodes if node.short_name == "ingest"]
@@ -83,17 +85,17 @@ class IncrementalMixin(AbstractRunner):
             )
         return missing
 
-    def _release_datasets(
+    def _release_datasets(  # type: ignore[override]  # static in Kedro, called on the instance
         self,
         node: Node,
         catalog: CatalogProtocol,
-        load_counts: Counter[str],
+        load_counts: dict[str, int],
         pipeline: Pipeline,
     ) -> None:
         """Report a finished node: every runner calls this, in the driver, after each node."""
         super()._release_datasets(node, catalog, load_counts, pipeline)
         if "cell" in node.tags:
-            self.progress.finish(catalog.get(node.outputs[0]).load_record())
+            self.progress.finish(_cell_dataset(node, catalog).load_record())
 
 
 class IncrementalSequentialRunner(IncrementalMixin, SequentialRunner):
@@ -114,14 +116,12 @@ def make_incremental(runner: AbstractRunner) -> AbstractRunner:
     if type(runner) is SequentialRunner:
         return IncrementalSequentialRunner(is_async=runner._is_async)
     if type(runner) is ParallelRunner:
-        return IncrementalParallelRunner(
-            max_workers=runner._max_workers, is_async=runner._is_async
-        )
+        return IncrementalParallelRunner(max_workers=runner._max_workers, is_async=runner._is_async)
     logger.warning("%s computes every cell anew, also those up to date.", type(runner).__name__)
     return runner
 
 
-def _with_prerequisites(pipeline: Pipeline, catalog: CatalogProtocol) -> Pipeline:
+def _with_prerequisites(pipeline: Pipeline) -> Pipeline:
     """Add the data nodes of every data set that a pipeline touches.
 
     So ``--nodes=glass.svm_smote`` and ``--tags=ml`` work in a fresh clone, and no cell ever meets
@@ -137,9 +137,19 @@ def _with_prerequisites(pipeline: Pipeline, catalog: CatalogProtocol) -> Pipelin
     return pipeline + Pipeline(data)
 
 
+def _cell_dataset(node: Node, catalog: CatalogProtocol) -> CellDataset:
+    dataset = catalog.get(node.outputs[0])
+    if not isinstance(dataset, CellDataset):
+        raise TypeError(
+            f"The output of cell {node.name} must be a CellDataset in the catalog, "
+            f"got {type(dataset).__name__}."
+        )
+    return dataset
+
+
 def _is_up_to_date(node: Node, catalog: CatalogProtocol) -> bool:
     """Whether a cell's record holds the key that the cell would get now; failures are retried."""
-    record = catalog.get(node.outputs[0]).load_record()
+    record = _cell_dataset(node, catalog).load_record()
     if record is None or record["status"] == "failed":
         return False
     inputs = dict(zip(("schema", "spec", "protocol"), node.inputs[2:5], strict=True))

@@ -4,15 +4,18 @@ import logging
 from typing import Any
 
 import click
+from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
 from kedro.io import DatasetError
-from kedro.runner import AbstractRunner, SequentialRunner
+from kedro.runner import SequentialRunner
 
 from qcl_mixnet.baselines.specs import ModelSpecError
+from qcl_mixnet.configuration import SessionOptions, registering_for
 from qcl_mixnet.data.errors import DataError
 from qcl_mixnet.evaluation.errors import EvaluationError
 from qcl_mixnet.parameters import ConfigurationError
 from qcl_mixnet.runners import make_incremental
+from qcl_mixnet.tracking import end_runs_opened_since, open_run_id
 
 logger = logging.getLogger(__name__)
 
@@ -23,18 +26,25 @@ USER_ERRORS = (ConfigurationError, DataError, DatasetError, EvaluationError, Mod
 class BenchmarkSession(KedroSession):
     """A session that runs only what is not up to date."""
 
-    def run(self, *args: Any, runner: AbstractRunner | None = None, **kwargs: Any) -> Any:
+    def run(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Run pipelines; see ``kedro.framework.session.KedroSession.run``.
 
         On the command line an error that the user can mend ends the run with its message; called
         from Python it is raised as it is.
         """
+        kwargs["runner"] = make_incremental(kwargs.get("runner") or SequentialRunner())
+        options = SessionOptions(
+            self.store.get("env"), self.store.get("runtime_params"), self._conf_source
+        )
+        before = open_run_id()
         try:
-            return super().run(
-                *args, runner=make_incremental(runner or SequentialRunner()), **kwargs
-            )
+            with registering_for(options):
+                pipelines.configure("qcl_mixnet.pipeline_registry")  # forget those of before
+                return super().run(*args, **kwargs)
         except USER_ERRORS as error:
             if click.get_current_context(silent=True) is None:
                 raise
             logger.debug("The run ended with an error.", exc_info=True)
             raise click.ClickException(str(error)) from error
+        finally:
+            end_runs_opened_since(before)

@@ -30,7 +30,7 @@ def log_reports(
     binding: RunBinding, paths: list[Path], catalog: CatalogProtocol, pipeline: Pipeline
 ) -> None:
     """Attach report files to the parent run, and every model's mean rank and scores."""
-    if binding.run_id is None:
+    if not binding.tracked:
         return
     from mlflow.entities import Metric, RunTag
     from mlflow.exceptions import MlflowException
@@ -64,13 +64,19 @@ def print_summary(catalog: CatalogProtocol, pipeline: Pipeline, binding: RunBind
         board, statistics = catalog.load("leaderboard"), catalog.load("statistics")
         console.print(leaderboard_table(board))
         console.print(friedman_line(statistics), highlight=False)
-        for title, cells in (("Failed", statistics["failed"]), ("Not run", statistics["not_run"])):
+        asked = {node.namespace for node in pipeline.nodes if node.namespace}
+        unavailable = sorted(asked - set(statistics["datasets"]))
+        for title, cells in (
+            ("Failed", statistics["failed"]),
+            ("Not run", statistics["not_run"]),
+            ("Data sets not available, see above", unavailable),
+        ):
             if cells:
                 shown = ", ".join(cells[:8]) + (" ..." if len(cells) > 8 else "")
                 console.print(f"{title} ({len(cells)}): {shown}", highlight=False)
         folder = report_path(catalog.get("leaderboard"))
         console.print(f"Tables and figures: {folder.parent if folder else ''}", highlight=False)
-    if binding.run_id is not None:
+    if binding.tracked:
         console.print(
             f"MLflow run {binding.run_id} in {binding.tracking_uri}: see it with `make mlflow`, "
             f"the DAG with `make viz`.",

@@ -30,14 +30,19 @@ class RunBinding:
     ----------
     provenance : dict
         Added to every record: git commit, environment.
-    tracking_uri, experiment_id, run_id : str or None
-        The parent run; None when nothing is tracked.
+    tracking_uri, experiment_id, run_id : str
+        The parent run; empty when nothing is tracked.
     """
 
     provenance: dict[str, Any] = field(default_factory=dict)
-    tracking_uri: str | None = None
-    experiment_id: str | None = None
-    run_id: str | None = None
+    tracking_uri: str = ""
+    experiment_id: str = ""
+    run_id: str = ""
+
+    @property
+    def tracked(self) -> bool:
+        """Whether there is a parent run to add to."""
+        return bool(self.run_id)
 
 
 def log_cell(
@@ -59,7 +64,7 @@ def log_cell(
     folder : Path
         Where its files are; the predictions are attached.
     """
-    if binding.run_id is None:
+    if not binding.tracked:
         return None
     from mlflow.exceptions import MlflowException
     from requests.exceptions import RequestException
@@ -152,6 +157,26 @@ def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[f"{prefix}{key}"] = value
     return flat
+
+
+def open_run_id() -> str | None:
+    """Id of the MLflow run that is active now."""
+    import mlflow
+
+    active = mlflow.active_run()
+    return None if active is None else active.info.run_id
+
+
+def end_runs_opened_since(before: str | None) -> None:
+    """End the runs that a session opened and left open, but not one that was there before it.
+
+    kedro-mlflow re-enters its run before every node and leaves it at the end once: without this
+    the next session of the same process would log into the old run.
+    """
+    import mlflow
+
+    while (active := mlflow.active_run()) is not None and active.info.run_id != before:
+        mlflow.end_run()
 
 
 def server_problem(tracking_uri: str) -> str | None:

@@ -10,6 +10,7 @@ import yaml
 from pydantic import ValidationError
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
+from sklearn.svm import SVC
 
 from qcl_mixnet.baselines.specs import ModelSpec, ModelSpecError, build_grid, build_model
 from qcl_mixnet.data.preprocessing import TablePreprocessor
@@ -93,10 +94,10 @@ def test_build_model__pipeline_with_preprocessor_unless_told_otherwise() -> None
 
 
 def test_random_state__reaches_nested_estimators_and_yields_to_params() -> None:
-    nested = build_model(
-        spec("sklearn.ensemble.AdaBoostClassifier", preprocess=False), random_state=5
-    )
-    assert nested.random_state == 5
+    given = spec("sklearn.ensemble.BaggingClassifier", params={"estimator": SVC()})
+    model = build_model(given, random_state=5)["model"]
+    assert (model.random_state, model.estimator.random_state) == (5, 5)
+    assert given.params["estimator"].random_state is None
     pinned = build_model(spec(params={"random_state": 9}), random_state=5)
     assert pinned["model"].random_state == 9
     without = build_model(spec("sklearn.neighbors.KNeighborsClassifier"), random_state=5)

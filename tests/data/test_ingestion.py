@@ -89,10 +89,13 @@ def test_ingest__source_is_there_but_wrong__the_next_is_not_tried(entry, context
 
 
 def test_ingest__local_folder__goes_before_all_sources(entry, context, mine, local_folder):
-    pd.DataFrame({"target": ["a", "b"], "z": [0.1, 0.2]}).to_parquet(local_folder / "tiny.parquet")
+    theirs = pd.DataFrame({"target": ["a", "b"], "z": [0.1, 0.2]})
+    theirs.attrs["provenance"], theirs.attrs["note"] = {"dataset": "another"}, "mine"
+    theirs.to_parquet(local_folder / "tiny.parquet")
     frame = ingest("tiny", entry(mine), context)
     assert frame.columns.tolist() == ["z", "target"]
     assert frame["z"].dtype == "float64"
+    assert list(frame.attrs) == ["provenance"]
     assert frame.attrs["provenance"]["source"] == "local_folder"
     assert str(local_folder / "tiny.parquet") in frame.attrs["provenance"]["origin"]
 

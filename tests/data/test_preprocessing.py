@@ -127,7 +127,7 @@ def test_other_columns_at_transform__error_names_them() -> None:
     with pytest.raises(ValueError, match="feature names should match"):
         preprocessor.transform(pd.DataFrame({"a": [1.0], "z": [1.0]}))
     with pytest.raises(ValueError, match=r"X has 3 features.*expecting 2"):
-        preprocessor.transform(np.ones((1, 3)))
+        TablePreprocessor().fit(np.ones((2, 2))).transform(np.ones((1, 3)))
 
 
 def test_text_in_a_numeric_column_at_transform__error_names_the_column() -> None:

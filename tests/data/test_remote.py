@@ -140,6 +140,7 @@ def test_openml__pickle_in_the_downloads__is_never_read(openml_source, context, 
 
 
 def test_openml__settings_of_the_process__are_put_back(openml_source, context):
+    openml_source.load(context)  # the first import of openml is the source's to make
     import openml
 
     before = openml.config.server, openml.config.get_cache_directory(), dict(os.environ)

@@ -86,7 +86,8 @@ def build_model(
         `params`, `overrides` or `grid`, is not one that it takes.
     """
     params = {**spec.params, **(overrides or {})}
-    model = _construct(spec.class_, params)
+    # A clone, so that seeding a nested estimator does not reach into the specification.
+    model = clone(_construct(spec.class_, params))
     for name, values in (spec.grid or {}).items():
         for value in values:
             _validate(_with_params(clone(model), {name: value}, spec.class_), spec.class_)

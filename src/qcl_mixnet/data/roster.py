@@ -42,7 +42,8 @@ class DatasetEntry(BaseModel):
     sources : tuple of Source
         Tried in this order.
     licence, citation, url : str
-        What may be done with the data, whom to name, and where they are described.
+        What may be done with the data, whom to name, and where they are described; empty for a
+        table of the user's own.
     table1 : PublishedFigures or None
         The paper's figures, to compare with.
     notes : str or None
@@ -54,9 +55,9 @@ class DatasetEntry(BaseModel):
     label: str
     task: Literal["binary", "multiclass"] | None = None
     sources: tuple[SourceSpec, ...] = Field(min_length=1)
-    licence: str
-    citation: str
-    url: str
+    licence: str = ""
+    citation: str = ""
+    url: str = ""
     table1: PublishedFigures | None = None
     notes: str | None = None
 

@@ -6,9 +6,9 @@ The one place where models meet data: QCL-MixNet, its ablations and all baseline
 
 from __future__ import annotations
 
-import logging
 import platform
 import time
+import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,8 +30,6 @@ from qcl_mixnet.evaluation.metrics import score_predictions
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
 from qcl_mixnet.evaluation.search import grid_search
 from qcl_mixnet.evaluation.splits import Split
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -105,18 +103,19 @@ def run_cell(
     """
     started = time.perf_counter()
     repeats: list[_Repeat] = []
-    error = None
+    error = trace = None
     with warnings.catch_warnings(record=True) as caught, _limited_threads(n_jobs):
         warnings.simplefilter("default")
         try:
             for split in data.splits:
                 repeats.append(_run_repeat(data, split, spec, protocol, n_jobs))
         except Exception as exception:  # whatever a model may raise is a result of the benchmark
-            logger.warning("%s failed: %s", spec.label, exception, exc_info=True)
             error = f"{type(exception).__name__}: {exception}"
+            trace = traceback.format_exc()
     record = {
         "status": "failed" if error else "ok",
         "error": error,
+        "traceback": trace,
         "key": cell_key(data.fingerprint, spec, protocol),
         "label": spec.label,
         "family": spec.family,
@@ -159,7 +158,9 @@ def _run_repeat(
     test_table, y_test = data.features.iloc[split.test], data.labels[split.test]
 
     started = time.perf_counter()
-    model, best = _fit(spec, protocol, split.seed, (train_table, y_train), (test_table, y_test), n_jobs)
+    model, best = _fit(
+        spec, protocol, split.seed, (train_table, y_train), (test_table, y_test), n_jobs
+    )
     fit_seconds = time.perf_counter() - started
 
     started = time.perf_counter()
@@ -199,7 +200,9 @@ def _fit(
 ) -> tuple[BaseEstimator, dict[str, Any]]:
     """Tune where there is a grid, and fit; only ``checkpoint="test"`` lets a model see ``test``."""
     model = build_model(spec, random_state=seed)
-    chooses_on_test = protocol.checkpoint == "test" and "checkpoint" in _final_step(model).get_params()
+    chooses_on_test = (
+        protocol.checkpoint == "test" and "checkpoint" in _final_step(model).get_params()
+    )
     if chooses_on_test and isinstance(model, Pipeline):
         raise ModelSpecError(
             f"checkpoint='test' hands the test part to {spec.class_}, which must then read raw "
@@ -258,7 +261,7 @@ def _mean_metrics(repeats: list[_Repeat]) -> dict[str, float]:
     means = frame.mean().to_dict()
     if len(frame) > 1:
         means |= frame.std().add_suffix("_std").to_dict()
-    return {name: float(value) for name, value in means.items()}
+    return {str(name): float(value) for name, value in means.items()}
 
 
 @contextmanager

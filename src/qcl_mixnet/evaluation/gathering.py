@@ -142,6 +142,5 @@ def score_table(metrics: pd.DataFrame, metric: str) -> pd.DataFrame:
     """
     complete = metrics.groupby("model")["status"].transform(lambda s: ~s.eq("not run").any())
     rows = metrics[complete]
-    # "sum" of all-NaN groups would be 0; a failed cell must stay NaN.
     table = rows.groupby(["dataset", "model"], sort=False)[metric].mean().unstack()
-    return table.reindex(columns=rows["model"].unique()).dropna(axis=1, how="all")
+    return table.reindex(columns=rows["model"].unique())

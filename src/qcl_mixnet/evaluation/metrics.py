@@ -81,7 +81,8 @@ def score_predictions(
     y_true, y_pred : array-like of int, shape (n_samples,)
         True and predicted classes, 0 to C-1.
     proba : array-like of shape (n_samples, C)
-        Predicted probabilities. Rows are divided by their sum, which must be 1 to within 0.001.
+        Predicted probabilities. Rows must sum to 1 to within 0.001; what rounding leaves of that
+        is divided out for `log_loss` and `brier`.
 
     Returns
     -------
@@ -100,6 +101,8 @@ def score_predictions(
     """
     true, predicted, p = _check_predictions(y_true, y_pred, proba)
     labels = np.arange(p.shape[1])
+    # For the two scores of calibration alone: the rounding would break ties that rankings see.
+    distribution = p / p.sum(axis=1, keepdims=True)
     precision, recall, f1, _ = precision_recall_fscore_support(
         true, predicted, average="macro", zero_division=0
     )
@@ -113,8 +116,8 @@ def score_predictions(
         "mcc": _mcc(true, predicted),
         "macro_average_precision": _mean(_one_vs_rest(average_precision_score, true, p)),
         "roc_auc_ovr": _mean(_one_vs_rest(roc_auc_score, true, p)),
-        "log_loss": log_loss(true, p, labels=labels),
-        "brier": brier_score_loss(true, p, labels=labels, scale_by_half=False),
+        "log_loss": log_loss(true, distribution, labels=labels),
+        "brier": brier_score_loss(true, distribution, labels=labels, scale_by_half=False),
     }
     return {name: float(scores[name]) for name in METRICS}
 
@@ -231,7 +234,7 @@ def _check_predictions(
         )
     true = _check_labels("y_true", y_true, p.shape)
     predicted = _check_labels("y_pred", y_pred, p.shape)
-    return true, predicted, p / sums
+    return true, predicted, p
 
 
 def _check_labels(name: str, values: npt.ArrayLike, shape: tuple[int, ...]) -> IntArray:

@@ -27,7 +27,7 @@ def plot_leaderboard(leaderboard: pd.DataFrame) -> Figure:
     figure = Figure(figsize=(7, 1.2 + 0.32 * len(rows)), layout="constrained")
     axes = figure.subplots()
     for family, group in rows.groupby("family", sort=False):
-        color, hatch = FAMILY_STYLE[family]
+        color, hatch = FAMILY_STYLE[str(family)]
         bars = axes.barh(
             group["label"], group["mean_rank"], color=color, hatch=hatch, edgecolor="white"
         )

@@ -37,17 +37,15 @@ def leaderboard(metrics: pd.DataFrame, metric: str = HEADLINE) -> pd.DataFrame:
     by_model = metrics[metrics["model"].isin(scores.columns)].groupby("model")
     columns = list(dict.fromkeys([metric, "macro_recall", "g_mean", "mcc", "fit_seconds"]))
     means = by_model[columns].mean()
-    return (
-        summary.drop(columns="mean_score")
-        .join(by_model[["label", "family"]].first())
+    board = (
+        summary.join(by_model[["label", "family"]].first())
         .join(by_model["test_selected"].any())
         .join(means)
         .assign(n_datasets=len(scores))
-        .reset_index()[
-            ["model", "label", "family", "test_selected", "mean_rank", "wins", "n_datasets",
-             "n_failed", *columns]
-        ]  # fmt: skip
     )
+    identity = ["model", "label", "family", "test_selected"]
+    ranks = ["mean_rank", "wins", "n_datasets", "n_failed"]
+    return board.reset_index()[[*identity, *ranks, *columns]]
 
 
 def rank_statistics(metrics: pd.DataFrame) -> dict[str, Any]:

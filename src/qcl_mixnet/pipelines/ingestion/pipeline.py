@@ -26,4 +26,3 @@ def create_pipeline(configuration: Configuration) -> Pipeline:
             for name in configuration.grid.datasets
         ]
     )
-

@@ -8,9 +8,7 @@ from qcl_mixnet.reporting.figures import plot_leaderboard
 from qcl_mixnet.reporting.tables import HEADLINE, to_markdown
 
 
-def report(
-    leaderboard: pd.DataFrame, metrics: pd.DataFrame
-) -> tuple[str, pd.DataFrame, Figure]:
+def report(leaderboard: pd.DataFrame, metrics: pd.DataFrame) -> tuple[str, pd.DataFrame, Figure]:
     """Write the leaderboard as Markdown and as a figure, and the headline scores as a table."""
     scores = score_table(metrics, HEADLINE).reset_index()
     return to_markdown(leaderboard), scores, plot_leaderboard(leaderboard)

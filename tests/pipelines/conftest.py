@@ -1,0 +1,82 @@
+import logging
+import shutil
+from pathlib import Path
+
+import mlflow
+import pytest
+from kedro.framework.project import settings
+from kedro.framework.startup import bootstrap_project
+from kedro.runner import SequentialRunner
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _project():
+    bootstrap_project(ROOT)
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory):
+    """An MLflow database without runs: making one takes seconds, copying it none."""
+    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    mlflow.MlflowClient(f"sqlite:///{path}").search_experiments()
+    return path
+
+
+@pytest.fixture(autouse=True)
+def _no_open_run(monkeypatch, tmp_path, empty_database):
+    """Track in the test's folder, and leave no run open for the next test."""
+    shutil.copy(empty_database, tmp_path / "mlflow.db")
+    monkeypatch.delenv("QCL_MIXNET_DATA", raising=False)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
+    yield
+    while mlflow.active_run():
+        mlflow.end_run()
+    mlflow.set_tracking_uri(None)
+    logging.captureWarnings(False)
+
+
+class Project:
+    """The project, run in a folder of its own."""
+
+    def __init__(self, folder):
+        self.data = folder / "data"
+
+    def run(self, *, env="test", params=None, runner=None, pipelines=("full",), **filters):
+        runtime_params = {
+            "data_root": str(self.data),
+            "raw_root": str(self.data / "01_raw"),
+            **(params or {}),
+        }
+        with settings.SESSION_CLASS.create(
+            project_path=ROOT, env=env, runtime_params=runtime_params, save_on_close=False
+        ) as session:
+            return session.run(
+                pipeline_names=list(pipelines), runner=runner or SequentialRunner(), **filters
+            )
+
+    def cells(self):
+        """Names of the finished cells."""
+        return sorted(
+            f"{path.parents[1].name}.{path.parent.name}"
+            for path in self.data.glob("07_model_output/*/*/fit.json")
+        )
+
+    def finished_at(self):
+        """When each cell was written."""
+        return {
+            f"{path.parents[1].name}.{path.parent.name}": path.stat().st_mtime_ns
+            for path in self.data.glob("07_model_output/*/*/fit.json")
+        }
+
+
+@pytest.fixture
+def project(tmp_path):
+    return Project(tmp_path)
+
+
+@pytest.fixture
+def small():
+    """A grid of two data sets and two quick models."""
+    return {"grid": {"datasets": "lymph+glass", "models": "knn+decision_tree"}}

@@ -1,0 +1,198 @@
+"""The main job in the test environment, as a user runs it."""
+
+import json
+
+import mlflow
+import pandas as pd
+import pytest
+from kedro.runner import ParallelRunner
+from sklearn.metrics import f1_score
+
+MODELS = [
+    "balanced_random_forest", "decision_tree", "gradient_boosting", "knn", "logistic_regression",
+    "qcl_mixnet", "random_forest", "svm_smote", "xgboost",
+]  # fmt: skip
+
+
+@pytest.fixture(params=["sequential", "parallel"])
+def runner(request):
+    return ParallelRunner(max_workers=2) if request.param == "parallel" else None
+
+
+def test_full__every_model__files_tables_and_mlflow_agree(project, runner, capsys):
+    project.run(runner=runner)
+
+    assert project.cells() == [f"{d}.{m}" for d in ("glass", "lymph") for m in MODELS]
+    record = json.loads((project.data / "07_model_output/glass/knn/fit.json").read_text())
+    predictions = pd.read_parquet(project.data / "07_model_output/glass/knn/predictions.parquet")
+    assert record["status"] == "ok"
+    assert len(predictions) == 43  # a fifth of 214 rows
+    assert record["metrics"]["macro_f1"] == pytest.approx(
+        f1_score(predictions["y_true"], predictions["y_pred"], average="macro", zero_division=0)
+    )
+
+    metrics = pd.read_csv(project.data / "08_reporting/metrics.csv")
+    assert (metrics["status"] == "ok").all()
+    assert len(metrics) == 18
+    board = pd.read_csv(project.data / "08_reporting/leaderboard.csv")
+    assert sorted(board["model"]) == MODELS
+    assert board["mean_rank"].sum() == pytest.approx(45)  # 1 + ... + 9
+    for name in ("leaderboard.md", "leaderboard.png", "macro_f1.csv", "per_class.csv"):
+        assert (project.data / "08_reporting" / name).stat().st_size > 0
+
+    runs = mlflow.search_runs(search_all_experiments=True)
+    parent = runs[runs["tags.mlflow.runName"] == "full"].iloc[0]
+    children = runs[runs["tags.mlflow.parentRunId"] == parent["run_id"]]
+    assert len(runs) == 19
+    assert len(children) == 18
+    assert set(runs["status"]) == {"FINISHED"}
+    child = children[
+        (children["tags.dataset"] == "glass") & (children["tags.model"] == "qcl_mixnet")
+    ].iloc[0]
+    assert child["tags.family"] == "proposed"
+    assert child["tags.checkpoint"] == "last"
+    assert child["tags.test_selected"] == "false"
+    assert len(child["tags.git_commit"]) >= 7
+    assert child["params.model.epochs"] == "2"
+    assert child["params.protocol.seed"] == "42"
+    client = mlflow.MlflowClient()
+    curve = client.get_metric_history(child["run_id"], "epoch_repeat_0/loss")
+    assert [point.step for point in curve] == [1, 2]
+    attached = {item.path for item in client.list_artifacts(child["run_id"])}
+    assert attached == {"predictions.parquet", "history.parquet"}
+    reports = {item.path for item in client.list_artifacts(parent["run_id"], "reports")}
+    assert "reports/leaderboard.csv" in reports
+    assert f"mean_rank/knn" in client.get_run(parent["run_id"]).data.metrics
+
+    shown = capsys.readouterr().out
+    assert shown.count("macro F1 0.") >= 17  # one line a cell
+    assert "Mean ranks by macro F1 over 2 data sets" in shown
+    assert "Friedman chi2(8)" in shown
+    assert str(project.data / "08_reporting") in shown.replace("\n", "")
+
+
+def test_full__again__computes_nothing_and_makes_the_same_tables(project, small, capsys):
+    project.run(params=small)
+    before = project.finished_at()
+    table = (project.data / "08_reporting/metrics.csv").read_text()
+    capsys.readouterr()
+
+    project.run(params=small)
+
+    assert project.finished_at() == before
+    assert (project.data / "08_reporting/metrics.csv").read_text() == table
+    assert "4 cells are up to date, 0 to compute." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("change", "recomputed"),
+    [
+        ({"models": {"knn": {"params": {"metric": "manhattan"}}}}, {"glass.knn", "lymph.knn"}),
+        ({"models": {"knn": {"label": "Neighbours"}}}, set()),
+        ({"resources": {"n_jobs": 2}}, set()),
+        ({"protocol": {"seed": 7}}, "all"),
+        ({"protocol": {"repeats": 2}}, "all"),
+    ],
+    ids=["parameter", "label", "threads", "seed", "repeats"],
+)
+def test_full__something_changed__recomputes_what_hangs_on_it(project, small, change, recomputed):
+    project.run(params=small)
+    before = project.finished_at()
+
+    project.run(params={**small, **change})
+
+    after = project.finished_at()
+    changed = {cell for cell in after if after[cell] != before[cell]}
+    assert changed == (set(after) if recomputed == "all" else recomputed)
+
+
+def test_full__changed_table__recomputes_that_data_set(project, small):
+    project.run(params=small)
+    before = project.finished_at()
+    path = project.data / "01_raw/glass.parquet"
+    table = pd.read_parquet(path)
+    table.iloc[0, 0] += 0.5
+    table.to_parquet(path)
+
+    project.run(params=small)
+
+    after = project.finished_at()
+    assert {c for c in after if after[c] != before[c]} == {"glass.knn", "glass.decision_tree"}
+
+
+def test_full__damaged_cell__is_computed_again(project, small, caplog):
+    project.run(params=small)
+    path = project.data / "07_model_output/glass/knn/predictions.parquet"
+    path.write_bytes(path.read_bytes()[:100])
+
+    project.run(params=small)
+
+    assert "predictions.parquet is not the file that it was written with" in caplog.text
+    assert len(pd.read_parquet(path)) == 43
+
+
+def test_full__failing_model__is_recorded_ranked_last_and_retried(project):
+    # k-nearest neighbours have no precomputed distances here: fit raises.
+    params = {
+        "grid": {"datasets": "glass+lymph", "models": "knn+decision_tree+logistic_regression"},
+        "models": {"knn": {"params": {"metric": "precomputed"}}},
+    }
+    project.run(params=params)
+
+    record = json.loads((project.data / "07_model_output/glass/knn/fit.json").read_text())
+    assert record["status"] == "failed"
+    assert "Error" in record["error"]
+    statistics = json.loads((project.data / "08_reporting/statistics.json").read_text())
+    assert statistics["failed"] == ["glass.knn", "lymph.knn"]
+    board = pd.read_csv(project.data / "08_reporting/leaderboard.csv").set_index("model")
+    assert board.loc["knn", "mean_rank"] == 3
+    assert board.loc["knn", "n_failed"] == 2
+    runs = mlflow.search_runs(search_all_experiments=True)
+    assert (runs[runs["tags.model"] == "knn"]["status"] == "FAILED").all()
+
+    before = project.finished_at()
+    project.run(params=params)
+    after = project.finished_at()
+    assert {c for c in after if after[c] != before[c]} == {"glass.knn", "lymph.knn"}
+
+
+def test_namespaces__run_one_data_set(project):
+    project.run(params={"grid": {"models": "knn"}}, namespaces=["glass"])
+    assert project.cells() == ["glass.knn"]
+
+
+def test_nodes__fresh_folder__bring_their_data_along(project):
+    project.run(node_names=["glass.svm_smote"])
+    assert project.cells() == ["glass.svm_smote"]
+
+
+def test_tags__run_one_family_and_rank_it(project):
+    params = {"grid": {"datasets": "glass+lymph", "models": "qcl_mixnet+knn+decision_tree"}}
+    project.run(params=params, tags=["ml"])
+    assert "glass.qcl_mixnet" not in project.cells()
+    assert len(project.cells()) == 4
+    board = pd.read_csv(project.data / "08_reporting/leaderboard.csv")
+    assert sorted(board["model"]) == ["decision_tree", "knn"]
+    statistics = json.loads((project.data / "08_reporting/statistics.json").read_text())
+    assert statistics["not_run"] == ["glass.qcl_mixnet", "lymph.qcl_mixnet"]
+
+
+def test_paper__marks_what_was_chosen_on_the_test_part(project):
+    params = {
+        "grid": {"datasets": "glass", "models": "qcl_mixnet+knn"},
+        "models": {"qcl_mixnet": {"params": {"epochs": 3}}},
+    }
+    project.run(env="paper", params=params)
+
+    metrics = pd.read_csv(project.data / "08_reporting/metrics.csv").set_index("model")
+    assert metrics["test_selected"].to_dict() == {"qcl_mixnet": True, "knn": False}
+    assert set(metrics["checkpoint"]) == {"test"}
+    runs = mlflow.search_runs(search_all_experiments=True).set_index("tags.model")
+    assert runs.loc["qcl_mixnet", "tags.test_selected"] == "true"
+    assert runs.loc["knn", "tags.test_selected"] == "false"
+    history = pd.read_parquet(project.data / "07_model_output/glass/qcl_mixnet/history.parquet")
+    assert history["macro_f1"].notna().all()
+    record = json.loads((project.data / "07_model_output/glass/qcl_mixnet/fit.json").read_text())
+    best = history.loc[history["macro_f1"].idxmax()]
+    assert record["repeats"][0]["best_epoch"] == best["epoch"]
+    assert record["metrics"]["macro_f1"] == pytest.approx(best["macro_f1"])
