@@ -22,7 +22,7 @@ run: $(VENV)/.project ## set up and run the whole pipeline on the embedded data
 	$(BIN)/kedro run --pipelines=full $(RUN_OPTIONS)
 
 test: $(VENV)/.dev ## run the test suite
-	$(BIN)/python -m pytest $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=auto --dist=worksteal $(ARGS)
 
 lint: $(VENV)/.dev ## ruff, mypy and the import contracts
 	$(BIN)/ruff check .

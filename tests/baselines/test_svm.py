@@ -73,6 +73,17 @@ def test_probabilities__agree_with_predict_and_sum_to_one(
         np.testing.assert_array_equal(model.classes_[proba.argmax(axis=1)], model.predict(grid))
 
 
+def test_probabilities__agree_with_predict_where_the_votes_tie() -> None:
+    # Random labels: the three machines often contradict each other, one vote for each class.
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(60, 2)), np.repeat(["a", "b", "c"], 20)
+    model = fit_quietly(X, y, C=100.0)
+    grid = rng.normal(size=(500, 2))
+    assert (SVC(C=100.0).fit(X, y).predict(grid) != model.predict(grid)).any()
+    proba = model.predict_proba(grid)
+    np.testing.assert_array_equal(model.classes_[proba.argmax(axis=1)], model.predict(grid))
+
+
 def test_probabilities__two_classes_agree_with_the_sign_of_the_decision(overlapping: Any) -> None:
     X, y = overlapping[0][:100], overlapping[1][:100]
     model = fit_quietly(X, y)

@@ -313,6 +313,7 @@ class QCLMixNetClassifier(ClassifierMixin, BaseEstimator):
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Most probable class of every row, ``(n_samples,)``."""
+        check_is_fitted(self)
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
     def __sklearn_tags__(self) -> Any:
@@ -338,7 +339,7 @@ class QCLMixNetClassifier(ClassifierMixin, BaseEstimator):
         if len(self.classes_) < 2:
             raise ValueError(
                 f"QCLMixNetClassifier needs at least 2 classes; y holds one class: "
-                f"{self.classes_[0]!r}."
+                f"{self.classes_[0]}."
             )
         return labels.astype(np.int64)
 

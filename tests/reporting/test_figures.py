@@ -1,0 +1,78 @@
+import io
+from typing import get_args
+
+import pandas as pd
+import pytest
+from matplotlib.colors import to_hex
+
+from qcl_mixnet.baselines.specs import ModelSpec
+from qcl_mixnet.reporting.figures import FAMILY_STYLE, plot_leaderboard
+
+FAMILIES = get_args(ModelSpec.model_fields["family"].annotation)
+
+
+def make_board(families=("ml", "ml", "ml"), test_selected=False):
+    n_models = len(families)
+    return pd.DataFrame(
+        {
+            "model": [f"m{i}" for i in range(n_models)],
+            "label": [f"Model {i}" for i in range(n_models)],
+            "family": families,
+            "test_selected": test_selected,
+            "mean_rank": [1.0 + i for i in range(n_models)],
+            "macro_f1": [0.9 - 0.1 * i for i in range(n_models)],
+            "n_datasets": 6,
+        }
+    )
+
+
+def draw(board):
+    figure = plot_leaderboard(board)
+    figure.savefig(io.BytesIO(), dpi=20)  # what the catalog does; matplotlib's warnings come here
+    (axes,) = figure.axes
+    return axes
+
+
+def ticks(axes):
+    """Labels from the top down."""
+    places = sorted(zip(axes.get_yticks(), axes.get_yticklabels(), strict=True), reverse=True)
+    return [label.get_text() for _, label in places]
+
+
+@pytest.mark.parametrize("n_models", [1, 3, 9])
+def test_plot_leaderboard__a_bar_for_every_model_best_on_top(n_models):
+    axes = draw(make_board(["ml"] * n_models))
+    bars = sorted(axes.patches, key=lambda bar: -bar.get_y())
+    assert [bar.get_width() for bar in bars] == [1.0 + i for i in range(n_models)]
+    assert ticks(axes) == [f"Model {i}" for i in range(n_models)]
+
+
+def test_plot_leaderboard__beside_every_bar__its_rank_and_score():
+    axes = draw(make_board())
+    texts = {text.get_text() for text in axes.texts}
+    assert texts == {"1.00  (F1 0.900)", "2.00  (F1 0.800)", "3.00  (F1 0.700)"}
+
+
+def test_plot_leaderboard__every_family__has_a_style_of_its_own():
+    assert set(FAMILY_STYLE) == set(FAMILIES)
+    axes = draw(make_board(FAMILIES))
+    assert len(axes.patches) == len(FAMILIES)
+    by_rank = {bar.get_width(): bar for bar in axes.patches}
+    colors = [to_hex(by_rank[1.0 + i].get_facecolor()).upper() for i in range(len(FAMILIES))]
+    assert colors == [FAMILY_STYLE[family][0] for family in FAMILIES]
+    assert len(set(colors)) == len({bar.get_hatch() for bar in axes.patches}) == len(FAMILIES)
+
+
+@pytest.mark.parametrize(
+    ("test_selected", "noted"),
+    [([False, True, False], True), ([True] * 3, True), ([False] * 3, False)],
+)
+def test_plot_leaderboard__epochs_chosen_on_the_test_part__the_axis_says_so(test_selected, noted):
+    label = draw(make_board(test_selected=test_selected)).get_xlabel()
+    assert label.startswith("mean rank by macro F1 over 6 data sets (1 is best)")
+    assert ("chosen on the test part" in label) == noted
+
+
+def test_plot_leaderboard__room_for_the_texts_beside_the_bars():
+    axes = draw(make_board())
+    assert axes.get_xlim() == pytest.approx((0, 3.9))
