@@ -1,8 +1,8 @@
 """The project's configuration, read when the pipelines are registered.
 
 Which nodes there are depends on the roster and on the grid. These are read for the environment and
-runtime parameters of the session that runs; for commands without one (``kedro viz``, ``kedro registry
-list``) from the command line, else from ``KEDRO_ENV``.
+runtime parameters of the session that runs; for commands without one (``kedro viz``,
+``kedro registry list``) from the command line, else from ``KEDRO_ENV``.
 """
 
 import os

@@ -219,7 +219,7 @@ def test_fit__cuda__agrees_with_the_cpu_and_predicts_on_it():
 
 def test_fit__one_class__says_so():
     X, _ = make_table()
-    with pytest.raises(ValueError, match=r"one class: a\\."):
+    with pytest.raises(ValueError, match=r"one class: a\."):
         QCLMixNetClassifier(epochs=1).fit(X, ["a"] * len(X))
 
 

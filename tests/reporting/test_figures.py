@@ -39,6 +39,13 @@ def ticks(axes):
     return [label.get_text() for _, label in places]
 
 
+def ranks_by_label(axes):
+    """Length of the bar at the height of every name."""
+    length = {round(bar.get_y() + bar.get_height() / 2): bar.get_width() for bar in axes.patches}
+    names = zip(axes.get_yticks(), axes.get_yticklabels(), strict=True)
+    return {label.get_text(): length[place] for place, label in names}
+
+
 @pytest.mark.parametrize("n_models", [1, 3, 9])
 def test_plot_leaderboard__a_bar_for_every_model_best_on_top(n_models):
     axes = draw(make_board(["ml"] * n_models))
@@ -58,9 +65,32 @@ def test_plot_leaderboard__every_family__has_a_style_of_its_own():
     axes = draw(make_board(FAMILIES))
     assert len(axes.patches) == len(FAMILIES)
     by_rank = {bar.get_width(): bar for bar in axes.patches}
-    colors = [to_hex(by_rank[1.0 + i].get_facecolor()).upper() for i in range(len(FAMILIES))]
-    assert colors == [FAMILY_STYLE[family][0] for family in FAMILIES]
-    assert len(set(colors)) == len({bar.get_hatch() for bar in axes.patches}) == len(FAMILIES)
+    colors = {family: to_hex(by_rank[1.0 + i].get_facecolor()) for i, family in enumerate(FAMILIES)}
+    legend = axes.get_legend()
+    named = {
+        text.get_text(): to_hex(handle.get_facecolor())
+        for text, handle in zip(legend.get_texts(), legend.legend_handles, strict=True)
+    }
+    assert named == {FAMILY_STYLE[family][0]: color for family, color in colors.items()}
+    assert len(set(colors.values())) == len(FAMILIES)
+    assert len({bar.get_hatch() for bar in axes.patches}) == len(FAMILIES)
+
+
+def test_plot_leaderboard__legend__names_only_the_families_that_are_there():
+    legend = draw(make_board(["proposed", "ml", "ml"])).get_legend()
+    names = {text.get_text() for text in legend.get_texts()}
+    assert names == {FAMILY_STYLE["proposed"][0], FAMILY_STYLE["ml"][0]}
+
+
+def test_plot_leaderboard__families_take_turns__every_bar_is_beside_its_own_name():
+    board = make_board(["ml", "proposed", "ml", "dl", "proposed"])
+    assert ranks_by_label(draw(board)) == dict(zip(board["label"], board["mean_rank"], strict=True))
+
+
+def test_plot_leaderboard__two_models_of_one_name__have_a_bar_each():
+    axes = draw(make_board().assign(label="Model"))
+    assert len({bar.get_y() for bar in axes.patches}) == 3
+    assert ticks(axes) == ["Model"] * 3
 
 
 @pytest.mark.parametrize(

@@ -14,20 +14,15 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.metrics import f1_score
-from sklearn.utils import (
-    _safe_indexing,
-    assert_all_finite,
-    check_consistent_length,
-    check_random_state,
-)
+from sklearn.utils import _safe_indexing, check_consistent_length, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
 from qcl_mixnet.data.preprocessing import TablePreprocessor
 from qcl_mixnet.model.devices import resolve_device
 from qcl_mixnet.model.holdout import holdout_split
+from qcl_mixnet.model.labels import encode_labels
 from qcl_mixnet.model.layers import Gate
 from qcl_mixnet.model.losses import HybridLoss, IntraClass, Reduction, TripletDistance
 from qcl_mixnet.model.network import EMBEDDING_WIDTH, QCLMixNet
@@ -117,7 +112,7 @@ class QCLMixNetClassifier(ClassifierMixin, BaseEstimator):
         The trained network.
     preprocessor_ : TablePreprocessor
         What turned the table into numbers.
-    history_ : pandas.DataFrame
+    history_ : DataFrame
         One row per epoch: loss terms, learning rate, held-out macro F1 where there is one.
     best_epoch_ : int
         The epoch (from 1) whose network was kept.
@@ -125,10 +120,8 @@ class QCLMixNetClassifier(ClassifierMixin, BaseEstimator):
         True when ``checkpoint="test"`` chose the network.
     device_ : str
         The device that it was trained on.
-    n_features_in_ : int
-        Number of columns seen in ``fit``.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Their names, when they are all strings.
+    n_features_in_, feature_names_in_ : int, ndarray of shape (n_features_in_,)
+        Number of columns seen in ``fit`` and, when they are all strings, their names.
 
     Examples
     --------
@@ -146,9 +139,7 @@ class QCLMixNetClassifier(ClassifierMixin, BaseEstimator):
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "max_learning_rate": [Interval(Real, 0, None, closed="neither"), None],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
-        "quantum": ["boolean"],
-        "attention": ["boolean"],
-        "mixup": ["boolean"],
+        **dict.fromkeys(("quantum", "attention", "mixup"), ["boolean"]),
         "theta_std": [Interval(Real, 0, None, closed="left")],
         "gate": [StrOptions(set(get_args(Gate)))],
         "n_neighbors": [Interval(Integral, 1, None, closed="left")],
@@ -256,7 +247,7 @@ class QCLMixNetClassifier(ClassifierMixin, BaseEstimator):
                 f"{self.checkpoint!r} {'with' if eval_set is not None else 'without'} an eval_set."
             )
         X = self._validate_table(X, reset=True)
-        labels = self._encode_labels(y)
+        self.classes_, labels = encode_labels(y)
         check_consistent_length(X, labels)
         streams = Streams.from_seed(int(check_random_state(self.random_state).randint(2**31 - 1)))
         fraction = self.validation_fraction if self.checkpoint == "validation" else 0.0
@@ -320,7 +311,6 @@ class QCLMixNetClassifier(ClassifierMixin, BaseEstimator):
         """Gaps and categories are welcome."""
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
-        tags.non_deterministic = False
         return tags
 
     def _validate_table(self, X: Any, *, reset: bool) -> Any:
@@ -329,19 +319,6 @@ class QCLMixNetClassifier(ClassifierMixin, BaseEstimator):
             validate_data(self, X, skip_check_array=True, reset=reset)
             return X
         return validate_data(self, X, reset=reset, dtype="numeric", ensure_all_finite="allow-nan")
-
-    def _encode_labels(self, y: ArrayLike) -> NDArray[np.int64]:
-        """Set ``classes_`` and return labels as 0 to n_classes - 1."""
-        y = column_or_1d(y, warn=True)
-        assert_all_finite(y, input_name="y")
-        check_classification_targets(y)
-        self.classes_, labels = np.unique(y, return_inverse=True)
-        if len(self.classes_) < 2:
-            raise ValueError(
-                f"QCLMixNetClassifier needs at least 2 classes; y holds one class: "
-                f"{self.classes_[0]}."
-            )
-        return labels.astype(np.int64)
 
     def _to_tensor(self, X: Any) -> Tensor:
         return torch.from_numpy(self.preprocessor_.transform(X)).to(self.device_)
@@ -358,15 +335,10 @@ class QCLMixNetClassifier(ClassifierMixin, BaseEstimator):
 
     def _build(self, n_inputs: int, streams: Streams) -> tuple[QCLMixNet, HybridLoss]:
         n_classes = len(self.classes_)
-        network = QCLMixNet.build(
-            n_inputs,
-            n_classes,
-            generator=streams.init,
-            quantum=self.quantum,
-            attention=self.attention,
-            theta_std=self.theta_std,
-            gate=self.gate,
-        )
+        options = {
+            name: getattr(self, name) for name in ("quantum", "attention", "theta_std", "gate")
+        }
+        network = QCLMixNet.build(n_inputs, n_classes, generator=streams.init, **options)
         loss = HybridLoss(
             n_classes,
             EMBEDDING_WIDTH,

@@ -1,0 +1,200 @@
+import copy
+
+import pytest
+
+from qcl_mixnet.parameters import ConfigurationError, parse_configuration
+
+GOOD = {
+    "datasets": {
+        "glass": {"label": "Glass", "sources": [{"type": "openml", "data_id": 41}]},
+        "mine": {"label": "Mine", "sources": [{"type": "file", "path": "mine.csv"}]},
+    },
+    "models": {
+        "tree": {"class": "sklearn.tree.DecisionTreeClassifier", "family": "ml", "label": "DT"},
+        "net": {
+            "class": "qcl_mixnet.model.classifier.QCLMixNetClassifier", "family": "proposed",
+            "label": "Net", "preprocess": False,
+        },
+    },
+    "grid": {"datasets": ["glass", "mine"], "models": ["tree", "net"]},
+    "protocol": {"seed": 1, "checkpoint": "validation"},
+    "ingestion": {"downloads": "data/downloads"},
+    "resources": {},
+}  # fmt: skip
+
+
+def change(path, value):
+    """The good configuration with one value at a dotted path; numbers count list items."""
+    parameters = copy.deepcopy(GOOD)
+    place = parameters
+    *parents, last = path.split(".")
+    for name in parents:
+        place = place[int(name) if isinstance(place, list) else name]
+    place[last] = value
+    return parameters
+
+
+def test_parse__good__types_and_defaults():
+    configuration = parse_configuration(GOOD)
+    assert configuration.grid.datasets == ["glass", "mine"]
+    assert configuration.protocol.seed == 1
+    assert configuration.protocol.folds == 3
+    assert configuration.protocol.checkpoint == "validation"
+    assert configuration.resources.n_jobs == 1
+    assert configuration.ingestion.timeout == 30
+    assert configuration.datasets["glass"].sources[0].data_id == 41
+    assert configuration.models["net"].preprocess is False
+    assert configuration.data_root is None
+
+
+def test_parse__leaves_what_it_was_given_alone():
+    parameters = copy.deepcopy(GOOD)
+    parse_configuration(parameters)
+    assert parameters == GOOD
+
+
+def test_parse__folders_from_the_command_line__are_kept():
+    configuration = parse_configuration({**GOOD, "data_root": "elsewhere", "raw_root": "raw"})
+    assert (configuration.data_root, configuration.raw_root) == ("elsewhere", "raw")
+
+
+@pytest.mark.parametrize("key", ["datasets", "models"])
+def test_parse__names_joined_by_a_plus__are_a_list(key):
+    names = GOOD["grid"][key]
+    grid = parse_configuration(change(f"grid.{key}", "+".join(names))).grid
+    assert getattr(grid, key) == names
+    assert getattr(parse_configuration(change(f"grid.{key}", names[0])).grid, key) == names[:1]
+
+
+@pytest.mark.parametrize(
+    ("models", "families"),
+    [("tree", ["ml"]), ("net+tree", ["ml", "proposed"]), ("net", ["proposed"])],
+)
+def test_families__are_those_of_the_grid(models, families):
+    assert parse_configuration(change("grid.models", models)).families == families
+
+
+def refusal(parameters):
+    with pytest.raises(ConfigurationError) as caught:
+        parse_configuration(parameters)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "protocl", "grid.dataset", "protocol.sede", "ingestion.retry", "resources.jobs",
+        "models.tree.parameters", "models.net.preproces",
+    ],
+)  # fmt: skip
+def test_parse__unknown_key__names_it_and_its_value(path):
+    assert refusal(change(path, 7)) == (
+        f"Unknown parameter '{path}' (got 7); remove it or correct its name in conf/."
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "key"),
+    [("datasets.glass.licens", "licens"), ("datasets.glass.sources.0.file", "sources.0.openml")],
+    ids=["entry", "source"],
+)
+def test_parse__unknown_key_of_the_roster__names_the_data_set_and_the_key(path, key):
+    message = refusal(change(path, "x"))
+    assert message.startswith(f"roster entry of data set 'glass', key {key}")
+    assert "Extra inputs are not permitted" in message
+    assert message.endswith("; correct it in datasets.yml")
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "told"),
+    [
+        ("protocol.seed", -1, "greater than or equal to 0"),
+        ("protocol.seed", "first", "valid integer"),
+        ("protocol.repeats", 0, "greater than or equal to 1"),
+        ("protocol.test_size", 1.5, "less than 1"),
+        ("protocol.test_size", 0, "greater than 0"),
+        ("protocol.folds", 1, "greater than or equal to 2"),
+        ("protocol.checkpoint", "best", "'last', 'validation' or 'test'"),
+        ("resources.n_jobs", 0, "greater than or equal to 1"),
+        ("resources.n_jobs", 1.5, "valid integer"),
+        ("ingestion.timeout", 0, "greater than 0"),
+        ("ingestion.retries", -1, "greater than or equal to 0"),
+        ("ingestion.backoff", -0.5, "greater than or equal to 0"),
+        ("models.tree.family", "trees", "'proposed', 'ablation', 'ml', 'dl' or 'gnn'"),
+        ("models.tree.label", "", "at least 1 character"),
+        ("models.tree.preprocess", "perhaps", "valid boolean"),
+        ("grid.datasets", [], "at least 1 item"),
+        ("grid.models", 5, "valid list"),
+        ("data_root", 5, "valid string"),
+    ],
+)
+def test_parse__value_out_of_range__names_key_value_and_limit(path, value, told):
+    message = refusal(change(path, value))
+    assert message.startswith(f"Parameter '{path}': ")
+    assert told in message
+    assert message.endswith(f"(got {value!r}); correct it in conf/ or --params.")
+
+
+@pytest.mark.parametrize("key", ["models", "grid", "protocol", "ingestion", "resources"])
+def test_parse__section_is_missing__is_named(key):
+    parameters = {name: value for name, value in GOOD.items() if name != key}
+    message = refusal(parameters)
+    assert message == f"Parameter '{key}': Field required; correct it in conf/ or --params."
+
+
+def test_parse__no_roster__the_grid_has_an_unknown_data_set():
+    parameters = {name: value for name, value in GOOD.items() if name != "datasets"}
+    assert refusal(parameters).startswith("Unknown data set 'glass' in grid.datasets")
+
+
+def test_parse__several_errors__the_first_and_their_number():
+    parameters = change("protocol.seed", -1)
+    parameters["resources"]["n_jobs"] = 0
+    parameters["grid"]["x"] = 1
+    message = refusal(parameters)
+    assert message.startswith("Unknown parameter 'grid.x' (got 1)")
+    assert message.endswith("There are 2 more such errors.")
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "sentence"),
+    [
+        (
+            "grid.datasets",
+            "glas",
+            "Unknown data set 'glas' in grid.datasets; choose among glass, mine, or add an entry "
+            "for it under conf/.",
+        ),
+        (
+            "grid.models",
+            ["tree", "nett"],
+            "Unknown model 'nett' in grid.models; choose among net, tree, or add an entry for it "
+            "under conf/.",
+        ),
+        (
+            "grid.datasets",
+            "glass+",
+            "Unknown data set '' in grid.datasets; choose among glass, mine, or add an entry for "
+            "it under conf/.",
+        ),
+        (
+            "grid.datasets",
+            "glass+mine+glass",
+            "The data set 'glass' stands 2 times in grid.datasets; name it once.",
+        ),
+        (
+            "grid.models",
+            ["tree"] * 3,
+            "The model 'tree' stands 3 times in grid.models; name it once.",
+        ),
+    ],
+)
+def test_parse__name_on_no_roster_or_twice__is_told(path, value, sentence):
+    assert refusal(change(path, value)) == sentence
+
+
+def test_parse__bad_name_on_the_roster__is_told():
+    message = refusal(change("datasets.My-Table", {"label": "x", "sources": []}))
+    assert message.startswith("'My-Table' cannot name a data set of the roster; use small letters")

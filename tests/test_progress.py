@@ -1,0 +1,101 @@
+import io
+import re
+
+import pytest
+from rich.console import Console
+
+from qcl_mixnet import progress
+from qcl_mixnet.progress import RunProgress, cell_line
+
+OK = {
+    "dataset": "glass", "label": "KNN", "status": "ok", "error": None, "test_selected": False,
+    "metrics": {"macro_f1": 0.61549}, "seconds": 12.345,
+}  # fmt: skip
+FAILED = {**OK, "status": "failed", "error": "ValueError: no", "metrics": {}}
+
+
+def printed(line):
+    console = Console(file=io.StringIO(), width=200)
+    console.print(line, highlight=False)
+    return console.file.getvalue()
+
+
+def test_cell_line__ok():
+    assert printed(cell_line(OK)).split() == "glass KNN macro F1 0.615 12.3 s".split()
+
+
+def test_cell_line__test_selected__is_starred():
+    line = printed(cell_line({**OK, "test_selected": True}))
+    assert line.split() == "glass KNN macro F1 0.615* 12.3 s".split()
+
+
+def test_cell_line__failed__has_the_error():
+    line = printed(cell_line(FAILED))
+    assert line.split() == "glass KNN failed ValueError: no 12.3 s".split()
+
+
+def test_cell_line__columns_are_aligned():
+    lines = [cell_line(OK), cell_line({**OK, "dataset": "d" * 28, "label": "Balanced RF"})]
+    assert len({line.index("macro F1") for line in lines}) == 1
+    assert len({len(line) for line in lines}) == 1
+
+
+@pytest.fixture
+def run_cells(monkeypatch):
+    """Report some cells on a console and return what it shows."""
+
+    def run(records, *, total, up_to_date=0, terminal=False):
+        console = Console(
+            file=io.StringIO(), force_terminal=terminal, force_interactive=terminal, width=120,
+            color_system=None, _environ={},
+        )  # fmt: skip
+        monkeypatch.setattr(progress, "get_console", lambda: console)
+        with RunProgress() as shown:
+            shown.start(total=total, up_to_date=up_to_date)
+            for record in records:
+                shown.finish(record)
+            if terminal:
+                shown._bar.refresh()
+        return console.file.getvalue()
+
+    return run
+
+
+def test_progress__no_terminal__a_line_for_every_cell_and_no_bar(run_cells):
+    text = run_cells([OK, FAILED], total=2)
+    assert [line.rstrip() for line in text.splitlines() if line.strip()] == [
+        cell_line(OK),
+        cell_line(FAILED).replace("[red]", "").replace("[/red]", ""),
+    ]
+
+
+def test_progress__terminal__shows_a_bar_besides_the_lines(run_cells):
+    text = run_cells([OK], total=3, terminal=True)
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
+    assert cell_line(OK) in plain
+    assert re.search(r"cells\s+.*1/3\s+elapsed 0:00:0\d\s+remaining", plain)
+
+
+def test_progress__cells_up_to_date__are_counted(run_cells):
+    assert "7 cells are up to date, 2 to compute." in run_cells([], total=2, up_to_date=7)
+    assert "up to date" not in run_cells([], total=2)
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_progress__nothing_to_compute__no_bar(run_cells, terminal):
+    text = run_cells([], total=0, up_to_date=4, terminal=terminal)
+    assert text.strip() == "4 cells are up to date, 0 to compute."
+
+
+def test_progress__cell_without_a_record__moves_the_bar_only(run_cells):
+    text = run_cells([None, OK], total=2, terminal=True)
+    assert "2/2" in text
+    assert text.count("macro F1") == 1
+
+
+def test_progress__error_inside__ends_the_bar_and_passes(run_cells, monkeypatch):
+    ended = []
+    monkeypatch.setattr("rich.progress.Progress.stop", lambda self: ended.append(self))
+    with pytest.raises(RuntimeError, match="stop here"), RunProgress() as shown:
+        raise RuntimeError("stop here")
+    assert ended == [shown._bar]

@@ -1,0 +1,155 @@
+import io
+from pathlib import Path, PurePosixPath
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+from kedro.io import DataCatalog, MemoryDataset
+from kedro.pipeline import Node, Pipeline
+from kedro_datasets.json import JSONDataset
+from kedro_datasets.pandas import CSVDataset
+from rich.console import Console
+
+from qcl_mixnet import summary
+from qcl_mixnet.summary import friedman_line, leaderboard_table, print_summary, report_path
+from qcl_mixnet.tracking import RunBinding
+
+BOARD = pd.DataFrame(
+    {
+        "model": ["net", "tree"], "label": ["Net", "Tree"], "family": ["proposed", "ml"],
+        "test_selected": [False, False], "mean_rank": [1.25, 1.75], "wins": [3, 1],
+        "n_datasets": [4, 4], "n_failed": [0, 2], "macro_f1": [0.71849, 0.5],
+        "macro_recall": [0.7, 0.5], "g_mean": [0.6, 0.4], "mcc": [0.55, float("nan")],
+        "fit_seconds": [12.34, 0.06],
+    }
+)  # fmt: skip
+TEST = {
+    "df": 8, "chi2": 19.457, "p_value": 0.01263, "iman_davenport_df": [8, 40],
+    "iman_davenport_f": 3.4172, "iman_davenport_p": 0.0042,
+}  # fmt: skip
+STATISTICS = {
+    "tests": {"macro_f1": TEST}, "datasets": ["d1", "d2"], "failed": [], "not_run": []
+}  # fmt: skip
+
+
+def shown(thing, width=120):
+    console = Console(file=io.StringIO(), width=width)
+    console.print(thing)
+    return console.file.getvalue()
+
+
+def test_leaderboard_table__a_row_for_every_model_in_order():
+    text = shown(leaderboard_table(BOARD))
+    rows = [line.split() for line in text.splitlines() if line.strip().startswith(("Net", "Tree"))]
+    assert rows == [
+        ["Net", "1.25", "3", "0.718", "0.600", "0.550", "12.3", "0"],
+        ["Tree", "1.75", "1", "0.500", "0.400", "nan", "0.1", "2"],
+    ]
+    assert "Mean ranks by macro F1 over 4 data sets (1 is best)" in text
+    assert "*" not in text
+
+
+def test_leaderboard_table__test_selected__is_starred_and_explained():
+    text = shown(leaderboard_table(BOARD.assign(test_selected=[True, False])))
+    assert "Net*" in text
+    assert "Tree*" not in text
+    assert "* epoch chosen on the test part" in text
+
+
+def test_leaderboard_table__as_read_back_from_csv__is_the_same(tmp_path):
+    board = BOARD.assign(test_selected=[True, False])
+    board.to_csv(tmp_path / "board.csv", index=False)
+    stored = pd.read_csv(tmp_path / "board.csv")
+    assert shown(leaderboard_table(stored)) == shown(leaderboard_table(board))
+
+
+def test_friedman_line__statistic_degrees_and_p_values():
+    assert friedman_line(STATISTICS) == (
+        "Friedman chi2(8) = 19.46, p = 0.013; Iman-Davenport F(8, 40) = 3.42, p = 0.0042"
+    )
+
+
+def test_friedman_line__no_test__gives_the_reason():
+    statistics = {"tests": {"macro_f1": {"reason": "one data set is not enough"}}}
+    assert friedman_line(statistics) == "Friedman's test: one data set is not enough"
+
+
+@pytest.mark.parametrize(
+    ("dataset", "path"),
+    [
+        (CSVDataset(filepath="data/08_reporting/metrics.csv"), "data/08_reporting/metrics.csv"),
+        (JSONDataset(filepath="data/paper/08_reporting/s.json"), "data/paper/08_reporting/s.json"),
+        (CSVDataset(filepath="data/01_raw/glass.csv"), None),
+        (CSVDataset(filepath="data/my_08_reporting_x/glass.csv"), None),
+        (MemoryDataset(1), None),
+        (SimpleNamespace(_filepath=PurePosixPath("08_reporting/a.md")), "08_reporting/a.md"),
+    ],
+    ids=["csv", "json", "raw", "like it", "memory", "relative"],
+)
+def test_report_path__only_of_files_in_the_reporting_folder(dataset, path):
+    found = report_path(dataset)
+    if path is None:
+        assert found is None
+    else:
+        assert found.parts[-len(Path(path).parts) :] == Path(path).parts
+
+
+@pytest.fixture
+def summarize(monkeypatch, tmp_path):
+    """Print the summary of a run over d1 and d2 and return it."""
+
+    def run(statistics=STATISTICS, binding=RunBinding(), outputs=("leaderboard", "statistics")):
+        console = Console(file=io.StringIO(), width=1000)
+        monkeypatch.setattr(summary, "get_console", lambda: console)
+        folder = tmp_path / "08_reporting"
+        catalog = DataCatalog(
+            {
+                "leaderboard": CSVDataset(
+                    filepath=str(folder / "leaderboard.csv"), save_args={"index": False}
+                ),
+                "statistics": JSONDataset(filepath=str(folder / "statistics.json")),
+            }
+        )
+        catalog.save("leaderboard", BOARD)
+        catalog.save("statistics", statistics)
+        per_data_set = [
+            Pipeline([Node(len, "table", "rows", name="count")], namespace=name)
+            for name in ("d1", "d2")
+        ]
+        compare = Node(lambda *rows: rows, ["d1.rows", "d2.rows"], list(outputs), name="compare")
+        print_summary(catalog, Pipeline([*per_data_set, compare]), binding)
+        return console.file.getvalue()
+
+    return run
+
+
+def test_print_summary__table_test_and_folder(summarize, tmp_path):
+    text = summarize()
+    assert "Net" in text
+    assert "Friedman chi2(8) = 19.46" in text
+    assert f"Tables and figures: {tmp_path / '08_reporting'}" in text
+    for word in ("Failed", "Not run", "not available", "MLflow"):
+        assert word not in text
+
+
+def test_print_summary__what_is_missing__is_counted_and_named(summarize):
+    statistics = {
+        **STATISTICS,
+        "datasets": ["d1"],
+        "failed": [f"d1.m{i}" for i in range(10)],
+        "not_run": ["d1.net"],
+    }
+    text = summarize(statistics)
+    first_eight = ", ".join(f"d1.m{i}" for i in range(8))
+    assert f"Failed (10): {first_eight} ...\n" in text
+    assert "Not run (1): d1.net\n" in text
+    assert "Data sets not available, see above (1): d2\n" in text
+
+
+def test_print_summary__tracked__names_the_run(summarize):
+    text = summarize(binding=RunBinding({}, "sqlite:///x.db", "0", "run7"))
+    assert "MLflow run run7 in sqlite:///x.db" in text
+
+
+def test_print_summary__run_without_a_leaderboard__no_table(summarize):
+    assert summarize(outputs=("other", "thing")) == ""
