@@ -139,7 +139,7 @@ class QCLMixNetClassifier(ClassifierMixin, BaseEstimator):
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "max_learning_rate": [Interval(Real, 0, None, closed="neither"), None],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
-        **dict.fromkeys(("quantum", "attention", "mixup"), ["boolean"]),
+        **{part: ["boolean"] for part in ("quantum", "attention", "mixup")},
         "theta_std": [Interval(Real, 0, None, closed="left")],
         "gate": [StrOptions(set(get_args(Gate)))],
         "n_neighbors": [Interval(Integral, 1, None, closed="left")],
