@@ -70,6 +70,7 @@ def test_table__while_it_is_written__the_old_file_is_there(table, monkeypatch):
     write, seen = pd.DataFrame.to_parquet, []
 
     def look_and_write(self, path, *args, **kwargs):
+        path.write_bytes(b"PAR1 half")
         seen.append((path.parent == table.path.parent, table.load()))
         return write(self, path, *args, **kwargs)
 

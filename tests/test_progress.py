@@ -21,17 +21,17 @@ def printed(line):
 
 
 def test_cell_line__ok():
-    assert printed(cell_line(OK)).split() == "glass KNN macro F1 0.615 12.3 s".split()
+    assert printed(cell_line(OK)).split() == ["glass", "KNN", "macro", "F1", "0.615", "12.3", "s"]
 
 
 def test_cell_line__test_selected__is_starred():
     line = printed(cell_line({**OK, "test_selected": True}))
-    assert line.split() == "glass KNN macro F1 0.615* 12.3 s".split()
+    assert line.split() == ["glass", "KNN", "macro", "F1", "0.615*", "12.3", "s"]
 
 
 def test_cell_line__failed__has_the_error():
     line = printed(cell_line(FAILED))
-    assert line.split() == "glass KNN failed ValueError: no 12.3 s".split()
+    assert line.split() == ["glass", "KNN", "failed", "ValueError:", "no", "12.3", "s"]
 
 
 def test_cell_line__columns_are_aligned():

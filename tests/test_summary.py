@@ -30,6 +30,7 @@ TEST = {
 STATISTICS = {
     "tests": {"macro_f1": TEST}, "datasets": ["d1", "d2"], "failed": [], "not_run": []
 }  # fmt: skip
+UNTRACKED = RunBinding()
 
 
 def shown(thing, width=120):
@@ -53,7 +54,7 @@ def test_leaderboard_table__test_selected__is_starred_and_explained():
     text = shown(leaderboard_table(BOARD.assign(test_selected=[True, False])))
     assert "Net*" in text
     assert "Tree*" not in text
-    assert "* epoch chosen on the test part" in text
+    assert "* epoch chosen on the test part" in " ".join(text.split())
 
 
 def test_leaderboard_table__as_read_back_from_csv__is_the_same(tmp_path):
@@ -98,7 +99,7 @@ def test_report_path__only_of_files_in_the_reporting_folder(dataset, path):
 def summarize(monkeypatch, tmp_path):
     """Print the summary of a run over d1 and d2 and return it."""
 
-    def run(statistics=STATISTICS, binding=RunBinding(), outputs=("leaderboard", "statistics")):
+    def run(statistics=STATISTICS, binding=UNTRACKED, outputs=("leaderboard", "statistics")):
         console = Console(file=io.StringIO(), width=1000)
         monkeypatch.setattr(summary, "get_console", lambda: console)
         folder = tmp_path / "08_reporting"
@@ -116,7 +117,7 @@ def summarize(monkeypatch, tmp_path):
             Pipeline([Node(len, "table", "rows", name="count")], namespace=name)
             for name in ("d1", "d2")
         ]
-        compare = Node(lambda *rows: rows, ["d1.rows", "d2.rows"], list(outputs), name="compare")
+        compare = Node(lambda: None, None, list(outputs), name="compare")
         print_summary(catalog, Pipeline([*per_data_set, compare]), binding)
         return console.file.getvalue()
 

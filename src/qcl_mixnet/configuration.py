@@ -17,7 +17,7 @@ import click
 from kedro.framework.project import settings
 from kedro.utils import find_kedro_project
 
-from qcl_mixnet.parameters import Configuration, parse_configuration
+from qcl_mixnet.parameters import Configuration, ConfigurationError, parse_configuration
 
 
 def project_root() -> Path:
@@ -26,6 +26,22 @@ def project_root() -> Path:
     if (here / "conf").is_dir():
         return here
     return Path(find_kedro_project(Path.cwd()) or Path.cwd()).resolve()
+
+
+def check_environment(conf_source: str, env: str | None) -> None:
+    """Refuse an environment without a folder.
+
+    Raises
+    ------
+    ConfigurationError
+        With the environments that there are.
+    """
+    if env and not (Path(conf_source) / env).is_dir():
+        known = sorted(path.name for path in Path(conf_source).iterdir() if path.is_dir())
+        raise ConfigurationError(
+            f"Unknown environment '{env}'; choose among {', '.join(known)}, or make the folder "
+            f"{Path(conf_source) / env}."
+        )
 
 
 @dataclass(frozen=True)

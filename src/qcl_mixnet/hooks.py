@@ -15,7 +15,7 @@ from qcl_mixnet import summary
 from qcl_mixnet.configuration import project_root
 from qcl_mixnet.datasets import CellDataset
 from qcl_mixnet.parameters import ConfigurationError
-from qcl_mixnet.tracking import RunBinding, bound_retries, server_problem
+from qcl_mixnet.tracking import RunBinding, server_problem, set_client_defaults
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ class BenchmarkHooks:
         for name in ("mlflow", "kedro_mlflow", "alembic"):
             # Set here and not in logging.yml: these set their own levels when they are imported.
             logging.getLogger(name).setLevel(logging.WARNING)
-        bound_retries()
+        set_client_defaults()
         config = context.config_loader["mlflow"]
         uri = config["server"]["mlflow_tracking_uri"]
         problem = server_problem(uri)

@@ -10,7 +10,7 @@ from kedro.io import DatasetError
 from kedro.runner import SequentialRunner
 
 from qcl_mixnet.baselines.specs import ModelSpecError
-from qcl_mixnet.configuration import SessionOptions, registering_for
+from qcl_mixnet.configuration import SessionOptions, check_environment, registering_for
 from qcl_mixnet.data.errors import DataError
 from qcl_mixnet.evaluation.errors import EvaluationError
 from qcl_mixnet.parameters import ConfigurationError
@@ -38,6 +38,7 @@ class BenchmarkSession(KedroSession):
         )
         before = open_run_id()
         try:
+            check_environment(self._conf_source, options.env)
             with registering_for(options):
                 pipelines.configure("qcl_mixnet.pipeline_registry")  # forget those of before
                 return super().run(*args, **kwargs)
@@ -46,5 +47,9 @@ class BenchmarkSession(KedroSession):
                 raise
             logger.debug("The run ended with an error.", exc_info=True)
             raise click.ClickException(str(error)) from error
+        except KeyboardInterrupt:
+            end_runs_opened_since(before, "KILLED")
+            logger.warning("Stopped. Finished cells are kept: the same command goes on from here.")
+            raise
         finally:
             end_runs_opened_since(before)

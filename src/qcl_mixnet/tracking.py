@@ -167,7 +167,7 @@ def open_run_id() -> str | None:
     return None if active is None else active.info.run_id
 
 
-def end_runs_opened_since(before: str | None) -> None:
+def end_runs_opened_since(before: str | None, status: str = "FINISHED") -> None:
     """End the runs that a session opened and left open, but not one that was there before it.
 
     kedro-mlflow re-enters its run before every node and leaves it at the end once: without this
@@ -176,7 +176,7 @@ def end_runs_opened_since(before: str | None) -> None:
     import mlflow
 
     while (active := mlflow.active_run()) is not None and active.info.run_id != before:
-        mlflow.end_run()
+        mlflow.end_run(status)
 
 
 def server_problem(tracking_uri: str) -> str | None:
@@ -192,7 +192,12 @@ def server_problem(tracking_uri: str) -> str | None:
         return str(error)
 
 
-def bound_retries() -> None:
-    """Let MLflow's client give up on a dead server in seconds, unless the user set otherwise."""
+def set_client_defaults() -> None:
+    """Set how MLflow's client behaves, where the user did not.
+
+    It gives up on a dead server in seconds, and does not print a run's address again for every
+    time that kedro-mlflow entered the run.
+    """
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")

@@ -1,5 +1,6 @@
 """Bad input: one sentence before any training, and nothing computed is lost."""
 
+import mlflow
 import numpy as np
 import pandas as pd
 import pytest
@@ -43,6 +44,26 @@ def test_bad_configuration__one_sentence_before_training(project, params, error,
         project.run(params=params)
     assert "\n" not in str(caught.value)
     assert project.cells() == []
+
+
+def test_unknown_environment__names_those_there_are(project):
+    with pytest.raises(ConfigurationError, match=r"environment 'papr'; choose among base, bundled"):
+        project.run(env="papr")
+
+
+def test_interrupted__finished_cells_are_kept_and_the_run_is_marked(project, small, monkeypatch):
+    project.run(params=small, node_names=["glass.knn"])
+
+    def interrupt(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("qcl_mixnet.pipelines.training.nodes.run_cell", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        project.run(params=small)
+    assert project.cells() == ["glass.knn"]
+    assert mlflow.active_run() is None
+    last = mlflow.search_runs(search_all_experiments=True, order_by=["start_time DESC"]).iloc[0]
+    assert last["status"] == "KILLED"
 
 
 def table(**changes):

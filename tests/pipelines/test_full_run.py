@@ -62,7 +62,7 @@ def test_full__every_model__files_tables_and_mlflow_agree(project, runner, capsy
     assert attached == {"predictions.parquet", "history.parquet"}
     reports = {item.path for item in client.list_artifacts(parent["run_id"], "reports")}
     assert "reports/leaderboard.csv" in reports
-    assert f"mean_rank/knn" in client.get_run(parent["run_id"]).data.metrics
+    assert "mean_rank/knn" in client.get_run(parent["run_id"]).data.metrics
 
     shown = capsys.readouterr().out
     assert shown.count("macro F1 0.") >= 17  # one line a cell

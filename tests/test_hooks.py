@@ -1,0 +1,121 @@
+import os
+import subprocess
+
+import pytest
+
+from qcl_mixnet.hooks import check_writable, git_commit
+from qcl_mixnet.parameters import ConfigurationError
+
+
+def test_check_writable__new_folder__is_made_and_left_empty(tmp_path):
+    folder = tmp_path / "data" / "results"
+    check_writable(folder)
+    assert list(folder.iterdir()) == []
+
+
+def test_check_writable__folder_with_files__leaves_them_alone(tmp_path):
+    (tmp_path / "file.txt").write_text("mine")
+    check_writable(tmp_path)
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["mine"]
+
+
+def refusal(folder):
+    with pytest.raises(ConfigurationError) as caught:
+        check_writable(folder)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("below", [(), ("results",)], ids=["itself", "its parent"])
+def test_check_writable__a_file_is_in_the_way__names_the_folder_and_the_remedy(tmp_path, below):
+    (tmp_path / "data").write_text("a file")
+    folder = (tmp_path / "data").joinpath(*below)
+    message = refusal(folder)
+    assert message.startswith(f"The data folder {folder} cannot be written to (")
+    assert message.endswith("or choose another with --params=data_root=/a/folder.")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write all")
+def test_check_writable__no_permission__is_refused(tmp_path):
+    tmp_path.chmod(0o500)
+    try:
+        assert "Permission denied" in refusal(tmp_path)
+    finally:
+        tmp_path.chmod(0o700)
+
+
+def test_check_writable__disk_is_full__is_refused(tmp_path, monkeypatch):
+    def full(**kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("qcl_mixnet.hooks.tempfile.TemporaryFile", full)
+    assert "No space left on device" in refusal(tmp_path)
+
+
+@pytest.fixture
+def repository(tmp_path, monkeypatch):
+    """A repository of its own, with nobody's settings; gives a function that runs git in it."""
+    for name in [name for name in os.environ if name.startswith("GIT_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    folder = tmp_path / "repository"
+    folder.mkdir()
+
+    def git(*arguments):
+        done = subprocess.run(
+            ["git", "-c", "user.name=T", "-c", "user.email=t@example.org", *arguments],
+            cwd=folder, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        return done.stdout.strip()
+
+    git("init", "--quiet")
+    git.folder = folder
+    return git
+
+
+@pytest.fixture
+def commit(repository):
+    (repository.folder / "file.txt").write_text("one")
+    repository("add", "file.txt")
+    repository("commit", "--quiet", "-m", "one")
+    return repository("rev-parse", "HEAD")
+
+
+def test_git_commit__clean__is_the_commit(repository, commit):
+    assert git_commit(repository.folder) == commit
+    assert len(commit) == 40
+
+
+def test_git_commit__tracked_file_changed__is_dirty(repository, commit):
+    (repository.folder / "file.txt").write_text("two")
+    assert git_commit(repository.folder) == f"{commit}-dirty"
+    repository("add", "file.txt")
+    assert git_commit(repository.folder) == f"{commit}-dirty"
+
+
+def test_git_commit__new_file__is_not_dirty(repository, commit):
+    (repository.folder / "result.csv").write_text("1")
+    assert git_commit(repository.folder) == commit
+
+
+def test_git_commit__tag__is_still_the_commit(repository, commit):
+    repository("tag", "-a", "v1", "-m", "one")
+    assert git_commit(repository.folder) == commit
+
+
+def test_git_commit__no_commit_yet__is_unknown(repository):
+    assert git_commit(repository.folder) == "unknown"
+
+
+def test_git_commit__no_repository__is_unknown(repository, monkeypatch, tmp_path):
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
+    plain = tmp_path / "plain"
+    plain.mkdir()
+    assert git_commit(plain) == "unknown"
+    assert git_commit(tmp_path / "no such folder") == "unknown"
+
+
+def test_git_commit__no_git__is_unknown(repository, commit, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert git_commit(repository.folder) == "unknown"

@@ -1,0 +1,206 @@
+from pathlib import Path
+
+import pytest
+from kedro.framework.project import pipelines
+from kedro.framework.startup import bootstrap_project
+from kedro.io import DataCatalog, DatasetError, MemoryDataset
+from kedro.pipeline import Node, Pipeline
+from kedro.runner import ParallelRunner, SequentialRunner, ThreadRunner
+
+from qcl_mixnet.baselines.specs import ModelSpec, ModelSpecError
+from qcl_mixnet.configuration import SessionOptions, registering_for
+from qcl_mixnet.datasets import CellDataset
+from qcl_mixnet.evaluation.cells import CellResult
+from qcl_mixnet.evaluation.keys import cell_key
+from qcl_mixnet.evaluation.protocol import EvaluationProtocol
+from qcl_mixnet.runners import (
+    IncrementalParallelRunner,
+    IncrementalSequentialRunner,
+    _cell_dataset,
+    _check_specs,
+    _is_up_to_date,
+    _with_prerequisites,
+    dataset_of,
+    make_incremental,
+)
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_make_incremental__sequential__keeps_its_option(is_async):
+    runner = make_incremental(SequentialRunner(is_async=is_async))
+    assert type(runner) is IncrementalSequentialRunner
+    assert runner._is_async is is_async
+
+
+def test_make_incremental__parallel__keeps_its_options():
+    runner = make_incremental(ParallelRunner(max_workers=1, is_async=True))
+    assert type(runner) is IncrementalParallelRunner
+    assert runner._max_workers == 1
+    assert runner._is_async is True
+
+
+@pytest.mark.parametrize("kind", [IncrementalSequentialRunner, IncrementalParallelRunner])
+def test_make_incremental__already_is__stays_itself(kind, caplog):
+    runner = kind()
+    assert make_incremental(runner) is runner
+    assert caplog.text == ""
+
+
+class OwnRunner(SequentialRunner):
+    """Somebody's runner, which must not be replaced by another."""
+
+
+@pytest.mark.parametrize("kind", [ThreadRunner, OwnRunner])
+def test_make_incremental__another_runner__stays_itself_with_a_warning(kind, caplog):
+    runner = kind()
+    assert make_incremental(runner) is runner
+    assert f"{kind.__name__} computes every cell anew" in caplog.text
+
+
+@pytest.fixture(scope="module")
+def full():
+    """The pipelines of the test environment."""
+    bootstrap_project(ROOT)
+    options = SessionOptions("test", {"grid": {"models": "knn+decision_tree"}}, None)
+    with registering_for(options):
+        pipelines.configure("qcl_mixnet.pipeline_registry")
+        yield pipelines["full"]
+    pipelines.configure("qcl_mixnet.pipeline_registry")
+
+
+def names(pipeline):
+    return sorted(node.name for node in pipeline.nodes)
+
+
+def test_with_prerequisites__one_cell__brings_the_data_of_its_data_set(full):
+    cell = full.filter(node_names=["glass.knn"])
+    assert names(cell) == ["glass.knn"]
+    assert names(_with_prerequisites(cell)) == ["glass.ingest", "glass.knn", "glass.prepare"]
+
+
+def test_with_prerequisites__training__brings_the_data_of_all(full):
+    found = names(_with_prerequisites(pipelines["training"]))
+    assert found == sorted(
+        f"{dataset}.{step}"
+        for dataset in ("glass", "lymph")
+        for step in ("ingest", "prepare", "knn", "decision_tree")
+    )
+
+
+@pytest.mark.parametrize("name", ["full", "statistics", "reporting"])
+def test_with_prerequisites__nothing_is_lacking__stays(full, name):
+    assert names(_with_prerequisites(pipelines[name])) == names(pipelines[name])
+
+
+def test_with_prerequisites__half_of_the_data_nodes__brings_the_other_half(full):
+    assert names(_with_prerequisites(pipelines["preprocessing"])) == [
+        "glass.ingest", "glass.prepare", "lymph.ingest", "lymph.prepare"
+    ]  # fmt: skip
+
+
+def test_dataset_of__every_node_of_a_data_set(full):
+    namespaced = [node for node in full.nodes if node.namespace]
+    assert {dataset_of(node) for node in namespaced} == {"glass", "lymph"}
+    for node in namespaced:
+        assert node.name.startswith(f"{dataset_of(node)}.")
+
+
+def test_every_cell__its_inputs_are_where_the_runner_looks_for_them(full):
+    cells = full.only_nodes_with_tags("cell").nodes
+    assert len(cells) == 4
+    for node in cells:
+        dataset, model = node.name.split(".")
+        assert node.inputs[2:5] == [
+            f"{dataset}.schema", f"params:models.{model}", "params:protocol"
+        ]  # fmt: skip
+        assert node.outputs == [f"{dataset}.{model}_result"]
+
+
+SPEC = ModelSpec.model_validate(
+    {"class": "sklearn.tree.DecisionTreeClassifier", "family": "ml", "label": "DT"}
+)
+PROTOCOL = EvaluationProtocol()
+CELL = Pipeline(
+    [
+        Node(
+            lambda *inputs: None,
+            ["table", "splits", "schema", "params:spec", "params:protocol", "params:resources"],
+            "tree_result",
+            name="tree",
+            tags="cell",
+        )
+    ],
+    namespace="glass",
+    parameters={"spec", "protocol", "resources"},
+).nodes[0]
+
+
+@pytest.fixture
+def catalog(tmp_path):
+    return DataCatalog(
+        {
+            "glass.schema": MemoryDataset({"fingerprint": "table"}),
+            "params:spec": MemoryDataset(SPEC),
+            "params:protocol": MemoryDataset(PROTOCOL),
+            "glass.tree_result": CellDataset(
+                path=str(tmp_path / "tree"), dataset="glass", model="tree"
+            ),
+        }
+    )
+
+
+def save(catalog, status="ok", fingerprint="table", spec=SPEC, protocol=PROTOCOL):
+    key = cell_key(fingerprint, spec, protocol)
+    record = {"status": status, "error": None if status == "ok" else "E: no", "key": key}
+    catalog.save("glass.tree_result", CellResult(record))
+
+
+def test_is_up_to_date__never_run__no(catalog):
+    assert not _is_up_to_date(CELL, catalog)
+
+
+def test_is_up_to_date__same_key__yes(catalog):
+    save(catalog)
+    assert _is_up_to_date(CELL, catalog)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"fingerprint": "another table"},
+        {"spec": SPEC.model_copy(update={"params": {"max_depth": 2}})},
+        {"protocol": EvaluationProtocol(seed=7)},
+        {"status": "failed"},
+    ],
+    ids=["table", "model", "protocol", "failed"],
+)
+def test_is_up_to_date__made_otherwise_or_failed__no(catalog, change):
+    save(catalog, **change)
+    assert not _is_up_to_date(CELL, catalog)
+
+
+def test_cell_dataset__catalog_has_another_type__is_told(catalog):
+    catalog["glass.tree_result"] = MemoryDataset()
+    with pytest.raises(TypeError, match=r"glass.tree must be a CellDataset .* got MemoryDataset"):
+        _cell_dataset(CELL, catalog)
+
+
+def test_check_specs__bad_parameter__before_any_training(catalog):
+    _check_specs([CELL], catalog)
+    bad = SPEC.model_copy(update={"params": {"max_dept": 2}})
+    catalog["params:spec"] = MemoryDataset(bad)
+    with pytest.raises(ModelSpecError, match=r"'max_dept'.*did you mean 'max_depth'"):
+        _check_specs([CELL], catalog)
+    _check_specs([], catalog)
+
+
+def test_unavailable__some_tables_are_missing__are_named(catalog):
+    catalog["glass.table"] = MemoryDataset(1)
+    catalog["lymph.table"] = MemoryDataset()
+    runner = IncrementalSequentialRunner()
+    assert runner._unavailable({"glass", "lymph"}, catalog) == {"lymph"}
+    assert runner._unavailable(set(), catalog) == set()
+    with pytest.raises(DatasetError, match="No data set of this run is available: lymph"):
+        runner._unavailable({"lymph"}, catalog)
