@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import math
 import os
 import tempfile
 from collections.abc import Callable
@@ -153,11 +154,13 @@ class CellDataset(AbstractDataset[CellResult, CellResult | None]):
             if len(frame):
                 write_atomically(path, partial(frame.to_parquet, index=False))
                 files[path.name] = _sha256(path)
-        record = {"dataset": self.dataset, "model": self.model, **data.record, "files": files}
+        record = _without_nan(
+            {"dataset": self.dataset, "model": self.model, **data.record, "files": files}
+        )
         if self.binding is not None:
             record |= self.binding.provenance
             record["mlflow_run_id"] = log_cell(self.binding, record, data.history, self.path)
-        text = json.dumps(record, indent=2)
+        text = json.dumps(record, indent=2, allow_nan=False)
         write_atomically(record_path, lambda path: path.write_text(text, encoding="utf-8"))
 
     def _exists(self) -> bool:
@@ -165,6 +168,15 @@ class CellDataset(AbstractDataset[CellResult, CellResult | None]):
 
     def _describe(self) -> dict[str, Any]:
         return {"path": str(self.path), "dataset": self.dataset, "model": self.model}
+
+
+def _without_nan(value: Any) -> Any:
+    """Put null for what JSON has no number for."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    return [_without_nan(item) for item in value] if isinstance(value, list) else value
 
 
 def _sha256(path: Path) -> str:

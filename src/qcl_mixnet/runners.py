@@ -85,6 +85,10 @@ class IncrementalMixin(AbstractRunner, ABC):
             )
         return missing
 
+    def _suggest_resume_scenario(self, *args: Any) -> None:  # noqa: ARG002
+        """Say nothing of ``--from-nodes``: the same command goes on from where it was."""
+        logger.info("Finished cells are kept: the same command goes on from here.")
+
     def _release_datasets(  # type: ignore[override]  # static in Kedro, called on the instance
         self,
         node: Node,

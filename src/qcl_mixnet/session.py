@@ -36,20 +36,22 @@ class BenchmarkSession(KedroSession):
         options = SessionOptions(
             self.store.get("env"), self.store.get("runtime_params"), self._conf_source
         )
-        before = open_run_id()
+        before, status = open_run_id(), "FAILED"
         try:
             check_environment(self._conf_source, options.env)
             with registering_for(options):
                 pipelines.configure("qcl_mixnet.pipeline_registry")  # forget those of before
-                return super().run(*args, **kwargs)
+                outputs = super().run(*args, **kwargs)
+            status = "FINISHED"
+            return outputs
         except USER_ERRORS as error:
             if click.get_current_context(silent=True) is None:
                 raise
             logger.debug("The run ended with an error.", exc_info=True)
             raise click.ClickException(str(error)) from error
         except KeyboardInterrupt:
-            end_runs_opened_since(before, "KILLED")
+            status = "KILLED"
             logger.warning("Stopped. Finished cells are kept: the same command goes on from here.")
             raise
         finally:
-            end_runs_opened_since(before)
+            end_runs_opened_since(before, status)

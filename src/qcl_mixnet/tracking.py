@@ -121,7 +121,7 @@ def _create_child(
     points = [
         Metric(name, value, now, step)
         for name, value, step in _metric_points(record, history)
-        if math.isfinite(value)
+        if value is not None and math.isfinite(value)
     ]
     for start in range(0, len(points), MAX_METRICS_PER_CALL):
         client.log_batch(run_id, metrics=points[start : start + MAX_METRICS_PER_CALL])
@@ -133,7 +133,7 @@ def _create_child(
 
 def _metric_points(
     record: Mapping[str, Any], history: pd.DataFrame
-) -> Iterator[tuple[str, float, int]]:
+) -> Iterator[tuple[str, float | None, int]]:
     """Means, then every repeat's value as a series over repeats, then curves over epochs."""
     for name, value in record["metrics"].items():
         yield name, value, 0

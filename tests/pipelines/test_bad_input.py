@@ -166,6 +166,8 @@ def test_unwritable_data_folder__names_the_folder_and_the_remedy(project, small)
     project.data.write_text("a file where the folder should be")
     with pytest.raises(ConfigurationError, match=r"data folder .* cannot be written .*data_root"):
         project.run(params=small)
+    runs = mlflow.search_runs(search_all_experiments=True)
+    assert runs["status"].tolist() == ["FAILED"]
 
 
 def test_unreachable_server__results_are_on_disk_and_tracked_locally(
