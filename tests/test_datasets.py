@@ -1,6 +1,7 @@
 import json
 import logging
 import os
+import stat
 
 import pandas as pd
 import pytest
@@ -197,7 +198,9 @@ def test_cell__damaged_file__is_none_with_a_warning(cell, caplog, name, damage):
     assert "computed again" in caplog.text
 
 
-@pytest.mark.parametrize("text", ["", '{"status": "ok"', "{}", '{"files": []}', "\x00\x00"])
+@pytest.mark.parametrize(
+    "text", ["", '{"status": "ok"', "{}", '{"files": []}', "\x00\x00", "[]", "null", "3"]
+)
 def test_cell__damaged_record__is_none_with_a_warning(cell, caplog, text):
     cell.save(make_result())
     (cell.path / "fit.json").write_text(text)
@@ -262,3 +265,24 @@ def test_cell__not_bound__record_says_nothing_of_a_run(cell):
     cell.save(make_result())
     assert "mlflow_run_id" not in stored_record(cell)
     assert "git_commit" not in stored_record(cell)
+
+
+def test_table__mode__is_that_of_any_other_file(tmp_path):
+    before = os.umask(0o022)
+    try:
+        TableDataset(filepath=str(tmp_path / "t.parquet")).save(pd.DataFrame({"a": [1]}))
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "t.parquet").stat().st_mode) == 0o644
+
+
+def test_cell__infinite_and_missing_metrics__are_null_in_strict_json(cell):
+    result = make_result()
+    metrics = {"macro_f1": 0.5, "roc_auc_ovr": float("nan")}
+    cell.save(CellResult({**result.record, "metrics": metrics}, result.predictions))
+
+    def refuse(constant):
+        raise AssertionError(constant)
+
+    record = json.loads((cell.path / "fit.json").read_text(), parse_constant=refuse)
+    assert record["metrics"] == {"macro_f1": 0.5, "roc_auc_ovr": None}

@@ -198,3 +198,17 @@ def test_parse__name_on_no_roster_or_twice__is_told(path, value, sentence):
 def test_parse__bad_name_on_the_roster__is_told():
     message = refusal(change("datasets.My-Table", {"label": "x", "sources": []}))
     assert message.startswith("'My-Table' cannot name a data set of the roster; use small letters")
+
+
+@pytest.mark.parametrize("name", ["a.b", "a-b", "Tree", "1tree"])
+def test_parse__model_name_that_is_no_identifier__is_told(name):
+    parameters = change("grid.models", [name])
+    parameters["models"] = {name: GOOD["models"]["tree"]}
+    with pytest.raises(ConfigurationError, match=name):
+        parse_configuration(parameters)
+
+
+@pytest.mark.parametrize("roster", [None, []])
+def test_parse__empty_roster__is_told(roster):
+    with pytest.raises(ConfigurationError, match="'datasets' must be a mapping"):
+        parse_configuration({**GOOD, "datasets": roster})

@@ -99,3 +99,10 @@ def test_progress__error_inside__ends_the_bar_and_passes(run_cells, monkeypatch)
     with pytest.raises(RuntimeError, match="stop here"), RunProgress() as shown:
         raise RuntimeError("stop here")
     assert ended == [shown._bar]
+
+
+@pytest.mark.parametrize(
+    "error", ["ValueError: bad [abc] columns", "OSError: no file in [/data/x]"]
+)
+def test_cell_line__error_with_brackets__is_printed_as_it_is(error):
+    assert error in printed(cell_line({**FAILED, "error": error}))

@@ -154,3 +154,8 @@ def test_print_summary__tracked__names_the_run(summarize):
 
 def test_print_summary__run_without_a_leaderboard__no_table(summarize):
     assert summarize(outputs=("other", "thing")) == ""
+
+
+def test_leaderboard_table__label_with_brackets__is_printed_as_it_is():
+    board = BOARD.assign(label=["Net [no mixup]", *BOARD["label"][1:]])
+    assert "Net [no mixup]" in shown(leaderboard_table(board))

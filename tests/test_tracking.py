@@ -298,3 +298,23 @@ def test_set_client_defaults__only_where_the_user_set_nothing(monkeypatch):
     assert os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "9"
     assert int(os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"]) < 60
     assert os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] == "true"
+
+
+@pytest.mark.parametrize("uri", ["http://localhost:abc", "http://a b"])
+def test_server_problem__no_address__says_so(uri):
+    assert server_problem(uri)
+
+
+def test_server_problem__something_else_listens__says_so():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer():
+            peer, _ = server.accept()
+            with peer:
+                peer.recv(1000)
+                peer.sendall(b"SSH-2.0-OpenSSH\r\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        assert server_problem(f"http://127.0.0.1:{server.getsockname()[1]}")
+        thread.join()

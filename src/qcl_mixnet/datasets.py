@@ -5,7 +5,7 @@ import json
 import logging
 import math
 import os
-import tempfile
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -32,13 +32,13 @@ class Unavailable:
 def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
     """Let ``write`` fill a temporary file beside ``path`` and move it there when it is whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
+    # Not mkstemp: its files are for their owner alone, whatever the umask says.
+    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
     try:
-        write(Path(name))
-        os.replace(name, path)
+        write(partial)
+        os.replace(partial, path)
     finally:
-        Path(name).unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
 
 
 class TableDataset(ParquetDataset):
@@ -130,7 +130,7 @@ class CellDataset(AbstractDataset[CellResult, CellResult | None]):
             for name, expected in record["files"].items():
                 if _sha256(self.path / name) != expected:
                     raise ValueError(f"{name} is not the file that it was written with")
-        except (OSError, ValueError, KeyError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             logger.warning("%s is damaged (%s); the cell is computed again.", self.path, error)
             return None
         return record

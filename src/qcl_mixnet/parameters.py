@@ -18,6 +18,10 @@ def _names(value: Any) -> Any:
     return value.split("+") if isinstance(value, str) else value
 
 
+# Names become node names, folders and MLflow tags.
+ModelName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
 class Grid(BaseModel):
     """Which data sets and models this run has.
 
@@ -59,7 +63,7 @@ class Configuration(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     datasets: dict[str, DatasetEntry]
-    models: dict[str, ModelSpec]
+    models: dict[ModelName, ModelSpec]
     grid: Grid
     protocol: EvaluationProtocol
     ingestion: IngestionOptions
@@ -86,8 +90,14 @@ def parse_configuration(parameters: dict[str, Any]) -> Configuration:
     ConfigurationError
         On an unknown key, a value out of range, or a name in the grid that is on no roster.
     """
+    roster = parameters.get("datasets", {})
+    if not isinstance(roster, dict):
+        raise ConfigurationError(
+            f"'datasets' must be a mapping of names to entries, got {roster!r}; correct it in "
+            f"conf/."
+        )
     try:
-        roster = parse_roster(parameters.get("datasets", {}))
+        roster = parse_roster(roster)
         configuration = Configuration.model_validate({**parameters, "datasets": roster})
     except ValidationError as error:
         raise ConfigurationError(_one_sentence(error)) from error

@@ -4,6 +4,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from rich import get_console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -65,9 +66,9 @@ class RunProgress:
 
 def cell_line(record: dict[str, Any]) -> str:
     """One line: data set, model, macro F1 (or the error), seconds."""
-    head = f"{record['dataset']:<28} {record['label']:<24}"
+    head = f"{record['dataset']:<28} {escape(record['label']):<24}"
     if record["status"] == "failed":
-        outcome = f"[red]failed[/red] {record['error']}"
+        outcome = f"[red]failed[/red] {escape(record['error'])}"
     else:
         mark = "*" if record["test_selected"] else " "
         outcome = f"macro F1 {record['metrics']['macro_f1']:.3f}{mark}"

@@ -9,6 +9,7 @@ from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 from rich import get_console
 from rich.box import SIMPLE_HEAD
+from rich.markup import escape
 from rich.table import Table
 
 from qcl_mixnet.tracking import RunBinding
@@ -97,7 +98,7 @@ def leaderboard_table(board: pd.DataFrame) -> Table:
         table.add_column(name, justify="right", no_wrap=True)
     for row in board.itertuples():
         table.add_row(
-            f"{row.label}{'*' if row.test_selected else ''}",
+            f"{escape(str(row.label))}{'*' if row.test_selected else ''}",
             f"{row.mean_rank:.2f}",
             str(row.wins),
             f"{row.macro_f1:.3f}",

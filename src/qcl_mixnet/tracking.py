@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
@@ -188,7 +189,7 @@ def server_problem(tracking_uri: str) -> str | None:
             return None
     except HTTPError:
         return None  # something answers; whether it lets us in is MLflow's to say
-    except (URLError, OSError, ValueError) as error:
+    except (URLError, HTTPException, OSError, ValueError) as error:
         return str(error)
 
 

@@ -285,3 +285,8 @@ def test_cell_key__module_that_the_model_does_not_run_changed__stays(changed_sou
     before = key()
     changed_source(f"qcl_mixnet.{module}")
     assert key() == before
+
+
+def test_cell_key__null_infinity_and_nan__are_three_keys():
+    values = (None, float("inf"), float("nan"))
+    assert len({key(params={"max_depth": value}) for value in values}) == 3

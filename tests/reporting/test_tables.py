@@ -158,3 +158,8 @@ def test_to_markdown__by_hand():
 def test_to_markdown__no_rows__is_the_header():
     text = to_markdown(pd.DataFrame(columns=["a", "b"]))
     assert text == "| a | b |\n| --- | --- |\n"
+
+
+def test_to_markdown__bar_in_a_cell__does_not_end_it():
+    text = to_markdown(pd.DataFrame({"label": ["a|b"]}))
+    assert text.splitlines()[2] == "| a\\|b |"

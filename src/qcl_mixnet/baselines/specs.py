@@ -45,7 +45,12 @@ class ModelSpec(BaseModel):
     """
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, validate_by_alias=True, validate_by_name=True
+        extra="forbid",
+        frozen=True,
+        validate_by_alias=True,
+        validate_by_name=True,
+        # As JSON, .inf and .nan of YAML must not become the null that they are not.
+        ser_json_inf_nan="constants",
     )
 
     class_: str = Field(alias="class", min_length=1)

@@ -27,7 +27,7 @@ class EvaluationProtocol(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    seed: int = Field(default=42, ge=0)
+    seed: int = Field(default=42, ge=0, lt=2**32)
     repeats: int = Field(default=1, ge=1)
     test_size: float = Field(default=0.2, gt=0, lt=1)
     folds: int = Field(default=3, ge=2)

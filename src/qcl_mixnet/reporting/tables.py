@@ -85,7 +85,7 @@ def to_markdown(frame: pd.DataFrame, decimals: int = 3) -> str:
     def cell(value: Any) -> str:
         if isinstance(value, float):
             return f"{value:.{decimals}f}"
-        return str(value)
+        return str(value).replace("|", "\\|")
 
     header = "| " + " | ".join(map(str, frame.columns)) + " |"
     rule = "| " + " | ".join("---" for _ in frame.columns) + " |"
