@@ -5,10 +5,13 @@ carries it out. ``docs/incremental-runs.md`` says why it is done here and not in
 """
 
 import logging
+import os
 from abc import ABC
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from typing import Any
 
-from kedro.framework.project import pipelines
+from kedro.framework.project import pipelines, settings
 from kedro.io import CatalogProtocol, DatasetError
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
@@ -22,6 +25,9 @@ from qcl_mixnet.pipelines.ingestion.freshness import is_current
 from qcl_mixnet.progress import RunProgress
 
 logger = logging.getLogger(__name__)
+
+# By the names in their metadata, which are spelt either way.
+WORKER_DISABLED_PLUGINS = ("kedro_mlflow", "kedro-mlflow", "kedro-telemetry", "kedro-viz")
 
 
 def dataset_of(node: Node) -> str:
@@ -107,7 +113,20 @@ class IncrementalSequentialRunner(IncrementalMixin, SequentialRunner):
 
 
 class IncrementalParallelRunner(IncrementalMixin, ParallelRunner):
-    """Cells on several processes."""
+    """Cells on several processes; ``KEDRO_MP_CONTEXT`` chooses how they start."""
+
+    def _get_executor(self, max_workers: int) -> ProcessPoolExecutor:
+        context = get_context(os.environ.get("KEDRO_MP_CONTEXT") or None)
+        return ProcessPoolExecutor(max_workers, mp_context=context, initializer=prepare_worker)
+
+
+def prepare_worker() -> None:
+    """Keep plugins out of a worker process, whether it inherits all of the driver or nothing.
+
+    Without the driver's run kedro-mlflow would open runs of its own. Cells need no hook: they know
+    their run.
+    """
+    settings.set("DISABLE_HOOKS_FOR_PLUGINS", WORKER_DISABLED_PLUGINS)
 
 
 def make_incremental(runner: AbstractRunner) -> AbstractRunner:

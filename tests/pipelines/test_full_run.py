@@ -71,6 +71,15 @@ def test_full__every_model__files_tables_and_mlflow_agree(project, runner, capsy
     assert str(project.data / "08_reporting") in shown.replace("\n", "")
 
 
+def test_full__workers_that_inherit_nothing__no_stray_runs(project, small, monkeypatch):
+    monkeypatch.setenv("KEDRO_MP_CONTEXT", "spawn")  # macOS, Windows, Python 3.14
+    project.run(params=small, runner=ParallelRunner(max_workers=2))
+    assert len(project.cells()) == 4
+    runs = mlflow.search_runs(search_all_experiments=True)
+    assert sorted(runs["tags.mlflow.runName"]) == ["full", *project.cells()]
+    assert set(runs["status"]) == {"FINISHED"}
+
+
 def test_full__again__computes_nothing_and_makes_the_same_tables(project, small, capsys):
     project.run(params=small)
     before = project.finished_at()
