@@ -16,6 +16,8 @@ from typing import Any
 import click
 from kedro.framework.project import settings
 from kedro.utils import find_kedro_project
+from omegaconf import OmegaConf
+from yaml import MarkedYAMLError, YAMLError
 
 from qcl_mixnet.parameters import Configuration, ConfigurationError, parse_configuration
 
@@ -85,10 +87,27 @@ def load_configuration() -> Configuration:
         When something in it cannot be used.
     """
     options = _current_options()
+    conf_source = options.conf_source or str(project_root() / settings.CONF_SOURCE)
     loader = settings.CONFIG_LOADER_CLASS(
-        conf_source=options.conf_source or str(project_root() / settings.CONF_SOURCE),
+        conf_source=conf_source,
         env=options.env or os.environ.get("KEDRO_ENV"),
         runtime_params=options.runtime_params or None,
         **settings.CONFIG_LOADER_ARGS,
     )
-    return parse_configuration(loader["parameters"])
+    try:
+        parameters = loader["parameters"]
+    except (YAMLError, ValueError) as error:
+        problem = _unreadable_file(Path(conf_source)) or " ".join(str(error).split())
+        raise ConfigurationError(f"{problem}; correct it.") from error
+    return parse_configuration(parameters)
+
+
+def _unreadable_file(conf_source: Path) -> str | None:
+    """Name the first file that is no YAML, which the loader's errors do not always do."""
+    for path in sorted(conf_source.rglob("*.yml")):
+        try:
+            OmegaConf.load(path)
+        except MarkedYAMLError as error:
+            line = error.problem_mark.line + 1 if error.problem_mark else "?"
+            return f"{path}, line {line}: {error.problem}"
+    return None

@@ -43,14 +43,20 @@ class Project:
     def __init__(self, folder):
         self.data = folder / "data"
 
-    def run(self, *, env="test", params=None, runner=None, pipelines=("full",), **filters):
+    def run(
+        self, *, env="test", params=None, runner=None, pipelines=("full",), conf=None, **filters
+    ):
         runtime_params = {
             "data_root": str(self.data),
             "raw_root": str(self.data / "01_raw"),
             **(params or {}),
         }
         with settings.SESSION_CLASS.create(
-            project_path=ROOT, env=env, runtime_params=runtime_params, save_on_close=False
+            project_path=ROOT,
+            env=env,
+            runtime_params=runtime_params,
+            conf_source=conf and str(conf),
+            save_on_close=False,
         ) as session:
             return session.run(
                 pipeline_names=list(pipelines), runner=runner or SequentialRunner(), **filters

@@ -1,5 +1,10 @@
 """Bad input: one sentence before any training, and nothing computed is lost."""
 
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
 import mlflow
 import numpy as np
 import pandas as pd
@@ -9,6 +14,8 @@ from kedro.io import DatasetError
 from qcl_mixnet.baselines.specs import ModelSpecError
 from qcl_mixnet.data.errors import DataError
 from qcl_mixnet.parameters import ConfigurationError
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize(
@@ -44,6 +51,37 @@ def test_bad_configuration__one_sentence_before_training(project, params, error,
         project.run(params=params)
     assert "\n" not in str(caught.value)
     assert project.cells() == []
+
+
+@pytest.fixture
+def conf(tmp_path):
+    return shutil.copytree(ROOT / "conf", tmp_path / "conf")
+
+
+def test_data_set_twice_in_one_file__names_it_and_the_file(project, conf):
+    roster = conf / "base/datasets.yml"
+    roster.write_text(roster.read_text() + "  glass: {label: Again, sources: []}\n")
+    with pytest.raises(
+        ConfigurationError, match=r"datasets\.yml, line \d+: .*duplicate key glass"
+    ) as caught:
+        project.run(conf=conf)
+    assert "\n" not in str(caught.value)
+
+
+def test_data_set_in_two_files__names_both(project, conf):
+    other = conf / "base/datasets_more.yml"
+    other.write_text("datasets:\n  glass: {label: Again}\n")
+    with pytest.raises(
+        ConfigurationError, match=r"[Dd]uplicate keys.*datasets.*glass\.label"
+    ) as caught:
+        project.run(conf=conf)
+    assert "\n" not in str(caught.value)
+
+
+def test_no_yaml__names_the_file(project, conf):
+    (conf / "base/parameters_grid.yml").write_text("grid: [unclosed")
+    with pytest.raises(ConfigurationError, match=r"parameters_grid\.yml"):
+        project.run(conf=conf)
 
 
 def test_unknown_environment__names_those_there_are(project):
@@ -182,20 +220,11 @@ def test_unreachable_server__results_are_on_disk_and_tracked_locally(
 
 
 def test_user_error_on_the_command_line__is_one_line(project):
-    import subprocess
-    import sys
-
     done = subprocess.run(
         [sys.executable, "-m", "kedro", "run", "--pipeline=full", "--env=test",
          "--params=grid.datasets=glas"],
-        capture_output=True, text=True, cwd=project_root(), timeout=120,
+        capture_output=True, text=True, cwd=ROOT, timeout=120,
     )  # fmt: skip
     assert done.returncode == 1
     assert "Error: Unknown data set 'glas' in grid.datasets; choose among abalone" in done.stderr
     assert "Traceback" not in done.stdout + done.stderr
-
-
-def project_root():
-    from qcl_mixnet.configuration import project_root as root
-
-    return root()
