@@ -15,6 +15,7 @@ from qcl_mixnet.tracking import (
     end_runs_opened_since,
     flatten,
     log_cell,
+    log_run,
     open_run_id,
     server_problem,
     set_client_defaults,
@@ -318,3 +319,13 @@ def test_server_problem__something_else_listens__says_so():
         thread.start()
         assert server_problem(f"http://127.0.0.1:{server.getsockname()[1]}")
         thread.join()
+
+
+def test_log_run__unreachable_server__warns_and_goes_on(monkeypatch, caplog):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    log_run(RunBinding({}, "http://127.0.0.1:9", "0", "abc"), {"protocol": {"seed": 1}}, None, [])
+    assert "Reports are on disk but not in MLflow at http://127.0.0.1:9" in caplog.text
+
+
+def test_log_run__nothing_tracked__does_nothing(tmp_path):
+    log_run(RunBinding(), {}, None, [tmp_path / "not there"])

@@ -15,7 +15,7 @@ from qcl_mixnet import summary
 from qcl_mixnet.configuration import project_root
 from qcl_mixnet.datasets import CellDataset
 from qcl_mixnet.parameters import ConfigurationError
-from qcl_mixnet.tracking import RunBinding, server_problem, set_client_defaults
+from qcl_mixnet.tracking import RunBinding, log_run, server_problem, set_client_defaults
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +68,12 @@ class BenchmarkHooks:
             for name in sorted(pipeline.all_outputs())
             if (path := summary.report_path(catalog.get(name))) is not None and path.exists()
         ]
-        summary.log_reports(self.binding, reports, catalog, pipeline)
+        parameters = {
+            name: dict(catalog.load(f"params:{name}")) for name in ("grid", "protocol", "resources")
+        }
+        outputs = pipeline.all_outputs()
+        board = catalog.load("leaderboard") if "leaderboard" in outputs else None
+        log_run(self.binding, parameters, board, reports)
         summary.print_summary(catalog, pipeline, self.binding)
 
 

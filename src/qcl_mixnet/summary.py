@@ -1,6 +1,5 @@
-"""The end of a run: tables in MLflow, a ranked table in the terminal, and where everything is."""
+"""The end of a run: a ranked table in the terminal, and where everything is."""
 
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,6 @@ from rich.table import Table
 
 from qcl_mixnet.tracking import RunBinding
 
-logger = logging.getLogger(__name__)
-
 REPORT_FOLDER = "08_reporting"
 
 
@@ -25,36 +22,6 @@ def report_path(dataset: Any) -> Path | None:
     if path is None or REPORT_FOLDER not in Path(path).parts:
         return None
     return Path(path)
-
-
-def log_reports(
-    binding: RunBinding, paths: list[Path], catalog: CatalogProtocol, pipeline: Pipeline
-) -> None:
-    """Attach report files to the parent run, and every model's mean rank and scores."""
-    if not binding.tracked:
-        return
-    from mlflow.entities import Metric, RunTag
-    from mlflow.exceptions import MlflowException
-    from mlflow.tracking import MlflowClient
-    from requests.exceptions import RequestException
-
-    client = MlflowClient(tracking_uri=binding.tracking_uri)
-    try:
-        tags = [RunTag(name, str(value)) for name, value in binding.provenance.items()]
-        metrics = []
-        if "leaderboard" in pipeline.all_outputs():
-            for row in catalog.load("leaderboard").itertuples():
-                metrics += [
-                    Metric(f"mean_rank/{row.model}", float(row.mean_rank), 0, 0),
-                    Metric(f"macro_f1/{row.model}", float(row.macro_f1), 0, 0),
-                ]
-        client.log_batch(binding.run_id, metrics=metrics, tags=tags)
-        for path in paths:
-            client.log_artifact(binding.run_id, str(path), "reports")
-    except (MlflowException, RequestException, OSError) as error:
-        logger.warning(
-            "Reports are on disk but not in MLflow at %s (%s).", binding.tracking_uri, error
-        )
 
 
 def print_summary(catalog: CatalogProtocol, pipeline: Pipeline, binding: RunBinding) -> None:

@@ -4,7 +4,7 @@ import logging
 import math
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.client import HTTPException
 from pathlib import Path
@@ -78,6 +78,52 @@ def log_cell(
             record["dataset"], record["model"], binding.tracking_uri, error,
         )  # fmt: skip
         return None
+
+
+def log_run(
+    binding: RunBinding,
+    parameters: Mapping[str, Any],
+    leaderboard: pd.DataFrame | None,
+    reports: Sequence[Path],
+) -> None:
+    """Add to the parent run what it was asked to do and what came out.
+
+    Parameters
+    ----------
+    binding : RunBinding
+        The parent run.
+    parameters : mapping
+        Nested; logged with dotted names.
+    leaderboard : DataFrame or None
+        Every model's mean rank and macro F1 become metrics.
+    reports : sequence of Path
+        Files to attach, in a folder "reports".
+    """
+    if not binding.tracked:
+        return
+    from mlflow.entities import Metric, Param, RunTag
+    from mlflow.exceptions import MlflowException
+    from mlflow.tracking import MlflowClient
+    from requests.exceptions import RequestException
+
+    client = MlflowClient(tracking_uri=binding.tracking_uri)
+    now = int(1000 * time.time())
+    metrics = [
+        Metric(f"{name}/{row['model']}", float(row[name]), now, 0)
+        for row in ([] if leaderboard is None else leaderboard.to_dict("records"))
+        for name in ("mean_rank", "macro_f1")
+        if math.isfinite(row[name])
+    ]
+    params = [Param(k, str(v)[:MAX_VALUE_LENGTH]) for k, v in flatten(parameters).items()]
+    tags = [RunTag(name, str(value)) for name, value in binding.provenance.items()]
+    try:
+        client.log_batch(binding.run_id, metrics=metrics, params=params, tags=tags)
+        for path in reports:
+            client.log_artifact(binding.run_id, str(path), "reports")
+    except (MlflowException, RequestException, OSError) as error:
+        logger.warning(
+            "Reports are on disk but not in MLflow at %s (%s).", binding.tracking_uri, error
+        )
 
 
 def _create_child(

@@ -64,6 +64,9 @@ def test_full__every_model__files_tables_and_mlflow_agree(project, runner, capsy
     assert "reports/leaderboard.csv" in reports
     assert "mean_rank/knn" in client.get_run(parent["run_id"]).data.metrics
 
+    assert parent["params.protocol.seed"] == "42"
+    assert parent["params.grid.datasets"] == "['lymph', 'glass']"
+
     shown = capsys.readouterr().out
     assert shown.count("macro F1 0.") >= 17  # one line a cell
     assert "Mean ranks by macro F1 over 2 data sets" in shown
