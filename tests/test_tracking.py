@@ -239,8 +239,14 @@ def serve(status):
             thread.join()
 
 
-@pytest.mark.parametrize("status", [200, 401, 404, 500])
-def test_server_problem__something_answers__none(status):
+@pytest.mark.parametrize("status", [404, 502, 503])
+def test_server_problem__error_of_a_server_or_proxy__says_so(status):
+    with serve(status) as (address, _):
+        assert f"HTTP {status}" in server_problem(address)
+
+
+@pytest.mark.parametrize("status", [200, 401, 403])
+def test_server_problem__healthy_or_asks_who_we_are__none(status):
     with serve(status) as (address, asked):
         assert server_problem(f"{address}/") is None
     assert asked == ["/health"]

@@ -54,11 +54,12 @@ class BenchmarkHooks:
             for name in sorted(pipeline.all_outputs())
             if isinstance(dataset := catalog.get(name), CellDataset)
         ]
-        for folder in sorted({cell.path.parents[1] for cell in cells}):
+        for folder in sorted(_layer_folders(pipeline, catalog)):
             check_writable(folder)
         self.binding = _make_binding(run_params)
         for cell in cells:
             cell.bind(self.binding)
+        release_from_kedro_mlflow()
 
     @hook_impl(tryfirst=True)
     def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
@@ -75,6 +76,18 @@ class BenchmarkHooks:
         board = catalog.load("leaderboard") if "leaderboard" in outputs else None
         log_run(self.binding, parameters, board, reports)
         summary.print_summary(catalog, pipeline, self.binding)
+
+
+def release_from_kedro_mlflow() -> None:
+    """Let kedro-mlflow configure tracking and open the run, and do no more.
+
+    Its hooks ask the server before every node, so a server that dies would end the run; the
+    session closes the run, and cells and tables are logged where a failure costs the view only.
+    """
+    from kedro_mlflow.framework.hooks.mlflow_hook import mlflow_hook
+
+    mlflow_hook.run_id = None
+    mlflow_hook._is_mlflow_enabled = False
 
 
 def check_writable(folder: Path) -> None:
@@ -96,11 +109,23 @@ def check_writable(folder: Path) -> None:
         ) from error
 
 
+def _layer_folders(pipeline: Pipeline, catalog: CatalogProtocol) -> set[Path]:
+    """Folders of the layers (``01_raw`` ...) that a pipeline writes to."""
+    folders = set()
+    for name in pipeline.all_outputs():
+        dataset = catalog.get(name)
+        path = getattr(dataset, "path", None) or getattr(dataset, "_filepath", None)
+        if path is not None:
+            parents = [Path(path), *Path(path).parents]
+            folders.add(next((p for p in parents if p.name[:2].isdigit()), Path(path).parent))
+    return folders
+
+
 def _make_binding(run_params: dict[str, Any]) -> RunBinding:
     import mlflow
 
     provenance = {
-        "environment": run_params.get("env") or "local",
+        "environment": run_params.get("env") or "base",
         "git_commit": git_commit(project_root()),
     }
     active = mlflow.active_run()

@@ -19,7 +19,7 @@ from kedro.runner import AbstractRunner, ParallelRunner, SequentialRunner
 from pluggy import PluginManager
 
 from qcl_mixnet.baselines.specs import build_model
-from qcl_mixnet.datasets import CellDataset
+from qcl_mixnet.datasets import CellDataset, TableDataset
 from qcl_mixnet.evaluation.keys import cell_key
 from qcl_mixnet.pipelines.ingestion.freshness import is_current
 from qcl_mixnet.progress import RunProgress
@@ -70,7 +70,8 @@ class IncrementalMixin(AbstractRunner, ABC):
         with RunProgress() as self.progress:
             ingest = [node for node in data.nodes if node.short_name == "ingest"]
             carry_out(Pipeline([n for n in ingest if not is_current(dataset_of(n), catalog)]))
-            missing = self._unavailable({dataset_of(node) for node in data.nodes}, catalog)
+            missing = _unavailable({dataset_of(node) for node in data.nodes}, catalog)
+            _discard_tables(full, missing, catalog)
             prepare = [node for node in data.nodes if node not in ingest]
             carry_out(Pipeline([node for node in prepare if dataset_of(node) not in missing]))
 
@@ -82,18 +83,8 @@ class IncrementalMixin(AbstractRunner, ABC):
             current = set(cells) - set(stale)
             return carry_out(Pipeline([node for node in rest_nodes if node not in current]))
 
-    def _unavailable(self, datasets: set[str], catalog: CatalogProtocol) -> set[str]:
-        missing = {name for name in datasets if not catalog.exists(f"{name}.table")}
-        if missing == datasets and datasets:
-            raise DatasetError(
-                f"No data set of this run is available: {', '.join(sorted(missing))}. The messages "
-                f"above say what each one needs."
-            )
-        return missing
-
-    def _suggest_resume_scenario(self, *args: Any) -> None:  # noqa: ARG002
+    def _suggest_resume_scenario(self, *args: Any) -> None:
         """Say nothing of ``--from-nodes``: the same command goes on from where it was."""
-        logger.info("Finished cells are kept: the same command goes on from here.")
 
     def _release_datasets(  # type: ignore[override]  # static in Kedro, called on the instance
         self,
@@ -145,19 +136,43 @@ def make_incremental(runner: AbstractRunner) -> AbstractRunner:
 
 
 def _with_prerequisites(pipeline: Pipeline) -> Pipeline:
-    """Add the data nodes of every data set that a pipeline touches.
+    """Add the nodes without which a pipeline would read what another protocol left behind.
 
-    So ``--nodes=glass.svm_smote`` and ``--tags=ml`` work in a fresh clone, and no cell ever meets
-    the splits of another protocol.
+    These are the gathering nodes of tables that it reads, and the data nodes of every data set that
+    it touches. So ``--nodes=glass.svm_smote`` and ``--tags=ml`` work in a fresh clone, no cell
+    meets the splits of another protocol, and no table its results.
     """
-    touched = {dataset_of(node) for node in pipeline.nodes if node.namespace}
     everything = pipelines.get("full", Pipeline([]))
-    data = [
+    present = set(pipeline.nodes)
+    gathering = {
         node
         for node in everything.nodes
-        if "data" in node.tags and dataset_of(node) in touched and node not in pipeline.nodes
-    ]
-    return pipeline + Pipeline(data)
+        if "gather" in node.tags and set(node.outputs) & pipeline.inputs()
+    }
+    touched = {dataset_of(node) for node in present | gathering if node.namespace}
+    data = {n for n in everything.nodes if "data" in n.tags and dataset_of(n) in touched}
+    return Pipeline([*pipeline.nodes, *((gathering | data) - present)])
+
+
+def _unavailable(datasets: set[str], catalog: CatalogProtocol) -> set[str]:
+    """Data sets without a table of their present sources, after ingestion has tried."""
+    missing = {name for name in datasets if not is_current(name, catalog)}
+    if missing == datasets and datasets:
+        raise DatasetError(
+            f"No data set of this run is available: {', '.join(sorted(missing))}. The messages "
+            f"above say what each one needs."
+        )
+    return missing
+
+
+def _discard_tables(pipeline: Pipeline, datasets: set[str], catalog: CatalogProtocol) -> None:
+    """Remove gathered tables of data sets that are not available now; their cells stay."""
+    for node in pipeline.nodes:
+        if "gather" in node.tags and dataset_of(node) in datasets:
+            for name in node.outputs:
+                dataset = catalog.get(name)
+                if isinstance(dataset, TableDataset):
+                    dataset.path.unlink(missing_ok=True)
 
 
 def _cell_dataset(node: Node, catalog: CatalogProtocol) -> CellDataset:

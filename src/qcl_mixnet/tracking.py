@@ -217,13 +217,21 @@ def open_run_id() -> str | None:
 def end_runs_opened_since(before: str | None, status: str = "FINISHED") -> None:
     """End the runs that a session opened and left open, but not one that was there before it.
 
-    kedro-mlflow re-enters its run before every node and leaves it at the end once: without this
-    the next session of the same process would log into the old run.
+    Without this the next session of the same process would log into the old run. A server that
+    cannot be told is named in a warning.
     """
     import mlflow
+    from mlflow.exceptions import MlflowException
+    from requests.exceptions import RequestException
 
     while (active := mlflow.active_run()) is not None and active.info.run_id != before:
-        mlflow.end_run(status)
+        try:
+            mlflow.end_run(status)
+        except (MlflowException, RequestException) as error:
+            logger.warning(
+                "MLflow was not told of the end of run %s (%s).", active.info.run_id, error
+            )
+            return
 
 
 def server_problem(tracking_uri: str) -> str | None:
@@ -233,8 +241,9 @@ def server_problem(tracking_uri: str) -> str | None:
     try:
         with urlopen(f"{tracking_uri.rstrip('/')}/health", timeout=PROBE_SECONDS):
             return None
-    except HTTPError:
-        return None  # something answers; whether it lets us in is MLflow's to say
+    except HTTPError as error:
+        # Whether it lets us in is MLflow's to say; no other error is a healthy server's answer.
+        return None if error.code in {401, 403} else f"HTTP {error.code} {error.reason}"
     except (URLError, HTTPException, OSError, ValueError) as error:
         return str(error)
 

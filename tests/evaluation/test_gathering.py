@@ -34,6 +34,7 @@ def make_result(model="tree", *, key=None, test_selected=False, predictions=None
         "status": "ok",
         "error": None,
         "key": key or cell_key("table", SPECS[model], PROTOCOL),
+        "test_selected": test_selected,
         "repeats": repeats,
     }
     return CellResult(record, pd.DataFrame() if predictions is None else predictions)
@@ -133,8 +134,8 @@ def test_gather_per_class__scores_of_every_class_and_repeat():
     frame = gather_per_class("glass", results, ["a", "b", "c"])
 
     assert list(frame.columns) == [
-        "dataset", "model", "repeat", "class", "support", "precision", "recall", "f1",
-        "average_precision",
+        "dataset", "model", "test_selected", "repeat", "class", "support", "precision", "recall",
+        "f1", "average_precision",
     ]  # fmt: skip
     assert frame["class"].tolist() == ["a", "b", "c"] * 2
     assert frame["repeat"].tolist() == [0, 0, 0, 1, 1, 1]

@@ -1,5 +1,6 @@
 """Bad input: one sentence before any training, and nothing computed is lost."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -10,9 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from kedro.io import DatasetError
+from mlflow.exceptions import MlflowException
 
 from qcl_mixnet.baselines.specs import ModelSpecError
 from qcl_mixnet.data.errors import DataError
+from qcl_mixnet.evaluation.cells import run_cell
 from qcl_mixnet.parameters import ConfigurationError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -217,6 +220,50 @@ def test_unreachable_server__results_are_on_disk_and_tracked_locally(
     assert len(project.cells()) == 4
     assert "MLflow server http://127.0.0.1:9 does not answer" in caplog.text
     assert (tmp_path / "mlflow.db").exists()
+
+
+def test_server_that_dies_during_the_run__results_are_on_disk(project, small, monkeypatch, caplog):
+    def gone(*args, **kwargs):
+        raise MlflowException("the server is gone")
+
+    def run_cell_and_lose_the_server(*args, **kwargs):
+        for method in ("create_run", "get_run", "log_batch", "log_artifact", "set_terminated"):
+            monkeypatch.setattr(f"mlflow.tracking.MlflowClient.{method}", gone)
+        return run_cell(*args, **kwargs)
+
+    monkeypatch.setattr(
+        "qcl_mixnet.pipelines.training.nodes.run_cell", run_cell_and_lose_the_server
+    )
+    project.run(params=small)
+    assert len(project.cells()) == 4
+    assert (project.data / "08_reporting/leaderboard.csv").exists()
+    assert "glass.knn is on disk but not in MLflow" in caplog.text
+    assert "Reports are on disk but not in MLflow" in caplog.text
+
+
+def test_source_taken_away__old_table_does_not_stand_in(project, tmp_path, capsys):
+    table().to_csv(tmp_path / "mine.csv", index=False)
+    params = {"grid": {"datasets": "glass+zz_mine", "models": "decision_tree+knn"}}
+    project.run(params={**params, "datasets": own_table(tmp_path / "mine.csv")})
+    capsys.readouterr()
+
+    project.run(params={**params, "datasets": own_table(tmp_path / "elsewhere.csv")})
+
+    assert "Data sets not available, see above (1): zz_mine" in capsys.readouterr().out
+    metrics = pd.read_csv(project.data / "08_reporting/metrics.csv")
+    assert set(metrics["dataset"]) == {"glass"}
+    assert "zz_mine.knn" in project.cells()  # nothing computed is lost
+
+
+def test_class_named_none_in_a_csv__is_a_class(project, tmp_path):
+    table(target=["None", "01", "1"] * 10).to_csv(tmp_path / "mine.csv", index=False)
+    params = {
+        "grid": {"datasets": "zz_mine", "models": "decision_tree"},
+        "datasets": own_table(tmp_path / "mine.csv"),
+    }
+    project.run(params=params)
+    schema = json.loads((project.data / "05_model_input/zz_mine/schema.json").read_text())
+    assert schema["class_names"] == ["01", "1", "None"]
 
 
 def test_user_error_on_the_command_line__is_one_line(project):

@@ -118,6 +118,19 @@ def test_full__something_changed__recomputes_what_hangs_on_it(project, small, ch
     assert changed == (set(after) if recomputed == "all" else recomputed)
 
 
+def test_statistics_alone__gather_anew_and_never_mix_protocols(project, small):
+    project.run(params=small)
+    project.run(params={**small, "protocol": {"seed": 7}}, namespaces=["glass"])
+
+    project.run(params=small, pipelines=("statistics", "reporting"))
+
+    metrics = pd.read_csv(project.data / "08_reporting/metrics.csv").set_index("dataset")
+    assert set(metrics.loc["lymph", "status"]) == {"ok"}
+    assert set(metrics.loc["glass", "status"]) == {"not run"}
+    per_class = pd.read_csv(project.data / "08_reporting/per_class.csv")
+    assert set(per_class["dataset"]) == {"lymph"}
+
+
 def test_full__changed_table__recomputes_that_data_set(project, small):
     project.run(params=small)
     before = project.finished_at()

@@ -18,6 +18,30 @@ from qcl_mixnet.evaluation.protocol import EvaluationProtocol
 TIMINGS = ("fit_seconds", "predict_seconds")
 
 
+def current_results(
+    results: Mapping[str, CellResult | None],
+    specs: Mapping[str, ModelSpec],
+    protocol: EvaluationProtocol,
+    fingerprint: str,
+) -> dict[str, CellResult | None]:
+    """Put None for results made under another specification, protocol, table or code.
+
+    Parameters
+    ----------
+    results : mapping of str to CellResult or None
+        Results by model; None where a cell was never run.
+    specs, protocol, fingerprint
+        The models' specifications, the protocol and the data's fingerprint now.
+    """
+    return {
+        model: result
+        if result is not None
+        and result.record["key"] == cell_key(fingerprint, specs[model], protocol)
+        else None
+        for model, result in results.items()
+    }
+
+
 def gather_metrics(
     dataset: str,
     results: Mapping[str, CellResult | None],
@@ -49,7 +73,7 @@ def gather_metrics(
         not run: results of different protocols never meet in one table.
     """
     rows: list[dict[str, Any]] = []
-    for model, result in results.items():
+    for model, result in current_results(results, specs, protocol, fingerprint).items():
         spec = specs[model]
         identity = {
             "dataset": dataset,
@@ -58,7 +82,7 @@ def gather_metrics(
             "family": spec.family,
             "checkpoint": protocol.checkpoint,
         }
-        if result is None or result.record["key"] != cell_key(fingerprint, spec, protocol):
+        if result is None:
             rows.append({**identity, "repeat": 0, "status": "not run"})
         elif result.failed:
             error = result.record["error"]
@@ -96,14 +120,15 @@ def gather_per_class(
     ----------
     dataset : str
     results : mapping of str to CellResult or None
-        Results by model; those not run or failed have no rows.
+        Results by model, those of :func:`current_results`; those not run or failed have no rows.
     class_names : list of str
         Names of the classes 0 to ``n_classes - 1``.
 
     Returns
     -------
     DataFrame
-        ``dataset``, ``model``, ``repeat`` and the columns of ``per_class_scores``.
+        ``dataset``, ``model``, ``test_selected``, ``repeat`` and the columns of
+        ``per_class_scores``.
     """
     frames = []
     for model, result in results.items():
@@ -118,6 +143,7 @@ def gather_per_class(
                 class_names,
             )
             scores.insert(0, "repeat", repeat)
+            scores.insert(0, "test_selected", result.record["test_selected"])
             scores.insert(0, "model", model)
             scores.insert(0, "dataset", dataset)
             frames.append(scores)
@@ -137,10 +163,11 @@ def score_table(metrics: pd.DataFrame, metric: str) -> pd.DataFrame:
     Returns
     -------
     DataFrame of shape (n_datasets, n_models)
-        NaN where a cell failed. A model that was not run on every data set is left out: ranks
-        need complete tables.
+        NaN where a cell failed. Ranks need complete tables: a data set on which nothing was run is
+        left out, then a model that was not run on all of the others.
     """
-    complete = metrics.groupby("model")["status"].transform(lambda s: ~s.eq("not run").any())
-    rows = metrics[complete]
+    was_run = metrics["status"].ne("not run")
+    rows = metrics[metrics["dataset"].isin(metrics["dataset"][was_run])]
+    rows = rows[~rows["model"].isin(rows["model"][rows["status"].eq("not run")])]
     table = rows.groupby(["dataset", "model"], sort=False)[metric].mean().unstack()
     return table.reindex(columns=rows["model"].unique())

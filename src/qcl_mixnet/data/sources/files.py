@@ -68,16 +68,28 @@ class FileSource(Source):
         )
         if is_parquet:
             return read_parquet(path), self.target
-        return read_csv(path, separator=self.separator, encoding=self.encoding), self.target
+        frame = read_csv(
+            path, separator=self.separator, encoding=self.encoding, text_column=self.target
+        )
+        return frame, self.target
 
 
-def read_csv(path: Path, *, separator: str = ",", encoding: str = "utf-8") -> pd.DataFrame:
+def read_csv(
+    path: Path,
+    *,
+    separator: str = ",",
+    encoding: str = "utf-8",
+    text_column: str | None = None,
+) -> pd.DataFrame:
     """Read a CSV file with a line of column names.
 
     Parameters
     ----------
     path : Path
     separator, encoding : str
+    text_column : str or None
+        A column, such as a target, in which "None" and "NA" may be classes and "01" another than
+        "1". Only nothing at all is missing there.
 
     Returns
     -------
@@ -94,6 +106,19 @@ def read_csv(path: Path, *, separator: str = ",", encoding: str = "utf-8") -> pd
             path, sep=separator, encoding=encoding, header=None, nrows=1, dtype=object
         )
         frame = pd.read_csv(path, sep=separator, encoding=encoding)
+        if text_column in frame.columns:
+            as_written = pd.read_csv(
+                path,
+                sep=separator,
+                encoding=encoding,
+                usecols=[text_column],
+                dtype=str,
+                keep_default_na=False,
+                na_values=[""],
+            )[text_column]
+            # Numbers stay numbers unless that loses a class: 1.0 is 1, but "01" and "1" are two.
+            if as_written.nunique() != frame[text_column].nunique():
+                frame[text_column] = as_written
     except (ValueError, OSError) as error:  # pandas' parser errors are ValueErrors
         raise DataError(
             f"the file {path} cannot be read as a CSV file with separator {separator!r} and "

@@ -59,4 +59,4 @@ class KaggleCsvSource(Source):
         path = self._location(context)
         if not path.is_file():
             raise SourceUnavailableError(f"there is no file {path} (it comes from {self.page})")
-        return read_csv(path), self.target
+        return read_csv(path, text_column=self.target), self.target

@@ -26,7 +26,7 @@ def create_pipeline(configuration: Configuration) -> Pipeline:
                 namespace=name,
                 outputs={"metrics": f"metrics_{name}", "per_class": f"per_class_{name}"},
                 parameters={"protocol", "models"},
-                tags=list(configuration.families),
+                tags=["gather", *configuration.families],
             )
             for name in configuration.grid.datasets
         ]

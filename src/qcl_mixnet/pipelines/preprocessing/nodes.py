@@ -16,5 +16,7 @@ def prepare(
     Returns a table with ``label`` and one ``part_<seed>`` column per repeat, and the schema.
     Scaling and imputation belong to the models, which fit them on training rows.
     """
-    prepared = prepare_dataset(table, protocol)
+    # A mapping where the node runs as another pipeline's prerequisite: Kedro types the parameters
+    # of the pipelines that a command names.
+    prepared = prepare_dataset(table, EvaluationProtocol.model_validate(protocol))
     return prepared.splits, prepared.schema
