@@ -38,7 +38,8 @@ viz: $(VENV)/.project ## open the DAG in kedro-viz, on this machine only
 	$(BIN)/kedro viz run --host=127.0.0.1 $(if $(ENV),--env=$(ENV)) $(ARGS)
 
 mlflow: $(VENV)/.project ## open the runs in the MLflow UI, on this machine only
-	$(BIN)/mlflow server --backend-store-uri=sqlite:///mlflow.db --host=127.0.0.1 --port=5000 $(ARGS)
+	$(BIN)/mlflow server --backend-store-uri=$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db} \
+		--host=127.0.0.1 --port=5000 $(ARGS)
 
 lock: ## renew the lock file from the newest versions that pyproject.toml allows
 	rm -rf $(VENV)-lock

@@ -45,9 +45,11 @@ def print_summary(catalog: CatalogProtocol, pipeline: Pipeline, binding: RunBind
         folder = report_path(catalog.get("leaderboard"))
         console.print(f"Tables and figures: {folder.parent if folder else ''}", highlight=False)
     if binding.tracked:
+        is_server = binding.tracking_uri.startswith("http")
+        where = "in its UI" if is_server else "with `make mlflow`"
         console.print(
-            f"MLflow run {binding.run_id} in {binding.tracking_uri}: see it with `make mlflow`, "
-            f"the DAG with `make viz`.",
+            f"MLflow run {binding.run_id} in {binding.tracking_uri}: see it {where}, the DAG with "
+            f"`make viz`.",
             highlight=False,
         )
 

@@ -106,3 +106,12 @@ def test_describe_table__class_absent_from_the_test_part__is_left_out_of_its_rat
     described = describe_table(frame)
     assert described["imbalance_ratio"] == 40.5
     assert described["imbalance_ratio_test"] == pytest.approx(17.0, abs=1.0)
+
+
+def test_check_table__identifier__names_column_count_limit_and_remedy():
+    n = 300
+    frame = pd.DataFrame({"id": [f"row {i}" for i in range(n)], "target": [0, 1] * (n // 2)})
+    with pytest.raises(DataError, match=r"'id' .* has 300 different values .* 100 .*`drop`"):
+        check_table(frame, "mine")
+    check_table(frame.assign(id=[f"town {i % 140}" for i in range(n)]), "mine")
+    check_table(frame[:90], "mine")

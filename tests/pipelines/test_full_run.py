@@ -212,6 +212,8 @@ def test_paper__marks_what_was_chosen_on_the_test_part(project):
     metrics = pd.read_csv(project.data / "08_reporting/metrics.csv").set_index("model")
     assert metrics["test_selected"].to_dict() == {"qcl_mixnet": True, "knn": False}
     assert set(metrics["checkpoint"]) == {"test"}
+    scores = pd.read_csv(project.data / "08_reporting/macro_f1.csv")
+    assert list(scores.columns) == ["dataset", "qcl_mixnet*", "knn"]
     runs = mlflow.search_runs(search_all_experiments=True).set_index("tags.model")
     assert runs.loc["qcl_mixnet", "tags.test_selected"] == "true"
     assert runs.loc["knn", "tags.test_selected"] == "false"

@@ -10,6 +10,7 @@ from sklearn.model_selection import train_test_split
 from qcl_mixnet.data.errors import DataError
 from qcl_mixnet.data.sources.base import TARGET
 
+_MOST_LEVELS = 100
 _MOSTLY_NUMBERS = 0.9
 """Share of numbers from which a column of strings is taken for a damaged numeric one."""
 
@@ -127,6 +128,7 @@ def _check_feature(column: pd.Series, name: str) -> None:
         _check_finite(column, name)
     elif pd.api.types.is_string_dtype(dtype) or pd.api.types.is_object_dtype(dtype):
         _check_numbers_are_numbers(column, name)
+        _check_few_levels(column, name)
 
 
 def _check_finite(column: pd.Series, name: str) -> None:
@@ -151,6 +153,17 @@ def _check_numbers_are_numbers(column: pd.Series, name: str) -> None:
             f"column '{column.name}' of data set '{name}' holds numbers but for "
             f"{_rows(int(junk.sum()))}, first '{column.iloc[first]}' in row {first} (from 0); "
             "correct the value or leave it empty"
+        )
+
+
+def _check_few_levels(column: pd.Series, name: str) -> None:
+    """Refuse an identifier: one-hot encoding would make a feature of nearly every row."""
+    levels = column.nunique()
+    if levels > _MOST_LEVELS and levels > column.notna().sum() / 2:
+        raise DataError(
+            f"text column '{column.name}' of data set '{name}' has {levels} different values in "
+            f"{len(column)} rows, more than {_MOST_LEVELS} and than half of them; it looks like "
+            "an identifier: leave it out with `drop` of the source"
         )
 
 

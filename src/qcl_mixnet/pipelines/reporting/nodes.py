@@ -9,6 +9,10 @@ from qcl_mixnet.reporting.tables import HEADLINE, to_markdown
 
 
 def report(leaderboard: pd.DataFrame, metrics: pd.DataFrame) -> tuple[str, pd.DataFrame, Figure]:
-    """Write the leaderboard as Markdown and as a figure, and the headline scores as a table."""
-    scores = score_table(metrics, HEADLINE).reset_index()
-    return to_markdown(leaderboard), scores, plot_leaderboard(leaderboard)
+    """Write the leaderboard as Markdown and as a figure, and the headline scores as a table.
+
+    In the table a model whose epoch was chosen on the test part has a star behind its name.
+    """
+    selected = leaderboard.loc[leaderboard["test_selected"], "model"]
+    scores = score_table(metrics, HEADLINE).rename(columns={m: f"{m}*" for m in selected})
+    return to_markdown(leaderboard), scores.reset_index(), plot_leaderboard(leaderboard)
