@@ -63,7 +63,7 @@ def leaderboard_table(board: pd.DataFrame) -> Table:
         box=SIMPLE_HEAD,
     )
     table.add_column("model", no_wrap=True)
-    for name in ("mean rank", "wins", "macro F1", "G-mean", "MCC", "tune+fit s", "failed"):
+    for name in ("mean rank", "wins", "macro F1", "G-mean", "MCC", "fit s", "failed"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in board.itertuples():
         table.add_row(
