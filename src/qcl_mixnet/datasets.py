@@ -93,9 +93,10 @@ class TableDataset(ParquetDataset):
 class CellDataset(AbstractDataset[CellResult, CellResult | None]):
     """The result of one cell: a folder, and a child run in MLflow.
 
-    The folder holds ``predictions.parquet``, ``history.parquet`` (models with epochs) and
-    ``fit.json``, which is removed first and written last: with it the cell is complete, without it
-    the cell does not exist.
+    The folder holds ``predictions.parquet``, ``history.parquet`` (models with epochs),
+    ``representation.parquet`` (models that are transformers, too) and ``fit.json``, which is
+    removed first and written last: with it the cell is complete, without it the cell does not
+    exist.
 
     Parameters
     ----------
@@ -148,7 +149,8 @@ class CellDataset(AbstractDataset[CellResult, CellResult | None]):
         record_path = self.path / "fit.json"
         record_path.unlink(missing_ok=True)
         files = {}
-        for name, frame in (("predictions", data.predictions), ("history", data.history)):
+        for name in ("predictions", "history", "representation"):
+            frame = getattr(data, name)
             path = self.path / f"{name}.parquet"
             path.unlink(missing_ok=True)
             if len(frame):

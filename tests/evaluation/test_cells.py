@@ -216,6 +216,18 @@ def test_run_cell__network__history_of_every_repeat():
     assert history["loss"].nunique() == 12
 
 
+def test_run_cell__representation__has_every_test_row_of_every_repeat():
+    data = make_data(repeats=2)
+    result = run(QCL_MIXNET, data, repeats=2)
+    frame, rows = result.representation, result.predictions
+    assert list(frame.columns) == ["repeat", "row", "y_true", *(f"h_{i}" for i in range(32))]
+    pd.testing.assert_frame_equal(
+        frame[["repeat", "row", "y_true"]], rows[["repeat", "row", "y_true"]]
+    )
+    assert frame.filter(like="h_").to_numpy().std() > 0
+    assert run(TREE, data, repeats=2).representation.empty
+
+
 @pytest.mark.parametrize("in_predict", [False, True], ids=["fit", "predict"])
 def test_run_cell__model_fails__is_recorded_and_the_other_repeats_kept(in_predict):
     params = {"failing_seed": SEED + 1, "in_predict": in_predict}

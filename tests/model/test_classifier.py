@@ -11,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from qcl_mixnet import QCLMixNetClassifier
-from qcl_mixnet.model.classifier import TestSelectionWarning
+from qcl_mixnet.model.estimator import TestSelectionWarning
 from qcl_mixnet.model.training import TrainingDivergedError
 
 
@@ -237,3 +237,23 @@ def test_scikit_learn_s_tools__clone_pipeline_and_grid_search():
         pipeline, {"qclmixnetclassifier__n_neighbors": [1, 5]}, cv=2, scoring="f1_macro"
     ).fit(X, y)
     assert clone(search.best_estimator_).get_params()["qclmixnetclassifier__epochs"] == 2
+
+
+def test_transform__is_what_the_classification_layer_sees():
+    X, y = make_classification(80, 6, n_informative=4, random_state=0)
+    model = QCLMixNetClassifier(epochs=2, random_state=0).fit(X, y)
+    representation = model.transform(X)
+    assert representation.shape == (80, 32)
+    layer = model.network_.classifier
+    logits = torch.from_numpy(representation) @ layer.weight.T + layer.bias
+    proba = torch.softmax(logits.double(), dim=1).detach().numpy()
+    np.testing.assert_allclose(proba, model.predict_proba(X), rtol=1e-5)
+    assert model.get_feature_names_out()[-1] == "qclmixnetclassifier31"
+
+
+def test_predictions__chunks_do_not_change_a_row(monkeypatch):
+    X, y = make_classification(50, 6, n_informative=4, random_state=0)
+    model = QCLMixNetClassifier(epochs=1, random_state=0).fit(X, y)
+    whole = model.predict_proba(X)
+    monkeypatch.setattr("qcl_mixnet.model.estimator.PREDICTION_CHUNK", 7)
+    np.testing.assert_allclose(model.predict_proba(X), whole, rtol=1e-6)

@@ -44,15 +44,6 @@ def test_no_attention__leaves_the_entangled_row():
     torch.testing.assert_close(ablated.represent(x), ablated.representation(hidden))
 
 
-def test_predict_logits__chunks_do_not_change_a_row(monkeypatch):
-    net = build().eval()
-    x = torch.randn(11, 5)
-    whole = net(x)
-    monkeypatch.setattr("qcl_mixnet.model.network.PREDICTION_CHUNK", 4)
-    torch.testing.assert_close(net.predict_logits(x), whole)
-    assert not net.predict_logits(x).requires_grad
-
-
 @pytest.mark.parametrize("n_features", [1, 700])
 def test_forward__odd_widths(n_features):
     assert build(n_features=n_features, n_classes=100)(torch.randn(3, n_features)).shape == (3, 100)

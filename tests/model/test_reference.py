@@ -6,6 +6,7 @@ import torch
 from qcl_mixnet.model.losses import HybridLoss
 from qcl_mixnet.model.mixup import draw_mixup, knn_mixup, nearest_neighbors
 from qcl_mixnet.model.network import QCLMixNet
+from qcl_mixnet.model.objective import HybridObjective, MixupOptions
 from qcl_mixnet.model.randomness import Streams
 from qcl_mixnet.model.reference import (
     ReferenceLoss,
@@ -53,8 +54,10 @@ def run_both(dtype, epochs):
     x, y = make_problem(dtype)
     net, loss = make_model(dtype)
     reference, reference_loss = ReferenceNetwork(net), ReferenceLoss(loss)
-    steps = train_reference(reference, reference_loss, x, y, options, Streams.from_seed(3))
-    result = train(net, loss, x, y, options, Streams.from_seed(3))
+    streams, mixup = Streams.from_seed(3), MixupOptions()
+    steps = train_reference(reference, reference_loss, x, y, options, mixup, Streams.from_seed(3))
+    objective = HybridObjective(net, loss, x, y, mixup, streams.mixup)
+    result = train(net, objective, len(x), options, streams.batches)
     assert len(steps) == 6 * epochs
     per_epoch = np.reshape(steps, (epochs, 6)).mean(axis=1)
     return (net, loss, [h["loss"] for h in result.history]), (reference, reference_loss, per_epoch)

@@ -1,9 +1,12 @@
+from dataclasses import fields
+
 import numpy as np
 import pytest
 import torch
 
 from qcl_mixnet.model.losses import HybridLoss
 from qcl_mixnet.model.network import QCLMixNet
+from qcl_mixnet.model.objective import HybridObjective, MixupOptions
 from qcl_mixnet.model.randomness import Streams
 from qcl_mixnet.model.training import (
     TrainingDivergedError,
@@ -14,14 +17,23 @@ from qcl_mixnet.model.training import (
 )
 
 
-def make_run(n_rows=40, **options):
+def make_problem(n_rows=40):
     generator = torch.Generator().manual_seed(0)
     net = QCLMixNet.build(3, 2, generator=generator)
     loss = HybridLoss(2, 8)
     loss.reset_parameters(generator)
     x = torch.randn(n_rows, 3, generator=generator)
-    y = (x[:, 0] > 0).long()
-    return net, loss, x, y, TrainingOptions(**{"epochs": 4, "batch_size": 16, **options})
+    return net, loss, x, (x[:, 0] > 0).long()
+
+
+def run(problem, score_epoch=None, **options):
+    """Train on a problem; options of the loop and of mixup together."""
+    net, loss, x, y = problem
+    options = {"epochs": 4, "batch_size": 16, **options}
+    mixing = {f.name: options.pop(f.name) for f in fields(MixupOptions) if f.name in options}
+    streams = Streams.from_seed(0)
+    objective = HybridObjective(net, loss, x, y, MixupOptions(**mixing), streams.mixup)
+    return train(net, objective, len(x), TrainingOptions(**options), streams.batches, score_epoch)
 
 
 def test_batch_bounds__cover_all_rows_but_a_lone_last_one():
@@ -31,16 +43,15 @@ def test_batch_bounds__cover_all_rows_but_a_lone_last_one():
 
 
 def test_epoch_batches__every_row_once_and_a_new_order_every_epoch():
-    options, streams = TrainingOptions(batch_size=16), Streams.from_seed(0)
-    epochs = [torch.cat([rows for rows, _ in epoch_batches(40, options, streams)]) for _ in "ab"]
+    rng = np.random.default_rng(0)
+    epochs = [torch.cat(list(epoch_batches(40, 16, rng))) for _ in "ab"]
     for order in epochs:
         assert sorted(order.tolist()) == list(range(40))
     assert not torch.equal(*epochs)
 
 
 def test_train__lowers_the_loss_and_records_every_epoch():
-    *run, options = make_run(epochs=30)
-    history = train(*run, options, Streams.from_seed(0)).history
+    history = run(make_problem(), epochs=30).history
     assert [h["epoch"] for h in history] == list(range(1, 31))
     assert history[-1]["loss"] < 0.8 * history[0]["loss"]
     assert set(history[0]) == {
@@ -49,21 +60,20 @@ def test_train__lowers_the_loss_and_records_every_epoch():
 
 
 def test_train__one_cycle__peaks_at_the_maximum_and_ends_low():
-    *run, options = make_run(epochs=20)
-    rates = [h["learning_rate"] for h in train(*run, options, Streams.from_seed(0)).history]
+    rates = [h["learning_rate"] for h in run(make_problem(), epochs=20).history]
     assert max(rates) == pytest.approx(1e-2, rel=0.02)
     assert rates.index(max(rates)) in range(4, 8)  # 30 % of the way
     assert rates[-1] < 1e-4
 
 
 def test_train__no_schedule__keeps_the_learning_rate():
-    *run, options = make_run(max_learning_rate=None, learning_rate=3e-3)
-    rates = {h["learning_rate"] for h in train(*run, options, Streams.from_seed(0)).history}
+    result = run(make_problem(), max_learning_rate=None, learning_rate=3e-3)
+    rates = {h["learning_rate"] for h in result.history}
     assert rates == {3e-3}
 
 
 def test_train__scores__restores_the_first_best_epoch():
-    net, *rest = make_run(epochs=5)
+    net, *rest = make_problem()
     scores, states = iter([0.1, 0.8, 0.3, 0.8, 0.2]), []
 
     def score(network):
@@ -71,7 +81,7 @@ def test_train__scores__restores_the_first_best_epoch():
         states.append({k: v.clone() for k, v in network.state_dict().items()})
         return next(scores)
 
-    result = train(net, *rest, Streams.from_seed(0), score)
+    result = run((net, *rest), score, epochs=5)
 
     assert result.best_epoch == 2
     assert [h["macro_f1"] for h in result.history] == [0.1, 0.8, 0.3, 0.8, 0.2]
@@ -80,32 +90,13 @@ def test_train__scores__restores_the_first_best_epoch():
     assert not torch.equal(states[1]["classifier.weight"], states[4]["classifier.weight"])
 
 
-@pytest.mark.parametrize("space", ["input", "representation", "embedding"])
-def test_train__neighbor_space__changes_the_result(space):
-    def final(**options):
-        net, *rest = make_run(**options)
-        train(net, *rest, Streams.from_seed(0))
-        return net.classifier.weight
-
-    without = final(mixup=False)
-    default = final()
-    chosen = final(neighbor_space=space)
-    assert not torch.equal(without, chosen)
-    assert torch.equal(default, chosen) == (space == "input")
-
-
-def test_train__look_up_in_embedding_space__leaves_running_averages_to_the_step():
-    # One batch, one epoch: batch norm must have counted exactly one training pass.
-    net, *rest = make_run(epochs=1, batch_size=64, neighbor_space="embedding")
-    train(net, *rest, Streams.from_seed(0))
-    assert net.projection[1].num_batches_tracked.item() == 1
-
-
 def test_train__infinite_loss__names_the_epoch_and_the_remedy():
-    net, loss, x, y, options = make_run()
-    x[3, 1] = torch.inf
+    problem = make_problem()
+    problem[2][3, 1] = torch.inf
     with pytest.raises(TrainingDivergedError, match="epoch 1 of 4; lower max_learning_rate"):
-        train(net, loss, x, y, options, Streams.from_seed(0))
+        run(problem)
+    with pytest.raises(TrainingDivergedError, match=r"lower learning_rate \(now 0.001\)"):
+        run(problem, max_learning_rate=None)
 
 
 def test_streams__a_draw_from_one_moves_no_other():

@@ -70,11 +70,15 @@ class CellResult:
         every test row of every repeat. Empty when the cell failed.
     history : DataFrame
         ``repeat``, ``epoch`` and what the model recorded; empty for models without epochs.
+    representation : DataFrame
+        ``repeat``, ``row``, ``y_true`` and ``h_0``, ``h_1`` ...: what a model that is a
+        transformer, too, makes of the test rows; empty for all others.
     """
 
     record: dict[str, Any]
     predictions: pd.DataFrame = field(default_factory=pd.DataFrame)
     history: pd.DataFrame = field(default_factory=pd.DataFrame)
+    representation: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def failed(self) -> bool:
@@ -138,6 +142,7 @@ def run_cell(
         record,
         predictions=pd.concat([r.predictions for r in repeats], ignore_index=True),
         history=pd.concat([r.history for r in repeats], ignore_index=True),
+        representation=pd.concat([r.representation for r in repeats], ignore_index=True),
     )
 
 
@@ -147,6 +152,7 @@ class _Repeat:
     parameters: dict[str, Any]
     predictions: pd.DataFrame
     history: pd.DataFrame
+    representation: pd.DataFrame
 
 
 def _run_repeat(
@@ -168,6 +174,10 @@ def _run_repeat(
     predict_seconds = time.perf_counter() - started
     proba = _all_classes(model.predict_proba(test_table), model.classes_, data.n_classes)
 
+    representation = pd.DataFrame()
+    if hasattr(model, "transform"):
+        representation = _test_frame(number, split.test, y_test, "h", model.transform(test_table))
+
     final = _final_step(model)
     metrics = score_predictions(y_test, y_pred, proba)
     metrics |= {"fit_seconds": fit_seconds, "predict_seconds": predict_seconds}
@@ -185,8 +195,9 @@ def _run_repeat(
             name: value if isinstance(value, bool | int | float | str | None) else str(value)
             for name, value in final.get_params(deep=False).items()
         },
-        predictions=_prediction_frame(number, split.test, y_test, y_pred, proba),
+        predictions=_test_frame(number, split.test, y_test, "proba", proba, y_pred=y_pred),
         history=getattr(final, "history_", pd.DataFrame()).assign(repeat=number),
+        representation=representation,
     )
 
 
@@ -243,16 +254,18 @@ def _all_classes(
     return full
 
 
-def _prediction_frame(
+def _test_frame(
     repeat: int,
     rows: NDArray[np.int64],
     y_true: NDArray[np.int64],
-    y_pred: NDArray[np.int64],
-    proba: NDArray[np.float64],
+    prefix: str,
+    values: NDArray[np.floating],
+    **columns: NDArray[np.int64],
 ) -> pd.DataFrame:
-    frame = pd.DataFrame({"repeat": repeat, "row": rows, "y_true": y_true, "y_pred": y_pred})
-    columns = [f"proba_{i}" for i in range(proba.shape[1])]
-    return pd.concat([frame, pd.DataFrame(proba, columns=columns)], axis=1)
+    """Numbers of the test rows, their columns named ``<prefix>_0`` and so on."""
+    frame = pd.DataFrame({"repeat": repeat, "row": rows, "y_true": y_true, **columns})
+    names = [f"{prefix}_{i}" for i in range(values.shape[1])]
+    return pd.concat([frame, pd.DataFrame(values, columns=names)], axis=1)
 
 
 def _mean_metrics(repeats: list[_Repeat]) -> dict[str, float]:

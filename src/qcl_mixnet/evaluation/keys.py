@@ -27,6 +27,7 @@ NUMERICAL_LIBRARIES = (
     "pandas",
     "scikit-learn",
     "torch",
+    "torch-geometric",
     "imbalanced-learn",
     "xgboost",
 )

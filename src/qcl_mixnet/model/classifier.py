@@ -2,43 +2,31 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable
 from dataclasses import fields
 from numbers import Integral, Real
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, ClassVar, get_args
 
 import numpy as np
-import pandas as pd
-import torch
-from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
-from sklearn.metrics import f1_score
-from sklearn.utils import _safe_indexing, check_consistent_length, check_random_state
+from numpy.typing import NDArray
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from qcl_mixnet.data.preprocessing import TablePreprocessor
-from qcl_mixnet.model.devices import resolve_device
-from qcl_mixnet.model.holdout import holdout_split
-from qcl_mixnet.model.labels import encode_labels
+from qcl_mixnet.model.estimator import (
+    TRAINING_CONSTRAINTS,
+    Checkpoint,
+    NetworkClassifier,
+    in_chunks,
+)
 from qcl_mixnet.model.layers import Gate
 from qcl_mixnet.model.losses import HybridLoss, IntraClass, Reduction, TripletDistance
-from qcl_mixnet.model.network import EMBEDDING_WIDTH, QCLMixNet
+from qcl_mixnet.model.network import EMBEDDING_WIDTH, REPRESENTATION_WIDTH, QCLMixNet
+from qcl_mixnet.model.objective import HybridObjective, MixupOptions, NeighborSpace
 from qcl_mixnet.model.randomness import Streams
-from qcl_mixnet.model.training import NeighborSpace, TrainingOptions, train
-
-Checkpoint = Literal["last", "validation", "test"]
 
 
-class TestSelectionWarning(UserWarning):
-    """The checkpoint was chosen on rows that the result will be reported on."""
-
-    __test__ = False  # keeps pytest from collecting a class whose name starts with "Test"
-
-
-class QCLMixNetClassifier(ClassifierMixin, BaseEstimator):
+class QCLMixNetClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetworkClassifier):
     """Quantum-informed contrastive learning with dynamic mixup, for imbalanced tables.
 
     A small network with quantum-entanglement-inspired layers is trained on kNN-guided mixtures of
@@ -133,12 +121,10 @@ class QCLMixNetClassifier(ClassifierMixin, BaseEstimator):
     (178, 3)
     """
 
+    network_: QCLMixNet
+
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "epochs": [Interval(Integral, 1, None, closed="left")],
-        "batch_size": [Interval(Integral, 2, None, closed="left")],
-        "learning_rate": [Interval(Real, 0, None, closed="neither")],
-        "max_learning_rate": [Interval(Real, 0, None, closed="neither"), None],
-        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        **TRAINING_CONSTRAINTS,
         **{part: ["boolean"] for part in ("quantum", "attention", "mixup")},
         "theta_std": [Interval(Real, 0, None, closed="left")],
         "gate": [StrOptions(set(get_args(Gate)))],
@@ -153,10 +139,6 @@ class QCLMixNetClassifier(ClassifierMixin, BaseEstimator):
         "supcon_reduction": [StrOptions(set(get_args(Reduction)))],
         "triplet_margin": [Interval(Real, 0, None, closed="left")],
         "triplet_distance": [StrOptions(set(get_args(TripletDistance)))],
-        "checkpoint": [StrOptions(set(get_args(Checkpoint)))],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "device": [str],
-        "random_state": ["random_state"],
     }
 
     def __init__(
@@ -214,78 +196,8 @@ class QCLMixNetClassifier(ClassifierMixin, BaseEstimator):
         self.device = device
         self.random_state = random_state
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(
-        self, X: Any, y: ArrayLike, eval_set: tuple[Any, ArrayLike] | None = None
-    ) -> QCLMixNetClassifier:
-        """Train on a table.
-
-        Parameters
-        ----------
-        X : DataFrame or array-like of shape (n_samples, n_features)
-            Training rows; gaps and, in a DataFrame, categories are allowed.
-        y : array-like of shape (n_samples,)
-            Labels, at least two different ones.
-        eval_set : tuple (X, y), optional
-            Rows that ``checkpoint="test"`` selects the epoch on; refused with any other rule.
-
-        Returns
-        -------
-        QCLMixNetClassifier
-            The fitted estimator.
-
-        Raises
-        ------
-        ValueError
-            When a parameter, the table or the labels are not usable, with the reason.
-        TrainingDivergedError
-            When the loss stops being finite.
-        """
-        if (eval_set is not None) != (self.checkpoint == "test"):
-            raise ValueError(
-                f"eval_set belongs to checkpoint='test' and to nothing else; got checkpoint="
-                f"{self.checkpoint!r} {'with' if eval_set is not None else 'without'} an eval_set."
-            )
-        X = self._validate_table(X, reset=True)
-        self.classes_, labels = encode_labels(y)
-        check_consistent_length(X, labels)
-        streams = Streams.from_seed(int(check_random_state(self.random_state).randint(2**31 - 1)))
-        fraction = self.validation_fraction if self.checkpoint == "validation" else 0.0
-        train_rows, holdout_rows = holdout_split(labels, fraction, streams.holdout)
-        train_table = _safe_indexing(X, train_rows)
-        self.preprocessor_ = TablePreprocessor().fit(train_table)
-        self.device_ = resolve_device(self.device)
-
-        score_epoch = None
-        if self.checkpoint == "validation":
-            score_epoch = self._epoch_score(
-                _safe_indexing(X, holdout_rows), self.classes_[labels[holdout_rows]]
-            )
-        elif eval_set is not None:
-            warnings.warn(
-                "checkpoint='test' chooses the epoch on eval_set: scores on those rows are "
-                "optimistic. Use it only to imitate the paper.",
-                TestSelectionWarning,
-                stacklevel=2,
-            )
-            score_epoch = self._epoch_score(
-                self._validate_table(eval_set[0], reset=False), np.asarray(eval_set[1])
-            )
-
-        x = self._to_tensor(train_table)
-        targets = torch.from_numpy(labels[train_rows]).to(self.device_)
-        self.network_, loss = self._build(x.shape[1], streams)
-        options = TrainingOptions(
-            **{f.name: getattr(self, f.name) for f in fields(TrainingOptions)}
-        )
-        result = train(self.network_, loss, x, targets, options, streams, score_epoch)
-        self.history_ = pd.DataFrame(result.history)
-        self.best_epoch_ = result.best_epoch
-        self.test_selected_ = self.checkpoint == "test"
-        return self
-
-    def predict_proba(self, X: Any) -> NDArray[np.float64]:
-        """Class probabilities.
+    def transform(self, X: Any) -> NDArray[np.float32]:
+        """Representation h'(x) of rows: what the classification layer sees.
 
         Parameters
         ----------
@@ -294,51 +206,30 @@ class QCLMixNetClassifier(ClassifierMixin, BaseEstimator):
 
         Returns
         -------
-        ndarray of shape (n_samples, n_classes)
-            Softmax of the logits, columns in the order of ``classes_``.
+        ndarray of shape (n_samples, 32)
         """
         check_is_fitted(self)
         x = self._to_tensor(self._validate_table(X, reset=False))
-        # float64, so that every row sums to 1 within rounding that metrics accept.
-        return torch.softmax(self.network_.predict_logits(x).double(), dim=1).cpu().numpy()
-
-    def predict(self, X: Any) -> NDArray[Any]:
-        """Most probable class of every row, ``(n_samples,)``."""
-        check_is_fitted(self)
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        return in_chunks(self.network_.represent, x).cpu().numpy()
 
     def __sklearn_tags__(self) -> Any:
-        """Gaps and categories are welcome."""
+        """Representations are float32, whatever the table's type."""
         tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
+        tags.transformer_tags.preserves_dtype = []
         return tags
 
-    def _validate_table(self, X: Any, *, reset: bool) -> Any:
-        """Check columns, and for anything but a DataFrame shape and type too."""
-        if hasattr(X, "iloc"):
-            validate_data(self, X, skip_check_array=True, reset=reset)
-            return X
-        return validate_data(self, X, reset=reset, dtype="numeric", ensure_all_finite="allow-nan")
+    @property
+    def _n_features_out(self) -> int:
+        return REPRESENTATION_WIDTH
 
-    def _to_tensor(self, X: Any) -> Tensor:
-        return torch.from_numpy(self.preprocessor_.transform(X)).to(self.device_)
-
-    def _epoch_score(self, X: Any, y: NDArray[Any]) -> Callable[[QCLMixNet], float]:
-        """Macro F1 of a network on some rows, whatever classes these hold."""
-        x = self._to_tensor(X)
-
-        def macro_f1(net: QCLMixNet) -> float:
-            predicted = self.classes_[net.predict_logits(x).argmax(dim=1).cpu().numpy()]
-            return float(f1_score(y, predicted, average="macro", zero_division=0))
-
-        return macro_f1
-
-    def _build(self, n_inputs: int, streams: Streams) -> tuple[QCLMixNet, HybridLoss]:
+    def _build(
+        self, x: Tensor, labels: Tensor, streams: Streams
+    ) -> tuple[QCLMixNet, HybridObjective]:
         n_classes = len(self.classes_)
-        options = {
+        parts = {
             name: getattr(self, name) for name in ("quantum", "attention", "theta_std", "gate")
         }
-        network = QCLMixNet.build(n_inputs, n_classes, generator=streams.init, **options)
+        network = QCLMixNet.build(x.shape[1], n_classes, generator=streams.init, **parts)
         loss = HybridLoss(
             n_classes,
             EMBEDDING_WIDTH,
@@ -352,4 +243,6 @@ class QCLMixNetClassifier(ClassifierMixin, BaseEstimator):
             triplet_distance=self.triplet_distance,
         )
         loss.reset_parameters(streams.init)
-        return network.to(self.device_), loss.to(self.device_)
+        network.to(x.device), loss.to(x.device)
+        options = MixupOptions(**{f.name: getattr(self, f.name) for f in fields(MixupOptions)})
+        return network, HybridObjective(network, loss, x, labels, options, streams.mixup)

@@ -10,7 +10,6 @@ from qcl_mixnet.model.layers import Gate, QuantumEntanglementLayer, ValueAttenti
 HIDDEN_WIDTH = 64
 REPRESENTATION_WIDTH = 32
 EMBEDDING_WIDTH = 8
-PREDICTION_CHUNK = 65_536
 
 
 class QCLMixNet(nn.Module):
@@ -135,11 +134,6 @@ class QCLMixNet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Logits, ``(batch, n_classes)``: all that a prediction needs."""
         return self.classifier(self.represent(x))
-
-    @torch.no_grad()
-    def predict_logits(self, x: Tensor) -> Tensor:
-        """Logits of any number of rows without gradients, a chunk at a time to bound memory."""
-        return torch.cat([self(chunk) for chunk in x.split(PREDICTION_CHUNK)])
 
     def logits_and_embedding(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Logits ``(batch, n_classes)`` and embedding e ``(batch, 8)`` from one forward pass.

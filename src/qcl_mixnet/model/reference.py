@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from qcl_mixnet.model.losses import HybridLoss
 from qcl_mixnet.model.mixup import MixupDraws
 from qcl_mixnet.model.network import QCLMixNet
+from qcl_mixnet.model.objective import MixupOptions, draw_batch
 from qcl_mixnet.model.randomness import Streams
 from qcl_mixnet.model.training import TrainingOptions, batch_bounds, epoch_batches, make_optimizer
 
@@ -149,6 +150,7 @@ def train_reference(
     x: Tensor,
     y: Tensor,
     options: TrainingOptions,
+    mixup: MixupOptions,
     streams: Streams,
 ) -> list[float]:
     """Train in place and return the loss of every step.
@@ -159,16 +161,17 @@ def train_reference(
         Network and loss, on the CPU.
     x : Tensor of shape (n_samples, n_features)
     y : Tensor of shape (n_samples,), int64
-    options, streams
-        As for :func:`qcl_mixnet.model.training.train`; neighbours are those of the input.
+    options, mixup, streams
+        As for the fast path; neighbours are those of the input.
     """
     steps = options.epochs * len(batch_bounds(len(x), options.batch_size))
     optimizer, scheduler = make_optimizer([*net.parameters(), *loss.parameters()], options, steps)
     losses = []
     net.train()
     for _ in range(options.epochs):
-        for rows, draws in epoch_batches(len(x), options, streams, x.dtype):
-            batch = reference_mixup(x[rows], draws) if options.mixup else x[rows]
+        for rows in epoch_batches(len(x), options.batch_size, streams.batches):
+            draws = draw_batch(len(rows), mixup, streams.mixup, x.dtype)
+            batch = reference_mixup(x[rows], draws) if mixup.mixup else x[rows]
             value = loss(*net(batch), y[rows])
             optimizer.zero_grad()
             value.backward()

@@ -1,22 +1,19 @@
-"""The training loop of QCL-MixNet: batches, schedule and checkpoint rule; no science in it."""
+"""The training loop of every network here: batches, schedule and checkpoint rule; no science in it.
+
+What a mini-batch's loss is, an :class:`Objective` says: QCL-MixNet's is in ``objective``, the
+baselines' are beside their networks.
+"""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-
-from qcl_mixnet.model.losses import HybridLoss, LossTerms
-from qcl_mixnet.model.mixup import MixupDraws, draw_mixup, knn_mixup, nearest_neighbors
-from qcl_mixnet.model.network import QCLMixNet
-from qcl_mixnet.model.randomness import Streams
-
-NeighborSpace = Literal["input", "representation", "embedding"]
 
 # A batch of one row has no variance for batch norm and no neighbour for mixup.
 SMALLEST_BATCH = 2
@@ -35,10 +32,16 @@ class TrainingOptions:
     learning_rate: float = 1e-3
     max_learning_rate: float | None = 1e-2
     weight_decay: float = 1e-5
-    mixup: bool = True
-    mixup_alpha: float = 0.4
-    n_neighbors: int = 5
-    neighbor_space: NeighborSpace = "input"
+
+
+class Objective(Protocol):
+    """What the loop minimises."""
+
+    def parameters(self) -> Iterable[nn.Parameter]:
+        """All that is trained: the network's parameters and the loss's own."""
+
+    def __call__(self, rows: Tensor) -> Mapping[str, Tensor]:
+        """Scalars of a mini-batch of training rows: ``loss``, which is minimised, and its terms."""
 
 
 class Scheduler(Protocol):
@@ -55,8 +58,8 @@ class TrainingResult:
     Attributes
     ----------
     history : list of dict
-        One entry per epoch: ``epoch`` (from 1), the mean of every loss term, the last learning
-        rate, and ``macro_f1`` on the held-out rows where there are any.
+        One entry per epoch: ``epoch`` (from 1), the mean of every term of the objective, the last
+        learning rate, and ``macro_f1`` on the held-out rows where there are any.
     best_epoch : int
         The epoch whose parameters the network holds now (from 1).
     """
@@ -75,27 +78,15 @@ def batch_bounds(n_rows: int, batch_size: int) -> list[tuple[int, int]]:
     return [(start, stop) for start, stop in bounds if stop - start >= SMALLEST_BATCH]
 
 
-def epoch_batches(
-    n_rows: int, options: TrainingOptions, streams: Streams, dtype: torch.dtype = torch.float32
-) -> Iterator[tuple[Tensor, MixupDraws]]:
-    """Yield row indices and mixup draws of one epoch's mini-batches, on the CPU.
-
-    The draws are made for every batch, used or not: an ablation differs in nothing else.
-    """
-    order = torch.from_numpy(streams.batches.permutation(n_rows))
-    for start, stop in batch_bounds(n_rows, options.batch_size):
-        draws = draw_mixup(
-            stop - start,
-            n_neighbors=options.n_neighbors,
-            alpha=options.mixup_alpha,
-            rng=streams.mixup,
-            dtype=dtype,
-        )
-        yield order[start:stop], draws
+def epoch_batches(n_rows: int, batch_size: int, rng: np.random.Generator) -> Iterator[Tensor]:
+    """Yield the row indices of one epoch's mini-batches, on the CPU."""
+    order = torch.from_numpy(rng.permutation(n_rows))
+    for start, stop in batch_bounds(n_rows, batch_size):
+        yield order[start:stop]
 
 
 def make_optimizer(
-    parameters: list[nn.Parameter], options: TrainingOptions, steps: int
+    parameters: Iterable[nn.Parameter], options: TrainingOptions, steps: int
 ) -> tuple[torch.optim.Optimizer, Scheduler | None]:
     """AdamW, and OneCycleLR unless ``max_learning_rate`` is None."""
     optimizer = torch.optim.AdamW(
@@ -109,46 +100,27 @@ def make_optimizer(
     return optimizer, scheduler
 
 
-def mix_batch(
-    net: QCLMixNet, x: Tensor, draws: MixupDraws, n_neighbors: int, space: NeighborSpace
-) -> Tensor:
-    """Mix a mini-batch with neighbours found in the chosen space (Algorithm 1: the input)."""
-    if space == "input":
-        points = x
-    else:
-        # Running averages must not move for a look-up, and no gradient flows through a choice.
-        was_training = net.training
-        net.eval()
-        with torch.no_grad():
-            points = net.represent(x)
-            if space == "embedding":
-                points = net.projection(points)
-        net.train(was_training)
-    return knn_mixup(x, nearest_neighbors(points, n_neighbors), draws)
-
-
 def train(
-    net: QCLMixNet,
-    loss: HybridLoss,
-    x: Tensor,
-    y: Tensor,
+    net: nn.Module,
+    objective: Objective,
+    n_rows: int,
     options: TrainingOptions,
-    streams: Streams,
-    score_epoch: Callable[[QCLMixNet], float] | None = None,
+    rng: np.random.Generator,
+    score_epoch: Callable[[nn.Module], float] | None = None,
 ) -> TrainingResult:
-    """Train a network in place (Algorithm 1).
+    """Train a network in place.
 
     Parameters
     ----------
-    net, loss
-        The network and the loss with its centroids, on the device of ``x``.
-    x : Tensor of shape (n_samples, n_features)
-        Training rows.
-    y : Tensor of shape (n_samples,), int64
-        Their encoded labels.
+    net : nn.Module
+        What is switched between training and evaluation, and kept at its best epoch.
+    objective : Objective
+        Loss of a mini-batch.
+    n_rows : int
+        Training rows; mini-batches are indices below it.
     options : TrainingOptions
-    streams : Streams
-        Randomness of the batches and of mixup.
+    rng : numpy.random.Generator
+        Order of the rows.
     score_epoch : callable, optional
         Called with the network, in evaluation mode, after every epoch. The parameters of the first
         epoch with the highest score are restored at the end. None: the last epoch's are kept.
@@ -158,17 +130,18 @@ def train(
     TrainingDivergedError
         When the loss of an epoch is not finite.
     """
-    n_steps = options.epochs * len(batch_bounds(len(x), options.batch_size))
-    optimizer, scheduler = make_optimizer([*net.parameters(), *loss.parameters()], options, n_steps)
+    n_steps = options.epochs * len(batch_bounds(n_rows, options.batch_size))
+    optimizer, scheduler = make_optimizer(objective.parameters(), options, n_steps)
     result = TrainingResult(best_epoch=options.epochs)
     best_score, best_state = -np.inf, None
     for epoch in range(1, options.epochs + 1):
-        means = _train_epoch(net, loss, x, y, options, streams, optimizer, scheduler)
+        net.train()
+        batches = epoch_batches(n_rows, options.batch_size, rng)
+        means = _train_epoch(objective, batches, optimizer, scheduler)
         if not np.isfinite(means["loss"]):
             raise TrainingDivergedError(
-                f"The loss became {means['loss']} in epoch {epoch} of {options.epochs}; lower "
-                f"max_learning_rate (now {options.max_learning_rate}) or check the table for "
-                f"extreme values."
+                f"The loss became {means['loss']} in epoch {epoch} of {options.epochs}; "
+                f"{_lower_rate(options)} or check the table for extreme values."
             )
         record = {"epoch": epoch, **means, "learning_rate": optimizer.param_groups[0]["lr"]}
         if score_epoch is not None:
@@ -185,32 +158,31 @@ def train(
 
 
 def _train_epoch(
-    net: QCLMixNet,
-    loss: HybridLoss,
-    x: Tensor,
-    y: Tensor,
-    options: TrainingOptions,
-    streams: Streams,
+    objective: Objective,
+    batches: Iterable[Tensor],
     optimizer: torch.optim.Optimizer,
     scheduler: Scheduler | None,
 ) -> dict[str, float]:
-    """Take every step of one epoch and return the mean of every loss term."""
-    net.train()
-    totals = torch.zeros(len(LossTerms._fields), device=x.device, dtype=x.dtype)
+    """Take every step of one epoch and return the mean of every term."""
+    names: list[str] = []
+    totals: Tensor | float = 0.0
     n_batches = 0
-    for rows, draws in epoch_batches(len(x), options, streams, x.dtype):
-        rows = rows.to(x.device)
-        batch, labels = x[rows], y[rows]
-        if options.mixup:
-            draws = MixupDraws(draws.rank.to(x.device), draws.weight.to(x.device))
-            batch = mix_batch(net, batch, draws, options.n_neighbors, options.neighbor_space)
-        terms = loss(*net.logits_and_embedding(batch), labels)
+    for rows in batches:
+        terms = objective(rows)
         optimizer.zero_grad()
-        terms.total.backward()
+        terms["loss"].backward()
         optimizer.step()
         if scheduler is not None:
             scheduler.step()
-        totals += torch.stack(terms).detach()
+        # Summed on the device: reading a value would wait for it at every step.
+        totals = totals + torch.stack(list(terms.values())).detach()
+        names = list(terms)
         n_batches += 1
-    names = ["loss", *LossTerms._fields[1:]]
+    assert isinstance(totals, Tensor)  # two rows at least make a batch
     return dict(zip(names, (totals / n_batches).tolist(), strict=True))
+
+
+def _lower_rate(options: TrainingOptions) -> str:
+    if options.max_learning_rate is None:
+        return f"lower learning_rate (now {options.learning_rate})"
+    return f"lower max_learning_rate (now {options.max_learning_rate})"
