@@ -16,10 +16,13 @@ from qcl_mixnet.parameters import ConfigurationError
 
 ROOT = Path(__file__).resolve().parents[1]
 BASE = ["ecoli", "glass", "lymph", "balance_scale", "vehicle", "wine_quality_red"]
-MODELS = {
-    "qcl_mixnet", "xgboost", "balanced_random_forest", "svm_smote", "decision_tree",
-    "random_forest", "gradient_boosting", "logistic_regression", "knn",
-}  # fmt: skip
+MODELS = [
+    "qcl_mixnet", "no_quantum", "no_mixup", "no_attention",
+    "xgboost", "balanced_random_forest", "svm_smote", "decision_tree", "random_forest",
+    "gradient_boosting", "logistic_regression", "knn",
+    "mlp", "resnet", "gru", "lstm", "bigru", "bilstm", "cnn",
+    "gcn", "graphsage", "gat", "gin", "jknet",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -59,13 +62,14 @@ def test_project_root__installed_and_no_project__is_the_current_folder(
 def test_load__base__six_data_sets_and_all_models():
     found = load()
     assert found.grid.datasets == BASE
-    assert set(found.grid.models) == MODELS
-    assert set(found.models) == MODELS | {"no_quantum", "no_mixup", "no_attention"}
+    assert found.grid.models == MODELS  # the order of tables and figures
+    assert set(found.models) == set(MODELS)
     assert len(found.datasets) == 18
     assert found.protocol.model_dump() == {
         "seed": 42, "repeats": 1, "test_size": 0.2, "folds": 3, "checkpoint": "last"
     }  # fmt: skip
-    assert found.families == ["ml", "proposed"]
+    assert found.families == ["ablation", "dl", "gnn", "ml", "proposed"]
+    assert found.statistics.control == "qcl_mixnet"
     assert found.models["qcl_mixnet"].params == {}  # the class's defaults are the paper's
     assert found.models["qcl_mixnet"].preprocess is False
 
@@ -94,7 +98,7 @@ def test_load__paper__eighteen_data_sets_and_epochs_chosen_on_the_test_part():
 def test_load__test__is_tiny_and_has_every_model():
     found = load("test")
     assert found.grid.datasets == ["lymph", "glass"]
-    assert set(found.grid.models) == MODELS
+    assert found.grid.models == MODELS
     assert found.models["qcl_mixnet"].params["epochs"] == 2
     assert found.models["qcl_mixnet"].class_ == load().models["qcl_mixnet"].class_
     for spec in found.models.values():

@@ -20,6 +20,7 @@ GOOD = {
     "protocol": {"seed": 1, "checkpoint": "validation"},
     "ingestion": {"downloads": "data/downloads"},
     "resources": {},
+    "statistics": {"control": "net"},
 }  # fmt: skip
 
 
@@ -42,6 +43,7 @@ def test_parse__good__types_and_defaults():
     assert configuration.protocol.checkpoint == "validation"
     assert configuration.resources.n_jobs == 1
     assert configuration.ingestion.timeout == 30
+    assert configuration.statistics.model_dump() == {"control": "net", "alpha": 0.05, "rope": 0.01}
     assert configuration.datasets["glass"].sources[0].data_id == 41
     assert configuration.models["net"].preprocess is False
     assert configuration.data_root is None
@@ -86,6 +88,7 @@ def refusal(parameters):
     "path",
     [
         "protocl", "grid.dataset", "protocol.sede", "ingestion.retry", "resources.jobs",
+        "statistics.kontrol",
         "models.tree.parameters", "models.net.preproces",
     ],
 )  # fmt: skip
@@ -119,6 +122,10 @@ def test_parse__unknown_key_of_the_roster__names_the_data_set_and_the_key(path, 
         ("protocol.checkpoint", "best", "'last', 'validation' or 'test'"),
         ("resources.n_jobs", 0, "greater than or equal to 1"),
         ("resources.n_jobs", 1.5, "valid integer"),
+        ("statistics.alpha", 1, "less than 1"),
+        ("statistics.alpha", 0, "greater than 0"),
+        ("statistics.rope", -0.01, "greater than or equal to 0"),
+        ("statistics.control", 5, "valid string"),
         ("ingestion.timeout", 0, "greater than 0"),
         ("ingestion.retries", -1, "greater than or equal to 0"),
         ("ingestion.backoff", -0.5, "greater than or equal to 0"),
@@ -142,6 +149,17 @@ def test_parse__section_is_missing__is_named(key):
     parameters = {name: value for name, value in GOOD.items() if name != key}
     message = refusal(parameters)
     assert message == f"Parameter '{key}': Field required; correct it in conf/ or --params."
+
+
+def test_parse__no_statistics__the_control_is_the_papers_model_and_may_be_on_no_roster():
+    parameters = {name: value for name, value in GOOD.items() if name != "statistics"}
+    assert parse_configuration(parameters).statistics.control == "qcl_mixnet"
+    named = {**parameters, "statistics": {"control": "qcl_mixnet"}}
+    assert refusal(named).startswith("Unknown model 'qcl_mixnet' in statistics.control;")
+
+
+def test_parse__control_not_in_the_grid__may_stand_on_the_roster_alone():
+    assert parse_configuration(change("grid.models", "tree")).statistics.control == "net"
 
 
 def test_parse__no_roster__the_grid_has_an_unknown_data_set():
@@ -172,6 +190,12 @@ def test_parse__several_errors__the_first_and_their_number():
             ["tree", "nett"],
             "Unknown model 'nett' in grid.models; choose among net, tree, or add an entry for it "
             "under conf/.",
+        ),
+        (
+            "statistics.control",
+            "nett",
+            "Unknown model 'nett' in statistics.control; choose among net, tree, or add an entry "
+            "for it under conf/.",
         ),
         (
             "grid.datasets",

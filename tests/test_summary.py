@@ -11,7 +11,13 @@ from kedro_datasets.pandas import CSVDataset
 from rich.console import Console
 
 from qcl_mixnet import summary
-from qcl_mixnet.summary import friedman_line, leaderboard_table, print_summary, report_path
+from qcl_mixnet.summary import (
+    control_lines,
+    friedman_line,
+    leaderboard_table,
+    print_summary,
+    report_path,
+)
 from qcl_mixnet.tracking import RunBinding
 
 BOARD = pd.DataFrame(
@@ -27,8 +33,25 @@ TEST = {
     "df": 8, "chi2": 19.457, "p_value": 0.01263, "iman_davenport_df": [8, 40],
     "iman_davenport_f": 3.4172, "iman_davenport_p": 0.0042,
 }  # fmt: skip
+
+
+def compared(better, equivalent, worse, *, differs=False, effect_size=0.5, n_datasets=18):
+    """Row of a model in the comparison with the control."""
+    return {
+        "n_datasets": n_datasets, "differs": differs, "effect_size": effect_size,
+        "prob_control_better": better, "prob_equivalent": equivalent, "prob_model_better": worse,
+    }  # fmt: skip
+
+
+ROWS = [
+    compared(0.9, 0.1, 0.0, differs=True),
+    compared(0.6, 0.3, 0.1),
+    compared(0.1, 0.5, 0.4, effect_size=-0.1),
+    compared(0.0, 0.1, 0.9, differs=True, effect_size=-0.9),
+]
 STATISTICS = {
-    "tests": {"macro_f1": TEST}, "datasets": ["d1", "d2"], "failed": [], "not_run": []
+    "tests": {"macro_f1": TEST}, "datasets": ["d1", "d2"], "failed": [], "not_run": [],
+    "control": "net", "alpha": 0.05, "rope": 0.01, "comparisons": {"macro_f1": ROWS},
 }  # fmt: skip
 UNTRACKED = RunBinding()
 
@@ -73,6 +96,36 @@ def test_friedman_line__statistic_degrees_and_p_values():
 def test_friedman_line__no_test__gives_the_reason():
     statistics = {"tests": {"macro_f1": {"reason": "one data set is not enough"}}}
     assert friedman_line(statistics) == "Friedman's test: one data set is not enough"
+
+
+def test_control_lines__tests_and_most_likely_reading():
+    lines = control_lines(STATISTICS).splitlines()
+    assert lines == [
+        "net beats 1 and loses to 1 of 4 model(s) (Wilcoxon-Holm, 0.05)",
+        "Most likely better than 2, within 0.01 of 1, worse than 1 (Bayesian signed-rank)",
+    ]
+    assert max(map(len, lines)) <= 80
+
+
+def test_control_lines__too_few_data_sets_for_any_finding__says_so():
+    # At best p is 2 / 2^6 = 1 / 32, times 8 models.
+    rows = [compared(0.9, 0.1, 0.0, n_datasets=6)] * 8
+    statistics = {**STATISTICS, "control": "qcl_mixnet", "comparisons": {"macro_f1": rows}}
+    first, second = control_lines(statistics).splitlines()
+    assert first == (
+        "6 data sets are too few to tell qcl_mixnet from 8 model(s) (Wilcoxon-Holm, 0.05)"
+    )
+    assert len(first) <= 80
+    assert second.startswith("Most likely better than 8, within 0.01 of 0")
+    two = {**statistics, "comparisons": {"macro_f1": rows[:2]}}
+    assert control_lines(two).startswith("6 data sets are too few")
+    one = {**statistics, "comparisons": {"macro_f1": rows[:1]}}
+    assert control_lines(one).startswith("qcl_mixnet beats 0 and loses to 0 of 1 model(s)")
+
+
+def test_control_lines__no_comparison__gives_the_reason():
+    statistics = {**STATISTICS, "comparisons": {"macro_f1": {"reason": "net was not run"}}}
+    assert control_lines(statistics) == "Comparison with a control: net was not run"
 
 
 @pytest.mark.parametrize(
@@ -128,6 +181,7 @@ def test_print_summary__table_test_and_folder(summarize, tmp_path):
     text = summarize()
     assert "Net" in text
     assert "Friedman chi2(8) = 19.46" in text
+    assert "net beats 1 and loses to 1 of 4 model(s)" in text
     assert f"Tables and figures: {tmp_path / '08_reporting'}" in text
     for word in ("Failed", "Not run", "not available", "MLflow"):
         assert word not in text

@@ -6,6 +6,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from qcl_mixnet.baselines.specs import ModelSpec
 from qcl_mixnet.data.roster import DatasetEntry, parse_roster
+from qcl_mixnet.evaluation.comparison import ComparisonOptions
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
 
 
@@ -68,6 +69,7 @@ class Configuration(BaseModel):
     protocol: EvaluationProtocol
     ingestion: IngestionOptions
     resources: Resources
+    statistics: ComparisonOptions = Field(default_factory=ComparisonOptions)
     data_root: str | None = None
     raw_root: str | None = None
 
@@ -88,7 +90,8 @@ def parse_configuration(parameters: dict[str, Any]) -> Configuration:
     Raises
     ------
     ConfigurationError
-        On an unknown key, a value out of range, or a name in the grid that is on no roster.
+        On an unknown key, a value out of range, or a name in the grid, or of the control, that is
+        on no roster.
     """
     roster = parameters.get("datasets", {})
     if not isinstance(roster, dict):
@@ -103,26 +106,29 @@ def parse_configuration(parameters: dict[str, Any]) -> Configuration:
         raise ConfigurationError(_one_sentence(error)) from error
     except ValueError as error:
         raise ConfigurationError(str(error)) from error
-    for kind, chosen, known in (
-        ("data set", configuration.grid.datasets, configuration.datasets),
-        ("model", configuration.grid.models, configuration.models),
+    grid, models = configuration.grid, configuration.models
+    statistics = configuration.statistics
+    # A project without QCL-MixNet need not name another control: it gets no comparison with one.
+    controls = [statistics.control] if "control" in statistics.model_fields_set else []
+    for kind, key, chosen, known in (
+        ("data set", "grid.datasets", grid.datasets, configuration.datasets),
+        ("model", "grid.models", grid.models, models),
+        ("model", "statistics.control", controls, models),
     ):
-        _check_names(kind, chosen, known)
+        _check_names(kind, key, chosen, known)
     return configuration
 
 
-def _check_names(kind: str, chosen: list[str], known: dict[str, Any]) -> None:
-    key = "datasets" if kind == "data set" else "models"
+def _check_names(kind: str, key: str, chosen: list[str], known: dict[str, Any]) -> None:
     for name in chosen:
         if name not in known:
             raise ConfigurationError(
-                f"Unknown {kind} '{name}' in grid.{key}; choose among {', '.join(sorted(known))}, "
+                f"Unknown {kind} '{name}' in {key}; choose among {', '.join(sorted(known))}, "
                 f"or add an entry for it under conf/."
             )
         if chosen.count(name) > 1:
             raise ConfigurationError(
-                f"The {kind} '{name}' stands {chosen.count(name)} times in grid.{key}; name it "
-                f"once."
+                f"The {kind} '{name}' stands {chosen.count(name)} times in {key}; name it once."
             )
 
 

@@ -11,6 +11,7 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
+from qcl_mixnet.evaluation.posthoc import smallest_p_holm
 from qcl_mixnet.tracking import RunBinding
 
 REPORT_FOLDER = "08_reporting"
@@ -25,13 +26,14 @@ def report_path(dataset: Any) -> Path | None:
 
 
 def print_summary(catalog: CatalogProtocol, pipeline: Pipeline, binding: RunBinding) -> None:
-    """Print the ranked table, the test behind it, what is missing, and where to look."""
+    """Print the ranked table, the tests behind it, what is missing, and where to look."""
     console = get_console()
     outputs = pipeline.all_outputs()
     if "leaderboard" in outputs:
         board, statistics = catalog.load("leaderboard"), catalog.load("statistics")
         console.print(leaderboard_table(board))
         console.print(friedman_line(statistics), highlight=False)
+        console.print(control_lines(statistics), highlight=False)
         asked = {node.namespace for node in pipeline.nodes if node.namespace}
         unavailable = sorted(asked - set(statistics["datasets"]))
         for title, cells in (
@@ -89,4 +91,28 @@ def friedman_line(statistics: dict[str, Any]) -> str:
         f"Friedman chi2({test['df']}) = {test['chi2']:.2f}, p = {test['p_value']:.2g}; "
         f"Iman-Davenport F({low}, {high}) = {test['iman_davenport_f']:.2f}, "
         f"p = {test['iman_davenport_p']:.2g}"
+    )
+
+
+def control_lines(statistics: dict[str, Any]) -> str:
+    """Two lines on the control against every other model by the headline metric."""
+    control, alpha, rope = (statistics[name] for name in ("control", "alpha", "rope"))
+    rows = statistics["comparisons"]["macro_f1"]
+    if "reason" in rows:
+        return f"Comparison with a control: {rows['reason']}"
+    better = sum(row["differs"] and row["effect_size"] > 0 for row in rows)
+    worse = sum(row["differs"] and row["effect_size"] < 0 for row in rows)
+    n_datasets = rows[0]["n_datasets"]
+    if smallest_p_holm(n_datasets, 1 + len(rows)) > alpha:
+        # Nobody should read "beats 0" as a finding where no result could have been another.
+        found = f"{n_datasets} data sets are too few to tell {control} from {len(rows)} model(s)"
+    else:
+        found = f"{control} beats {better} and loses to {worse} of {len(rows)} model(s)"
+    outcomes = ("prob_control_better", "prob_equivalent", "prob_model_better")
+    likeliest = [max(outcomes, key=row.__getitem__) for row in rows]
+    n_better, n_equivalent, n_worse = map(likeliest.count, outcomes)
+    return (
+        f"{found} (Wilcoxon-Holm, {alpha:g})\n"
+        f"Most likely better than {n_better}, within {rope:g} of {n_equivalent}, worse than "
+        f"{n_worse} (Bayesian signed-rank)"
     )

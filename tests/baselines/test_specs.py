@@ -15,6 +15,7 @@ from sklearn.svm import SVC
 from qcl_mixnet.baselines.specs import ModelSpec, ModelSpecError, build_grid, build_model
 from qcl_mixnet.data.preprocessing import TablePreprocessor
 from qcl_mixnet.evaluation.search import grid_search
+from qcl_mixnet.reporting.published import published_benchmark
 
 MODELS = Path(__file__).parents[2] / "conf" / "base" / "models"
 CLASSICAL = {
@@ -73,7 +74,7 @@ def test_classical_models__fit_a_mixed_table_and_keep_their_label(
 
 
 def test_labels__are_those_of_the_paper() -> None:
-    paper = pd.read_csv(Path(__file__).parents[1] / "evaluation" / "paper_table2_3.csv")
+    paper = published_benchmark()
     assert set(CLASSICAL.values()) == set(paper.loc[paper["family"] == "ml", "model"])
 
 

@@ -5,7 +5,12 @@ from sklearn.metrics import average_precision_score, f1_score
 
 from qcl_mixnet.baselines.specs import ModelSpec
 from qcl_mixnet.evaluation.cells import CellResult
-from qcl_mixnet.evaluation.gathering import gather_metrics, gather_per_class, score_table
+from qcl_mixnet.evaluation.gathering import (
+    gather_metrics,
+    gather_per_class,
+    score_table,
+    without_ablations,
+)
 from qcl_mixnet.evaluation.keys import cell_key
 from qcl_mixnet.evaluation.metrics import METRICS
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
@@ -217,3 +222,30 @@ def test_score_table__not_run_on_some_data_set__is_left_out():
 def test_score_table__nothing_was_run__is_empty():
     metrics = make_metrics([("d1", "a", "not run", np.nan), ("d2", "a", "not run", np.nan)])
     assert score_table(metrics, "macro_f1").empty
+
+
+def make_families(**status):
+    """A row of d1 for every model, its status by name and its family by the name's beginning."""
+    rows = [("d1", model, model.split("_")[0], state) for model, state in status.items()]
+    return pd.DataFrame(rows, columns=["dataset", "model", "family", "status"])
+
+
+@pytest.mark.parametrize(
+    ("status", "left"),
+    [
+        ({"proposed": "ok", "ablation_x": "ok", "ml": "ok"}, ["proposed", "ml"]),
+        ({"ablation_x": "ok", "ablation_y": "failed", "dl": "failed"}, ["dl"]),
+        ({"proposed": "ok", "ablation_x": "ok"}, ["proposed", "ablation_x"]),
+        ({"ablation_x": "ok", "ablation_y": "ok"}, ["ablation_x", "ablation_y"]),
+        (
+            {"proposed": "ok", "ablation_x": "ok", "ml": "not run"},
+            ["proposed", "ablation_x", "ml"],
+        ),
+        ({"proposed": "ok", "ml": "ok"}, ["proposed", "ml"]),
+    ],
+    ids=["competitors", "failed ones", "none", "ablations alone", "not run", "no ablation"],
+)
+def test_without_ablations__only_where_there_are_competitors(status, left):
+    metrics = make_families(**status)
+    assert without_ablations(metrics)["model"].tolist() == left
+    assert len(metrics) == len(status)

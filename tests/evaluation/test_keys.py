@@ -266,7 +266,8 @@ def changed_source(monkeypatch, tmp_path):
     "module",
     [
         "model.classifier", "model.estimator", "model.objective", "model.network",
-        "model.layers", "model.losses", "model.mixup", "model.training", "model.randomness", "model.holdout", "model.devices",
+        "model.layers", "model.losses", "model.mixup", "model.training", "model.randomness",
+        "model.holdout", "model.devices",
         "data.preprocessing", "evaluation.cells", "evaluation.metrics", "evaluation.search",
         "evaluation.splits", "baselines.specs",
     ],

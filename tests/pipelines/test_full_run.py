@@ -1,6 +1,7 @@
 """The main job in the test environment, as a user runs it."""
 
 import json
+from pathlib import Path
 
 import mlflow
 import pandas as pd
@@ -8,9 +9,17 @@ import pytest
 from kedro.runner import ParallelRunner
 from sklearn.metrics import f1_score
 
-MODELS = [
-    "balanced_random_forest", "decision_tree", "gradient_boosting", "knn", "logistic_regression",
-    "qcl_mixnet", "random_forest", "svm_smote", "xgboost",
+ABLATIONS = ["no_attention", "no_mixup", "no_quantum"]
+MODELS = sorted(
+    path.stem for path in (Path(__file__).parents[2] / "conf/base/models").glob("*.yml")
+)
+TABLES = [
+    *(f"table{i}" for i in range(1, 7)),
+    "published_comparison", "published_by_model", "published_by_dataset",
+]  # fmt: skip
+FIGURES = [
+    "leaderboard", "figure2_gain", "figure3_distribution", "figure4_representation",
+    "figure5_ablation", "critical_difference",
 ]  # fmt: skip
 
 
@@ -33,18 +42,24 @@ def test_full__every_model__files_tables_and_mlflow_agree(project, runner, capsy
 
     metrics = pd.read_csv(project.data / "08_reporting/metrics.csv")
     assert (metrics["status"] == "ok").all()
-    assert len(metrics) == 18
+    assert len(MODELS) == 24
+    assert len(metrics) == 48
     board = pd.read_csv(project.data / "08_reporting/leaderboard.csv")
-    assert sorted(board["model"]) == MODELS
-    assert board["mean_rank"].sum() == pytest.approx(45)  # 1 + ... + 9
-    for name in ("leaderboard.md", "leaderboard.png", "macro_f1.csv", "per_class.csv"):
+    assert sorted([*board["model"], *ABLATIONS]) == MODELS
+    assert board["mean_rank"].sum() == pytest.approx(231)  # 1 + ... + 21
+    expected = {
+        "leaderboard.md", "macro_f1.csv", "per_class.csv", "comparison_with_control.csv",
+        *(f"tables/{name}.{form}" for name in TABLES for form in ("csv", "md", "tex")),
+        *(f"figures/{name}.{form}" for name in FIGURES for form in ("png", "svg")),
+    }  # fmt: skip
+    for name in expected:
         assert (project.data / "08_reporting" / name).stat().st_size > 0
 
     runs = mlflow.search_runs(search_all_experiments=True)
     parent = runs[runs["tags.mlflow.runName"] == "full"].iloc[0]
     children = runs[runs["tags.mlflow.parentRunId"] == parent["run_id"]]
-    assert len(runs) == 19
-    assert len(children) == 18
+    assert len(runs) == 49
+    assert len(children) == 48
     assert set(runs["status"]) == {"FINISHED"}
     child = children[
         (children["tags.dataset"] == "glass") & (children["tags.model"] == "qcl_mixnet")
@@ -59,18 +74,18 @@ def test_full__every_model__files_tables_and_mlflow_agree(project, runner, capsy
     curve = client.get_metric_history(child["run_id"], "epoch_repeat_0/loss")
     assert [point.step for point in curve] == [1, 2]
     attached = {item.path for item in client.list_artifacts(child["run_id"])}
-    assert attached == {"predictions.parquet", "history.parquet"}
+    assert attached == {"predictions.parquet", "history.parquet", "representation.parquet"}
     reports = {item.path for item in client.list_artifacts(parent["run_id"], "reports")}
-    assert "reports/leaderboard.csv" in reports
+    assert {f"reports/{Path(name).name}" for name in expected} <= reports
     assert "mean_rank/knn" in client.get_run(parent["run_id"]).data.metrics
 
     assert parent["params.protocol.seed"] == "42"
     assert parent["params.grid.datasets"] == "['lymph', 'glass']"
 
     shown = capsys.readouterr().out
-    assert shown.count("macro F1 0.") >= 17  # one line a cell
+    assert shown.count("macro F1 0.") >= 45  # one line a cell
     assert "Mean ranks by macro F1 over 2 data sets" in shown
-    assert "Friedman chi2(8)" in shown
+    assert "Friedman chi2(20)" in shown
     assert str(project.data / "08_reporting") in shown.replace("\n", "")
 
 

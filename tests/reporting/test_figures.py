@@ -22,6 +22,7 @@ def make_board(families=("ml", "ml", "ml"), test_selected=False):
             "mean_rank": [1.0 + i for i in range(n_models)],
             "macro_f1": [0.9 - 0.1 * i for i in range(n_models)],
             "n_datasets": 6,
+            "n_failed": 0,
         }
     )
 
@@ -66,7 +67,7 @@ def test_plot_leaderboard__every_family__has_a_style_of_its_own():
     assert len(axes.patches) == len(FAMILIES)
     by_rank = {bar.get_width(): bar for bar in axes.patches}
     colors = {family: to_hex(by_rank[1.0 + i].get_facecolor()) for i, family in enumerate(FAMILIES)}
-    legend = axes.get_legend()
+    (legend,) = axes.figure.legends
     named = {
         text.get_text(): to_hex(handle.get_facecolor())
         for text, handle in zip(legend.get_texts(), legend.legend_handles, strict=True)
@@ -77,7 +78,7 @@ def test_plot_leaderboard__every_family__has_a_style_of_its_own():
 
 
 def test_plot_leaderboard__legend__names_only_the_families_that_are_there():
-    legend = draw(make_board(["proposed", "ml", "ml"])).get_legend()
+    (legend,) = draw(make_board(["proposed", "ml", "ml"])).figure.legends
     names = {text.get_text() for text in legend.get_texts()}
     assert names == {FAMILY_STYLE["proposed"][0], FAMILY_STYLE["ml"][0]}
 
@@ -97,12 +98,33 @@ def test_plot_leaderboard__two_models_of_one_name__have_a_bar_each():
     ("test_selected", "noted"),
     [([False, True, False], True), ([True] * 3, True), ([False] * 3, False)],
 )
-def test_plot_leaderboard__epochs_chosen_on_the_test_part__the_axis_says_so(test_selected, noted):
-    label = draw(make_board(test_selected=test_selected)).get_xlabel()
-    assert label.startswith("mean rank by macro F1 over 6 data sets (1 is best)")
-    assert ("chosen on the test part" in label) == noted
+def test_plot_leaderboard__epochs_chosen_on_the_test_part__a_note_says_so(test_selected, noted):
+    axes = draw(make_board(test_selected=test_selected))
+    assert axes.get_xlabel() == "mean rank by macro F1 over 6 data sets (1 is best)"
+    assert ("chosen on the test part" in axes.figure.get_supxlabel()) == noted
+
+
+def test_plot_leaderboard__failed_cells__are_counted():
+    board = make_board().assign(n_failed=[0, 1, 6])
+    board.loc[2, "macro_f1"] = float("nan")
+    axes = draw(board)
+    assert axes.figure.get_supxlabel() == "7 failed cells ranked last"
+    assert "3.00  (no score)" in {text.get_text() for text in axes.texts}
 
 
 def test_plot_leaderboard__room_for_the_texts_beside_the_bars():
     axes = draw(make_board())
     assert axes.get_xlim() == pytest.approx((0, 3.9))
+
+
+@pytest.mark.parametrize("mean_rank", [[float(i) for i in range(1, 25)], [12.5] * 24])
+def test_plot_leaderboard__24_models__everything_can_be_read(mean_rank, check_legible):
+    board = make_board([*FAMILIES, *["ml"] * 19], test_selected=True)
+    names = [f"A model with a long name {i}" for i in range(24)]
+    figure = plot_leaderboard(board.assign(mean_rank=mean_rank, label=names, n_datasets=18))
+    check_legible(figure)
+    assert figure.get_figwidth() == 7
+
+
+def test_plot_leaderboard__one_data_set__is_not_plural():
+    assert "over 1 data set (" in draw(make_board().assign(n_datasets=1)).get_xlabel()

@@ -1,4 +1,3 @@
-import json
 import math
 
 import numpy as np
@@ -7,7 +6,7 @@ import pytest
 
 from qcl_mixnet.evaluation.errors import EvaluationError
 from qcl_mixnet.evaluation.metrics import METRICS
-from qcl_mixnet.reporting.tables import leaderboard, rank_statistics, to_markdown
+from qcl_mixnet.reporting.tables import leaderboard, to_markdown
 
 #          a          b          c            ranks
 # d1   0.9 (1)    0.8 (2.5)  0.8 (2.5)     b and c share 2 and 3
@@ -17,7 +16,7 @@ from qcl_mixnet.reporting.tables import leaderboard, rank_statistics, to_markdow
 SCORES = pd.DataFrame(
     {"a": [0.9, 0.5, 0.6], "b": [0.8, 0.7, 0.6], "c": [0.8, np.nan, 0.4]}, index=["d1", "d2", "d3"]
 )
-FAMILIES = {"a": "ml", "b": "proposed", "c": "ml"}
+FAMILIES = {"a": "ml", "b": "proposed", "c": "ml", "no_x": "ablation"}
 
 
 def make_metrics(scores=SCORES, repeats=2, test_selected=(), not_run=()):
@@ -99,47 +98,11 @@ def test_leaderboard__nothing_was_run__says_so():
         leaderboard(make_metrics(not_run=cells))
 
 
-def test_rank_statistics__friedman__by_hand():
-    # 12 / (3 * 3 * 4) * (4.5^2 + 5^2 + 8.5^2) - 3 * 3 * 4 = 19 / 6; two pairs of ties divide it by
-    # 1 - 2 * (2^3 - 2) / (3 * 3 * 8) = 5 / 6, which gives 3.8. With 2 degrees of freedom p is
-    # exp(-3.8 / 2). Iman and Davenport's F is 2 * 3.8 / (3 * 2 - 3.8).
-    statistics = rank_statistics(make_metrics())
-    assert list(statistics["tests"]) == list(METRICS)
-    for metric in METRICS:  # also those with the small end good
-        test = statistics["tests"][metric]
-        assert (test["n_datasets"], test["n_models"], test["df"]) == (3, 3, 2)
-        assert test["chi2"] == pytest.approx(3.8)
-        assert test["p_value"] == pytest.approx(math.exp(-1.9))
-        assert test["iman_davenport_f"] == pytest.approx(7.6 / 2.2)
-        assert test["iman_davenport_df"] == (2, 4)
-
-
-def test_rank_statistics__who_took_part():
-    statistics = rank_statistics(make_metrics(not_run={("d1", "b"), ("d3", "b")}))
-    assert statistics["models"] == ["a", "c"]
-    assert statistics["datasets"] == ["d1", "d2", "d3"]
-    assert statistics["not_run"] == ["d1.b", "d3.b"]
-    assert statistics["failed"] == ["d2.c"]
-    assert statistics["test_selected"] is False
-    assert rank_statistics(make_metrics(test_selected=("a",)))["test_selected"] is True
-
-
-@pytest.mark.parametrize(
-    ("scores", "found"),
-    [
-        (SCORES.loc[["d1"]], "1 data set(s) and 3 model(s)"),
-        (SCORES[["a", "b"]], "3 data set(s) and 2 model(s)"),
-    ],
-    ids=["one data set", "two models"],
-)
-def test_rank_statistics__too_little_for_a_test__gives_the_reason(scores, found):
-    statistics = rank_statistics(make_metrics(scores))
-    for test in statistics["tests"].values():
-        assert list(test) == ["reason"]
-        assert found in test["reason"]
-        assert "\n" not in test["reason"]
-    assert statistics["models"] == list(scores.columns)
-    json.dumps(statistics)
+def test_leaderboard__ablations__are_left_out_beside_competitors():
+    scores = SCORES.assign(no_x=[0.1, 0.1, 0.99])
+    pd.testing.assert_frame_equal(leaderboard(make_metrics(scores)), leaderboard(make_metrics()))
+    alone = leaderboard(make_metrics(scores[["b", "no_x"]]))
+    assert alone["model"].tolist() == ["b", "no_x"]
 
 
 def test_to_markdown__by_hand():

@@ -150,6 +150,26 @@ def gather_per_class(
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 
 
+def without_ablations(metrics: pd.DataFrame) -> pd.DataFrame:
+    """Leave out the ablations, which are variants of one model and no competitors in ranks.
+
+    Parameters
+    ----------
+    metrics : DataFrame
+        Rows of :func:`gather_metrics` for one or more data sets.
+
+    Returns
+    -------
+    DataFrame
+        All rows where nothing but proposed models and ablations was run: there the ablations are
+        what is compared.
+    """
+    families = metrics.loc[metrics["status"].ne("not run"), "family"]
+    if set(families) <= {"proposed", "ablation"}:
+        return metrics
+    return metrics[metrics["family"].ne("ablation")]
+
+
 def score_table(metrics: pd.DataFrame, metric: str) -> pd.DataFrame:
     """Mean over the repeats as a table of data sets by models, for ranks and tests.
 

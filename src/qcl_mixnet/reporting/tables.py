@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 import pandas as pd
 
-from qcl_mixnet.evaluation.errors import EvaluationError
-from qcl_mixnet.evaluation.gathering import score_table
+from qcl_mixnet.evaluation.comparison import HEADLINE
+from qcl_mixnet.evaluation.gathering import score_table, without_ablations
 from qcl_mixnet.evaluation.metrics import METRICS
-from qcl_mixnet.evaluation.statistics import friedman_test, summarize_ranks
-
-HEADLINE = "macro_f1"
+from qcl_mixnet.evaluation.statistics import summarize_ranks
 
 
 def leaderboard(metrics: pd.DataFrame, metric: str = HEADLINE) -> pd.DataFrame:
@@ -30,9 +27,9 @@ def leaderboard(metrics: pd.DataFrame, metric: str = HEADLINE) -> pd.DataFrame:
     DataFrame of shape (n_models, n_columns)
         ``model``, ``label``, ``family``, ``test_selected``, ``mean_rank``, ``wins``,
         ``n_datasets``, ``n_failed`` and the means over data sets of the headline scores and
-        seconds.
+        seconds. Ablations are left out, see ``without_ablations``.
     """
-    scores = score_table(metrics, metric)
+    scores = score_table(without_ablations(metrics), metric)
     summary = summarize_ranks(scores, higher_is_better=METRICS[metric].higher_is_better)
     by_model = metrics[metrics["model"].isin(scores.columns)].groupby("model")
     columns = list(dict.fromkeys([metric, "macro_recall", "g_mean", "mcc", "fit_seconds"]))
@@ -46,37 +43,6 @@ def leaderboard(metrics: pd.DataFrame, metric: str = HEADLINE) -> pd.DataFrame:
     identity = ["model", "label", "family", "test_selected"]
     ranks = ["mean_rank", "wins", "n_datasets", "n_failed"]
     return board.reset_index()[[*identity, *ranks, *columns]]
-
-
-def rank_statistics(metrics: pd.DataFrame) -> dict[str, Any]:
-    """Friedman's and Iman and Davenport's tests for every metric, and who took part.
-
-    Returns
-    -------
-    dict
-        ``tests``: metric to the fields of ``FriedmanResult``, or to ``{"reason": ...}`` where a
-        test is not possible; ``models``, ``datasets``; ``not_run`` and ``failed``: lists of
-        "dataset.model".
-    """
-    tests: dict[str, Any] = {}
-    for name, metric in METRICS.items():
-        try:
-            result = friedman_test(
-                score_table(metrics, name), higher_is_better=metric.higher_is_better
-            )
-            tests[name] = asdict(result)
-        except EvaluationError as error:
-            tests[name] = {"reason": str(error)}
-    scores = score_table(metrics, HEADLINE)
-    cells = metrics["dataset"] + "." + metrics["model"]
-    return {
-        "models": list(scores.columns),
-        "datasets": list(scores.index),
-        "not_run": sorted(cells[metrics["status"] == "not run"].unique()),
-        "failed": sorted(cells[metrics["status"] == "failed"].unique()),
-        "test_selected": bool(metrics["test_selected"].any()),
-        "tests": tests,
-    }
 
 
 def to_markdown(frame: pd.DataFrame, decimals: int = 3) -> str:

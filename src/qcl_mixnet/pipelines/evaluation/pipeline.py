@@ -3,31 +3,35 @@
 from kedro.pipeline import Node, Pipeline
 
 from qcl_mixnet.parameters import Configuration
-from qcl_mixnet.pipelines.evaluation.nodes import evaluate_dataset
+from qcl_mixnet.pipelines.evaluation.nodes import EvaluateDataset
+
+# What a data set's gathering node makes; each leaves the namespace as <name>_<data set>.
+GATHERED = ("metrics", "per_class", "description", "projection")
 
 
 def create_pipeline(configuration: Configuration) -> Pipeline:
     """One gathering node per data set; what it makes leaves the namespace."""
-    gather = Node(
-        evaluate_dataset,
+    return Pipeline([_gather(name, configuration) for name in configuration.grid.datasets])
+
+
+def _gather(dataset: str, configuration: Configuration) -> Pipeline:
+    node = Node(
+        EvaluateDataset(dataset),
         {
+            "entry": f"params:datasets.{dataset}",
             "schema": "schema",
+            "splits": "splits",
             "protocol": "params:protocol",
             "models": "params:models",
             **{model: f"{model}_result" for model in configuration.grid.models},
         },
-        ["metrics", "per_class"],
+        list(GATHERED),
         name="evaluate",
     )
     return Pipeline(
-        [
-            Pipeline(
-                [gather],
-                namespace=name,
-                outputs={"metrics": f"metrics_{name}", "per_class": f"per_class_{name}"},
-                parameters={"protocol", "models"},
-                tags=["gather", *configuration.families],
-            )
-            for name in configuration.grid.datasets
-        ]
+        [node],
+        namespace=dataset,
+        outputs={name: f"{name}_{dataset}" for name in GATHERED},
+        parameters={f"datasets.{dataset}", "protocol", "models"},
+        tags=["gather", *configuration.families],
     )

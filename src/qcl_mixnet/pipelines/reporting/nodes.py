@@ -1,18 +1,64 @@
 """Nodes of the reporting pipeline."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import pandas as pd
 from matplotlib.figure import Figure
 
+from qcl_mixnet.evaluation.comparison import ComparisonOptions
 from qcl_mixnet.evaluation.gathering import score_table
-from qcl_mixnet.reporting.figures import plot_leaderboard
+from qcl_mixnet.reporting.figures import (
+    plot_ablation,
+    plot_gain,
+    plot_leaderboard,
+    plot_score_distribution,
+)
+from qcl_mixnet.reporting.paper_tables import paper_tables
+from qcl_mixnet.reporting.rank_figures import plot_critical_difference
+from qcl_mixnet.reporting.representation import plot_representation
 from qcl_mixnet.reporting.tables import HEADLINE, to_markdown
 
 
-def report(leaderboard: pd.DataFrame, metrics: pd.DataFrame) -> tuple[str, pd.DataFrame, Figure]:
-    """Write the leaderboard as Markdown and as a figure, and the headline scores as a table.
+def report_scores(leaderboard: pd.DataFrame, metrics: pd.DataFrame) -> tuple[str, pd.DataFrame]:
+    """Write the leaderboard as Markdown, and the headline scores as a table.
 
     In the table a model whose epoch was chosen on the test part has a star behind its name.
     """
-    selected = leaderboard.loc[leaderboard["test_selected"], "model"]
+    selected = metrics.loc[metrics["test_selected"], "model"].unique()
     scores = score_table(metrics, HEADLINE).rename(columns={m: f"{m}*" for m in selected})
-    return to_markdown(leaderboard), scores.reset_index(), plot_leaderboard(leaderboard)
+    return to_markdown(leaderboard), scores.reset_index()
+
+
+def write_tables(
+    metrics: pd.DataFrame, descriptions: pd.DataFrame, statistics: Mapping[str, Any]
+) -> dict[str, pd.DataFrame | str]:
+    """Make the paper's tables, and those of ours beside the printed values, in three formats."""
+    outputs: dict[str, pd.DataFrame | str] = {}
+    for name, table in paper_tables(metrics, descriptions, statistics).items():
+        outputs |= {
+            f"{name}_csv": table.frame,
+            f"{name}_md": table.to_markdown(),
+            f"{name}_tex": table.to_latex(),
+        }
+    return outputs
+
+
+def draw_figures(
+    leaderboard: pd.DataFrame,
+    metrics: pd.DataFrame,
+    descriptions: pd.DataFrame,
+    projections: pd.DataFrame,
+    options: Mapping[str, Any],
+) -> dict[str, Figure]:
+    """Draw every figure once, to be saved as PNG and as SVG."""
+    alpha = ComparisonOptions.model_validate(options).alpha
+    figures = {
+        "leaderboard": plot_leaderboard(leaderboard),
+        "figure2_gain": plot_gain(metrics, descriptions),
+        "figure3_distribution": plot_score_distribution(metrics, descriptions),
+        "figure4_representation": plot_representation(projections, descriptions),
+        "figure5_ablation": plot_ablation(metrics, descriptions),
+        "critical_difference": plot_critical_difference(metrics, alpha),
+    }
+    return {f"{name}_{form}": figure for name, figure in figures.items() for form in ("png", "svg")}

@@ -1,10 +1,13 @@
 """Nodes of the statistics pipeline."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
-from qcl_mixnet.reporting import tables
+from qcl_mixnet.evaluation import comparison
+from qcl_mixnet.evaluation.comparison import ComparisonOptions
+from qcl_mixnet.reporting.tables import leaderboard
 
 
 def concatenate(*frames: pd.DataFrame) -> pd.DataFrame:
@@ -12,6 +15,9 @@ def concatenate(*frames: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([frame for frame in frames if len(frame)] or [frames[0]], ignore_index=True)
 
 
-def compare_models(metrics: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Rank the models over the data sets and test whether they differ."""
-    return tables.leaderboard(metrics), tables.rank_statistics(metrics)
+def compare_models(
+    metrics: pd.DataFrame, options: Mapping[str, Any]
+) -> tuple[pd.DataFrame, dict[str, Any], pd.DataFrame]:
+    """Rank the models over the data sets, test whether they differ, and which from the control."""
+    statistics = comparison.compare_models(metrics, ComparisonOptions.model_validate(options))
+    return leaderboard(metrics), statistics, comparison.comparison_table(statistics, metrics)

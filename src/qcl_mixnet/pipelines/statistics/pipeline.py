@@ -5,18 +5,31 @@ from kedro.pipeline import Node, Pipeline
 from qcl_mixnet.parameters import Configuration
 from qcl_mixnet.pipelines.statistics.nodes import compare_models, concatenate
 
+# What every data set has one of, and the name of all of them.
+COLLECTED = {
+    "metrics": "metrics",
+    "per_class": "per_class",
+    "description": "descriptions",
+    "projection": "projections",
+}
+
 
 def create_pipeline(configuration: Configuration) -> Pipeline:
     """Collect what the data sets' namespaces made, then compare the models."""
     names = configuration.grid.datasets
     return Pipeline(
         [
-            Node(concatenate, [f"metrics_{n}" for n in names], "metrics", name="collect_metrics"),
-            Node(
-                concatenate, [f"per_class_{n}" for n in names], "per_class",
-                name="collect_per_class",
+            *(
+                Node(
+                    concatenate, [f"{part}_{n}" for n in names], together,
+                    name=f"collect_{together}",
+                )
+                for part, together in COLLECTED.items()
             ),
-            Node(compare_models, "metrics", ["leaderboard", "statistics"], name="compare_models"),
+            Node(
+                compare_models, ["metrics", "params:statistics"],
+                ["leaderboard", "statistics", "comparison_with_control"], name="compare_models",
+            ),
         ],
         tags=list(configuration.families),
     )  # fmt: skip

@@ -1,0 +1,261 @@
+"""All statistics of a run in one document: ranks, tests over all models, tests of the control.
+
+Ablations are variants of one model and no competitors: they take no part in ranks and tests over
+all models, and are compared with the control by themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field
+from scipy import stats
+
+from qcl_mixnet.evaluation.errors import EvaluationError
+from qcl_mixnet.evaluation.gathering import score_table, without_ablations
+from qcl_mixnet.evaluation.metrics import METRICS
+from qcl_mixnet.evaluation.posthoc import (
+    COMPARISON_COLUMNS,
+    compare_with_control,
+    critical_difference,
+    nemenyi,
+)
+from qcl_mixnet.evaluation.statistics import friedman_test, iman_davenport, rank_models
+
+HEADLINE = "macro_f1"
+# Those of the paper's tables, and the "repeated measures" of its global test.
+PAPER_METRICS = ("accuracy", "macro_precision", "macro_recall", "macro_f1")
+
+_NOT_INDEPENDENT = (
+    "The metrics are computed from the same predictions, so they are no independent repetitions "
+    "and this p-value is not to be trusted; the tests per metric carry the conclusions."
+)
+
+# What a test gives: its numbers, or {"reason": why there are none}.
+Outcome = dict[str, Any]
+Rows = list[dict[Hashable, Any]]
+
+
+class ComparisonOptions(BaseModel):
+    """How models are compared; no result of a cell depends on it.
+
+    Parameters
+    ----------
+    control : str, default="qcl_mixnet"
+        The model that every other is compared with.
+    alpha : float, default=0.05
+        Level of all tests.
+    rope : float, default=0.01
+        Half width of the region of practical equivalence, in units of the metric.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    control: str = "qcl_mixnet"
+    alpha: float = Field(default=0.05, gt=0, lt=1)
+    rope: float = Field(default=0.01, ge=0, allow_inf_nan=False)
+
+
+def compare_models(metrics: pd.DataFrame, options: ComparisonOptions) -> dict[str, Any]:
+    """Rank the models on every metric, and test whether and which of them differ.
+
+    Parameters
+    ----------
+    metrics : DataFrame
+        Rows of ``gather_metrics`` for all data sets.
+    options : ComparisonOptions
+
+    Returns
+    -------
+    dict
+        Ready for JSON. A test that is not possible is ``{"reason": ...}``.
+
+        - ``models``, ``datasets``: those of the ranks and tests.
+        - ``not_run``, ``failed``: lists of "dataset.model", ablations among them.
+        - ``test_selected``: whether any epoch was chosen on the test part.
+        - ``control``, ``alpha``, ``rope``: the options.
+        - ``mean_ranks``: metric to model to mean rank.
+        - ``tests``: metric to the fields of ``FriedmanResult``.
+        - ``global_test``: of :func:`global_test`.
+        - ``nemenyi``: for the headline metric ``metric``, ``mean_ranks``,
+          ``critical_difference`` and ``p_values``, model to model to p.
+        - ``comparisons``: metric to rows of ``compare_with_control``.
+        - ``ablation``: as ``comparisons``, of the ablations; empty where none was run.
+    """
+    tables = _score_tables(without_ablations(metrics))
+    scores = tables[HEADLINE]
+    mean_ranks = mean_rank_table(tables)
+    tests = {name: _friedman(name, table, options) for name, table in tables.items()}
+    cells = metrics["dataset"] + "." + metrics["model"]
+    return {
+        "models": list(scores.columns),
+        "datasets": list(scores.index),
+        "not_run": sorted(cells[metrics["status"] == "not run"].unique()),
+        "failed": sorted(cells[metrics["status"] == "failed"].unique()),
+        "test_selected": bool(metrics["test_selected"].any()),
+        **options.model_dump(),
+        "mean_ranks": mean_ranks.to_dict("index"),
+        "tests": tests,
+        **_follow_up(tests[HEADLINE], scores, mean_ranks, options),
+        "comparisons": {name: _against(name, table, options) for name, table in tables.items()},
+        "ablation": _compare_ablations(metrics, options),
+    }
+
+
+def comparison_table(statistics: Mapping[str, Any], metrics: pd.DataFrame) -> pd.DataFrame:
+    """Every comparison with the control as one long table.
+
+    Parameters
+    ----------
+    statistics : mapping
+        Of :func:`compare_models`.
+    metrics : DataFrame
+        The rows that it was made of.
+
+    Returns
+    -------
+    DataFrame
+        ``metric``, ``control``, then the columns of ``compare_with_control`` with ``label`` and
+        ``family`` behind ``model``. Ablations, known by their family, stand last in a metric;
+        where there are competitors, their p-values are adjusted among themselves.
+    """
+    found = [
+        {"metric": metric, "control": statistics["control"], **row}
+        for metric in statistics["comparisons"]
+        for outcome in (statistics["comparisons"], statistics["ablation"])
+        if isinstance(rows := outcome.get(metric), list)
+        for row in rows
+    ]
+    table = pd.DataFrame(found, columns=["metric", "control", *COMPARISON_COLUMNS])
+    # A run of ablations alone has the same rows twice.
+    table = table.drop_duplicates(["metric", "model"])
+    identity = metrics.groupby("model")[["label", "family"]].first()
+    for place, name in enumerate(identity, start=3):
+        table.insert(place, name, table["model"].map(identity[name]))
+    return table.reset_index(drop=True)
+
+
+def mean_rank_table(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Mean ranks over the data sets.
+
+    Parameters
+    ----------
+    tables : mapping of str to DataFrame of shape (n_datasets, n_models)
+        Scores by metric.
+
+    Returns
+    -------
+    DataFrame of shape (n_metrics, n_models)
+        Empty if the tables are.
+    """
+    ranks = {
+        name: rank_models(table, METRICS[name].higher_is_better).mean()
+        for name, table in tables.items()
+        if not table.empty
+    }
+    return pd.DataFrame.from_dict(ranks, orient="index")
+
+
+def global_test(mean_ranks: pd.DataFrame, *, alpha: float = 0.05) -> dict[str, Any]:
+    """Friedman's test with metrics for data sets, as the paper does it: not to be trusted.
+
+    Parameters
+    ----------
+    mean_ranks : DataFrame of shape (n_metrics, n_models)
+        Mean ranks of the models over the data sets, 1 being the best.
+    alpha : float, default=0.05
+        Level of the critical value of F.
+
+    Returns
+    -------
+    dict
+        ``metrics``; the fields of ``FriedmanResult`` with ``n_metrics`` for ``n_datasets``, of
+        the ranks of the mean ranks within each metric; ``paper_form``, what the paper's numbers
+        come from: ``chi2``, ``p_value``, ``iman_davenport_f`` and ``iman_davenport_p`` of the
+        mean ranks put into Friedman's formula as if they were ranks; ``independent``, False; and
+        a ``note`` that says why.
+
+    Raises
+    ------
+    EvaluationError
+        With fewer than 2 metrics or 3 models.
+    """
+    result = asdict(friedman_test(mean_ranks, higher_is_better=False, alpha=alpha))
+    n, k = result.pop("n_datasets"), result["n_models"]
+    squares = (mean_ranks.mean() ** 2).sum()
+    chi2 = float(12 * n / (k * (k + 1)) * (squares - k * (k + 1) ** 2 / 4))
+    f, _, f_p = iman_davenport(chi2, n_datasets=n, n_models=k)
+    return {
+        "metrics": list(mean_ranks.index),
+        "n_metrics": n,
+        **result,
+        "paper_form": {
+            "chi2": chi2,
+            "p_value": float(stats.chi2.sf(chi2, k - 1)),
+            "iman_davenport_f": f,
+            "iman_davenport_p": f_p,
+        },
+        "independent": False,
+        "note": _NOT_INDEPENDENT,
+    }
+
+
+def _score_tables(metrics: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    return {name: score_table(metrics, name) for name in METRICS}
+
+
+def _friedman(name: str, scores: pd.DataFrame, options: ComparisonOptions) -> Outcome:
+    try:
+        higher_is_better = METRICS[name].higher_is_better
+        return asdict(friedman_test(scores, higher_is_better=higher_is_better, alpha=options.alpha))
+    except EvaluationError as error:
+        return {"reason": str(error)}
+
+
+def _follow_up(
+    headline_test: Outcome,
+    scores: pd.DataFrame,
+    mean_ranks: pd.DataFrame,
+    options: ComparisonOptions,
+) -> dict[str, Outcome]:
+    """What needs as many data sets and models as Friedman's test of the headline metric did."""
+    if "reason" in headline_test:
+        return {"global_test": headline_test, "nemenyi": headline_test}
+    n_datasets, n_models = scores.shape
+    p_values = nemenyi(scores, higher_is_better=METRICS[HEADLINE].higher_is_better)
+    return {
+        "global_test": global_test(mean_ranks.loc[list(PAPER_METRICS)], alpha=options.alpha),
+        "nemenyi": {
+            "metric": HEADLINE,
+            "mean_ranks": dict(mean_ranks.loc[HEADLINE].items()),
+            "critical_difference": critical_difference(n_models, n_datasets, options.alpha),
+            "p_values": p_values.to_dict("index"),
+        },
+    }
+
+
+def _against(name: str, scores: pd.DataFrame, options: ComparisonOptions) -> Rows | Outcome:
+    try:
+        table = compare_with_control(
+            scores,
+            options.control,
+            higher_is_better=METRICS[name].higher_is_better,
+            alpha=options.alpha,
+            rope=options.rope,
+        )
+    except EvaluationError as error:
+        return {"reason": str(error)}
+    return table.to_dict("records")
+
+
+def _compare_ablations(
+    metrics: pd.DataFrame, options: ComparisonOptions
+) -> dict[str, Rows | Outcome]:
+    ablations = metrics["family"].eq("ablation")
+    if metrics.loc[ablations, "status"].eq("not run").all():
+        return {}
+    tables = _score_tables(metrics[ablations | metrics["model"].eq(options.control)])
+    return {name: _against(name, table, options) for name, table in tables.items()}

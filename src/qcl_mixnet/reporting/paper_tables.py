@@ -1,0 +1,206 @@
+"""The paper's six tables from our own numbers, and ours against the printed ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import pandas as pd
+
+from qcl_mixnet.evaluation.comparison import PAPER_METRICS
+from qcl_mixnet.evaluation.errors import EvaluationError
+from qcl_mixnet.evaluation.metrics import METRICS
+from qcl_mixnet.reporting.paper_comparison import (
+    compare_with_published,
+    published_comparison_table,
+    published_summary_table,
+)
+from qcl_mixnet.reporting.paper_ranks import rank_table
+from qcl_mixnet.reporting.rendering import STAR_NOTE, Table, starred
+from qcl_mixnet.reporting.repeats import summarize_repeats
+
+Task = Literal["binary", "multiclass"]
+
+
+def paper_tables(
+    metrics: pd.DataFrame, descriptions: pd.DataFrame, statistics: Mapping[str, Any]
+) -> dict[str, Table]:
+    """Make all tables of a report.
+
+    Parameters
+    ----------
+    metrics : DataFrame
+        Rows of ``gather_metrics`` for all data sets.
+    descriptions : DataFrame
+        Rows of ``describe_dataset`` for the same data sets.
+    statistics : mapping
+        Of ``compare_models``.
+
+    Returns
+    -------
+    dict of str to Table
+        "table1" to "table6", "published_comparison", "published_by_model" and
+        "published_by_dataset". A table that has nothing to show says so in a note.
+
+    Raises
+    ------
+    EvaluationError
+        If a data set of `metrics` has no description.
+    """
+    comparison = compare_with_published(metrics, descriptions)
+    tables = [
+        table1(descriptions),
+        benchmark_table(metrics, descriptions, "binary"),
+        benchmark_table(metrics, descriptions, "multiclass"),
+        ablation_table(metrics, descriptions, "binary"),
+        ablation_table(metrics, descriptions, "multiclass"),
+        rank_table(metrics, statistics),
+        published_comparison_table(comparison),
+        published_summary_table(comparison, "model"),
+        published_summary_table(comparison, "dataset"),
+    ]
+    return {table.name: table for table in tables}
+
+
+def table1(descriptions: pd.DataFrame) -> Table:
+    """Lay out the data sets, the paper's figures in brackets.
+
+    Parameters
+    ----------
+    descriptions : DataFrame
+        Rows of ``describe_dataset``.
+    """
+    rows = descriptions
+    body = pd.DataFrame(
+        {
+            "Data set": rows["label"],
+            "Task": rows["task"],
+            "Source": rows["source"],
+            "Samples": _beside(rows["n_samples"], rows["printed_rows"], ".0f"),
+            "Features": _beside(rows["n_features"], rows["printed_features"], ".0f"),
+            "Classes": _beside(rows["n_classes"], rows["printed_classes"], ".0f"),
+            "Smallest": rows["smallest_class"].map("{:.0f}".format),
+            "Ratio": rows["imbalance_ratio"].map("{:.2f}".format),
+            "Ratio in test": _beside(
+                rows["test_imbalance_ratio"], rows["printed_imbalance_ratio"], ".2f"
+            ),
+            "Absent in test": rows["classes_absent_from_test"].map("{:.0f}".format),
+        }
+    )
+    return Table(
+        name="table1",
+        caption="Data sets (the paper's Table 1)",
+        notes=(
+            "In brackets: what the paper prints. It counts the target as a feature for its OpenML "
+            "sets, and its imbalance ratios are those of the test part.",
+            "Smallest: samples of the smallest class. Ratio: the largest class by the smallest; in "
+            "the test part, that of the first split, by the smallest that is in it. Absent: "
+            "classes without a sample there.",
+        ),
+        frame=rows,
+        body=body,
+        text_columns=3,
+    )
+
+
+def _beside(ours: pd.Series, printed: pd.Series, form: str) -> list[str]:
+    """Write our figures with the printed ones in brackets, where there are any."""
+    return [
+        f"{own:{form}}" if pd.isna(other) else f"{own:{form}} ({other:{form}})"
+        for own, other in zip(ours, printed, strict=True)
+    ]
+
+
+def benchmark_table(metrics: pd.DataFrame, descriptions: pd.DataFrame, task: Task) -> Table:
+    """Lay out the scores of all models but the ablations: Table 2 (binary) or 3 (multiclass).
+
+    Parameters
+    ----------
+    metrics : DataFrame
+        Rows of ``gather_metrics`` for all data sets.
+    descriptions : DataFrame
+        Rows of ``describe_dataset`` for the same data sets.
+    task : {"binary", "multiclass"}
+        Which data sets.
+
+    Returns
+    -------
+    Table
+        Its frame has the columns of ``summarize_repeats``.
+
+    Raises
+    ------
+    EvaluationError
+        If a data set of `metrics` has no description.
+    """
+    number = {"binary": 2, "multiclass": 3}[task]
+    rows = metrics[metrics["family"].ne("ablation")]
+    return _score_table(rows, descriptions, task, number, "Scores")
+
+
+def ablation_table(metrics: pd.DataFrame, descriptions: pd.DataFrame, task: Task) -> Table:
+    """Lay out the proposed model and its ablations: Table 4 (binary) or 5 (multiclass).
+
+    Parameters, return and errors as in :func:`benchmark_table`.
+    """
+    number = {"binary": 4, "multiclass": 5}[task]
+    rows = metrics[metrics["family"].isin(["proposed", "ablation"])]
+    return _score_table(rows, descriptions, task, number, "Ablations")
+
+
+def _score_table(
+    metrics: pd.DataFrame, descriptions: pd.DataFrame, task: Task, number: int, subject: str
+) -> Table:
+    _check_described(metrics, descriptions)
+    chosen = descriptions[descriptions["task"].eq(task)]
+    scores = summarize_repeats(metrics[metrics["dataset"].isin(chosen["dataset"])])
+    scores["text"] = [_score_text(row) for row in scores.itertuples()]
+    labels = dict(zip(chosen["dataset"], chosen["label"], strict=True))
+    body = []
+    for (dataset, _), cell in scores.groupby(["dataset", "model"], sort=False):
+        name = starred(cell["label"].iloc[0], cell["test_selected"].iloc[0])
+        body.append([labels[dataset], name, *cell["text"]])
+    headers = ["Data set", "Model", *(METRICS[metric].label for metric in PAPER_METRICS)]
+    return Table(
+        name=f"table{number}",
+        caption=f"{subject} on the {task} data sets (the paper's Table {number})",
+        notes=_score_notes(scores, task),
+        frame=scores.drop(columns="text"),
+        body=pd.DataFrame(body, columns=headers),
+        text_columns=2,
+        bold=_best_scores(scores),
+    )
+
+
+def _check_described(metrics: pd.DataFrame, descriptions: pd.DataFrame) -> None:
+    unknown = sorted(set(metrics["dataset"]) - set(descriptions["dataset"]))
+    if unknown:
+        raise EvaluationError(
+            f"data set '{unknown[0]}' has metrics and no description; describe each of the "
+            f"{metrics['dataset'].nunique()} data sets."
+        )
+
+
+def _score_text(row: Any) -> str:
+    if row.status != "ok":
+        return row.status
+    return f"{row.mean:.2f} ± {row.std:.2f}" if row.n_repeats > 1 else f"{row.mean:.2f}"
+
+
+def _best_scores(scores: pd.DataFrame) -> frozenset[tuple[int, int]]:
+    """Find the best of several as printed: what looks equal is equally bold."""
+    printed = scores["mean"].map("{:.2f}".format).astype(float)
+    among = printed.groupby([scores["dataset"], scores["metric"]])
+    best = printed.eq(among.transform("max")) & among.transform("count").gt(1)
+    n_metrics = len(PAPER_METRICS)
+    places = best.to_numpy().nonzero()[0].tolist()
+    return frozenset((i // n_metrics, 2 + i % n_metrics) for i in places)
+
+
+def _score_notes(scores: pd.DataFrame, task: Task) -> tuple[str, ...]:
+    if scores.empty:
+        return (f"This run has no such results: no {task} data set, or no model of this table.",)
+    notes = ["Bold: the best of a data set, to the decimals shown."]
+    if scores["n_repeats"].max() > 1:
+        notes.append("Mean ± standard deviation over the repeats, each on another split.")
+    return (*notes, STAR_NOTE) if scores["test_selected"].any() else tuple(notes)

@@ -1,0 +1,105 @@
+"""What the figures show: the headline score of every cell, and notes on cells without one."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from qcl_mixnet.evaluation.comparison import HEADLINE
+from qcl_mixnet.evaluation.errors import EvaluationError
+from qcl_mixnet.reporting.order import model_order
+
+TASKS = {"binary": "binary", "multiclass": "multi-class"}
+TEST_SELECTED = "epochs chosen on the test part"
+BASELINES = ("ml", "dl", "gnn")
+
+
+def cell_scores(metrics: pd.DataFrame) -> pd.DataFrame:
+    """Mean headline score over the repeats of every cell.
+
+    Parameters
+    ----------
+    metrics : DataFrame
+        Rows of ``gather_metrics`` for all data sets.
+
+    Returns
+    -------
+    DataFrame with a row per cell
+        ``dataset``, ``model``, ``label``, ``family``, ``status``, ``test_selected`` and ``score``
+        (NaN where it failed or was not run). Models are in the order of ``model_order``.
+    """
+    cells = metrics.groupby(["dataset", "model"], sort=False, as_index=False).agg(
+        label=("label", "first"),
+        family=("family", "first"),
+        status=("status", "first"),
+        test_selected=("test_selected", "any"),
+        score=(HEADLINE, "mean"),
+    )
+    place = {model: i for i, model in enumerate(model_order(metrics))}
+    return cells.sort_values("model", key=lambda model: model.map(place), kind="stable")
+
+
+def described(frame: pd.DataFrame, descriptions: pd.DataFrame) -> pd.DataFrame:
+    """Rows of `descriptions`, in their order, for the data sets of `frame`.
+
+    Raises
+    ------
+    EvaluationError
+        If a data set of `frame` has no description.
+    """
+    unknown = frame.loc[~frame["dataset"].isin(descriptions["dataset"]), "dataset"]
+    if len(unknown):
+        raise EvaluationError(
+            f"Data set {unknown.iloc[0]!r} has no row in the descriptions; a figure needs one."
+        )
+    return descriptions[descriptions["dataset"].isin(frame["dataset"])]
+
+
+def datasets_by_task(cells: pd.DataFrame, descriptions: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Split the descriptions of the data sets that have cells by task.
+
+    Returns
+    -------
+    dict of str to DataFrame
+        Task's name for people to rows of `descriptions`, in their order; no empty ones.
+    """
+    present = described(cells, descriptions)
+    split = {name: present[present["task"] == task] for task, name in TASKS.items()}
+    return {name: rows for name, rows in split.items() if len(rows)}
+
+
+def cell_notes(cells: pd.DataFrame, failed: str = "left out") -> list[str]:
+    """Say what the figure's numbers leave out, and whether the test part chose the epochs.
+
+    Parameters
+    ----------
+    cells : DataFrame
+        Rows of :func:`cell_scores` that the figure is about.
+    failed : str, default="left out"
+        What the figure does with failed cells.
+    """
+    notes = []
+    if cells["test_selected"].any():
+        notes.append(TEST_SELECTED)
+    n_failed = int(cells["status"].eq("failed").sum())
+    if n_failed:
+        notes.append(f"{count(n_failed, 'failed cell')} {failed}")
+    n_missing = int(cells["status"].eq("not run").sum())
+    if n_missing:
+        notes.append(f"{count(n_missing, 'cell')} not run")
+    return notes
+
+
+def task_notes(tasks: dict[str, pd.DataFrame]) -> list[str]:
+    """Say which panel is not there."""
+    return [f"no {name} data set" for name in TASKS.values() if name not in tasks]
+
+
+def proposed_model(cells: pd.DataFrame) -> str | None:
+    """Name of the first proposed model; None without one."""
+    proposed = cells.loc[cells["family"] == "proposed", "model"]
+    return None if proposed.empty else proposed.iloc[0]
+
+
+def count(n: int, noun: str, plural: str | None = None) -> str:
+    """Write a number with its noun, for example "1 data set", "2 data sets"."""
+    return f"{n} {noun}" if n == 1 else f"{n} {plural or noun + 's'}"

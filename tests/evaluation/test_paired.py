@@ -1,0 +1,129 @@
+"""Two models: by hand, by loops, against scipy and the Beta distribution."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from qcl_mixnet.evaluation import paired
+from qcl_mixnet.evaluation.paired import (
+    bayesian_signed_rank,
+    paired_differences,
+    signed_rank_test,
+)
+
+# scores   A    B    C     worst     A - B   A - C
+# d1      .9    -   .7      .7         .2      .2
+# d2       -   .6   .5      .5        -.1       0
+# d3       -   .4    -      .4          0       0
+# d4       -    -    -       -          0       0
+FAILED = pd.DataFrame(
+    {
+        "A": [0.9, np.nan, np.nan, np.nan],
+        "B": [np.nan, 0.6, 0.4, np.nan],
+        "C": [0.7, 0.5, np.nan, np.nan],
+    }
+)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_paired_differences__failed_cells__stand_at_the_worst_score(sign):
+    differences = paired_differences(sign * FAILED, "A", higher_is_better=sign > 0)
+    np.testing.assert_allclose(differences["B"], [0.2, -0.1, 0, 0])
+    np.testing.assert_allclose(differences["C"], [0.2, 0, 0, 0])
+
+
+def test_paired_differences__rounding_makes_no_difference():
+    scores = pd.DataFrame({"a": [0.87, 0.57, 0.3], "b": [0.85, 0.55, 0.1 + 0.2]})
+    assert 0.87 - 0.85 != 0.57 - 0.55  # what rounding is for
+    assert paired_differences(scores, "a")["b"].tolist() == [0.02, 0.02, 0]
+
+
+@pytest.mark.parametrize("n", [2, 6, 13, 14, 30])
+def test_signed_rank__without_ties__is_scipys_exact_test(n):
+    differences = np.random.default_rng(n).normal(0.3, 1, n)
+    effect, statistic, p_value = signed_rank_test(differences)
+    reference = stats.wilcoxon(differences, method="exact")
+    assert statistic == reference.statistic
+    assert p_value == pytest.approx(reference.pvalue)
+    # Both sums of ranks make up n (n + 1) / 2.
+    assert abs(effect) == pytest.approx(1 - 4 * statistic / (n * (n + 1)))
+
+
+# scipy takes a second for 13: one seed of that is enough.
+@pytest.mark.parametrize(
+    ("n", "seed"), [(13, 0), *((n, seed) for n in (3, 8, 14, 18) for seed in range(5))]
+)
+def test_signed_rank__ties_and_zeros__equals_scipy(n, seed):
+    differences = np.random.default_rng(seed).integers(-3, 5, n) / 10
+    _, statistic, p_value = signed_rank_test(differences)
+    reference = stats.wilcoxon(differences, zero_method="pratt")
+    assert statistic == pytest.approx(reference.statistic)
+    assert p_value == pytest.approx(reference.pvalue)
+
+
+def test_signed_rank__all_zero__no_difference():
+    assert signed_rank_test(np.zeros(5)) == (0, 0, 1)
+
+
+def test_signed_rank__by_hand():
+    # Ranks 3, 1.5 and 1.5, the 0 ranked before them: 4, 2.5, 2.5. R+ = 6.5, R- = 2.5 of 10. Of
+    # the 8 patterns of signs R+ is 9, 6.5, 6.5, 5, 4, 2.5, 2.5 and 0: three are as large.
+    effect, statistic, p_value = signed_rank_test(np.array([0.3, 0.1, -0.1, 0]))
+    assert (effect, statistic, p_value) == (pytest.approx(0.4), 2.5, pytest.approx(6 / 8))
+
+
+# If all n differences are d, only w0, the weight of the pseudo-observation at 0, matters, and w0
+# is Beta(0.6, n). Walsh averages are 0 (weight w0^2), d / 2 and d.
+@pytest.mark.parametrize("n", [2, 6, 18])
+@pytest.mark.parametrize(
+    ("rope", "limit"),
+    [
+        (0.04, np.sqrt(0.5)),  # within only if both are 0: better if w0^2 < 1/2
+        (0.05, 1 - np.sqrt(0.5)),  # d / 2 is the border and within: better if (1 - w0)^2 > 1/2
+        (0.09, 1 - np.sqrt(0.5)),
+    ],
+)
+def test_bayesian__equal_differences__is_the_beta_distribution(n, rope, limit):
+    differences = np.full((n, 2), 0.1) * [1, -1]
+    found = bayesian_signed_rank(differences, rope, np.random.default_rng(1))
+    better = stats.beta.cdf(limit, 0.6, n)
+    expected = [[better, 1 - better, 0], [0, 1 - better, better]]
+    np.testing.assert_allclose(found, expected, atol=0.01)  # four standard errors
+
+
+def test_bayesian__mean_on_the_border__rounding_does_not_carry_it_across():
+    assert 0.1 + 0.2 > 2 * 0.15  # their mean is 0.15 all the same, which is within
+    found = bayesian_signed_rank(np.array([[0.1], [0.2]]), 0.15, np.random.default_rng(0))
+    # Better only where the weight of the pair (0.2, 0.2), a squared Beta(1, 1.6), exceeds 1/2.
+    assert found[0, 0] == pytest.approx(stats.beta.sf(np.sqrt(0.5), 1, 1.6), abs=0.01)
+
+
+def test_bayesian__all_within__is_equivalent():
+    differences = np.array([[0.01, 0.0], [-0.01, 0.0], [0.0, 0.0]])
+    found = bayesian_signed_rank(differences, 0.01, np.random.default_rng(0))
+    assert found.tolist() == [[0, 1, 0], [0, 1, 0]]
+    found = bayesian_signed_rank(np.zeros((3, 1)), 0, np.random.default_rng(0))
+    assert found.tolist() == [[0, 1, 0]]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_bayesian__random_differences__equal_loops_over_the_draws(monkeypatch, seed):
+    monkeypatch.setattr(paired, "N_DRAWS", 400)
+    rng = np.random.default_rng(seed)
+    differences = rng.integers(-3, 5, (5, 2)) / 100
+    rope = 0.01
+    weights = np.random.default_rng(7).dirichlet([0.6, 1, 1, 1, 1, 1], size=400)
+    expected = np.zeros((2, 3))
+    for model in range(2):
+        z = [0.0, *differences[:, model]]
+        for w in weights:
+            mass = [0.0, 0.0, 0.0]
+            for i in range(6):
+                for j in range(6):
+                    walsh = round((z[i] + z[j]) / 2, 9)
+                    region = 0 if walsh > rope else 2 if walsh < -rope else 1
+                    mass[region] += w[i] * w[j]
+            expected[model, mass.index(max(mass))] += 1 / 400
+    found = bayesian_signed_rank(differences, rope, np.random.default_rng(7))
+    np.testing.assert_allclose(found, expected)

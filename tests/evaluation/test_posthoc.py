@@ -1,0 +1,239 @@
+"""Post-hoc tests: by hand, by loops, against scipy and scikit-posthocs."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import scikit_posthocs
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
+
+from qcl_mixnet.evaluation import EvaluationError
+from qcl_mixnet.evaluation.posthoc import (
+    COMPARISON_COLUMNS,
+    compare_with_control,
+    critical_difference,
+    holm,
+    nemenyi,
+    smallest_p_holm,
+)
+
+# scores   A    B    C        A - B  signed rank    A - C  signed rank
+# d1      .9   .8   .7          .1      2.5           .2       3
+# d2      .6   .6   .5           0      (1)           .1       1.5
+# d3      .3   .4   .2         -.1     -2.5           .1       1.5
+SMALL = pd.DataFrame(
+    {"A": [0.9, 0.6, 0.3], "B": [0.8, 0.6, 0.4], "C": [0.7, 0.5, 0.2]}, index=["d1", "d2", "d3"]
+)
+
+
+def random_scores(seed, *, n_datasets=None, failed=0.15):
+    """Scores with ties, and failed cells."""
+    rng = np.random.default_rng(seed)
+    shape = (n_datasets or rng.integers(2, 10), rng.integers(2, 6))
+    scores = pd.DataFrame(rng.integers(0, 8, shape) / 10, columns=list("abcde"[: shape[1]]))
+    return scores.mask(rng.random(shape) < failed)
+
+
+def test_compare_with_control__by_hand():
+    table = compare_with_control(SMALL, "A", rope=0.01)
+    assert list(table.columns) == COMPARISON_COLUMNS
+    assert table["model"].tolist() == ["B", "C"]
+    assert table["n_datasets"].tolist() == [3, 3]
+    assert table[["control_failed", "model_failed"]].eq(0).all(axis=None)
+    assert table[["wins", "ties", "losses"]].to_numpy().tolist() == [[1, 1, 1], [3, 0, 0]]
+    assert table["median_difference"].tolist() == pytest.approx([0, 0.1])
+    assert table["effect_size"].tolist() == [0, 1]  # of 1 + 2 + 3 = 6
+    assert table["wilcoxon_statistic"].tolist() == [2.5, 0]
+    # Of the 8 patterns of signs two are as extreme as three wins; B's ranks cancel.
+    assert table["p_value"].tolist() == [1, 0.25]
+    assert table["p_holm"].tolist() == [1, 0.5]
+    assert not table["differs"].any()
+
+
+def test_compare_with_control__small_end_good__the_mirror_image():
+    expected = compare_with_control(SMALL, "A")
+    found = compare_with_control(-SMALL, "A", higher_is_better=False)
+    pd.testing.assert_frame_equal(found, expected)
+    upside_down = compare_with_control(SMALL, "A", higher_is_better=False)
+    assert upside_down["effect_size"].tolist() == [0, -1]
+    assert upside_down["losses"].tolist() == [1, 3]
+
+
+# scores   A    B    C       A against B    A against C
+# d1      .9    -   .7         won            won
+# d2       -   .6   .5         lost           lost, though C's score is the worst
+# d3       -   .4    -         lost           tied
+# d4       -    -    -         tied           tied
+FAILED = pd.DataFrame(
+    {
+        "A": [0.9, np.nan, np.nan, np.nan],
+        "B": [np.nan, 0.6, 0.4, np.nan],
+        "C": [0.7, 0.5, np.nan, np.nan],
+    }
+)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_failed_cells__by_hand(sign):
+    table = compare_with_control(sign * FAILED, "A", higher_is_better=sign > 0)
+    assert table["control_failed"].tolist() == [3, 3]
+    assert table["model_failed"].tolist() == [2, 2]
+    assert table[["wins", "ties", "losses"]].to_numpy().tolist() == [[1, 1, 2], [1, 2, 1]]
+
+
+def naive_comparison(scores, control, model):
+    """Counts, differences and signed ranks in loops, for a metric whose large end is good."""
+    wins = ties = losses = 0
+    differences = []
+    for _, row in scores.iterrows():
+        ours, theirs = row[control], row[model]
+        if np.isnan(ours) and np.isnan(theirs):
+            ties += 1
+            differences.append(0.0)
+            continue
+        worst = min(value for value in row if not np.isnan(value))
+        if np.isnan(ours) or (not np.isnan(theirs) and ours < theirs):
+            losses += 1
+        elif np.isnan(theirs) or ours > theirs:
+            wins += 1
+        else:
+            ties += 1
+        ours, theirs = (worst if np.isnan(v) else v for v in (ours, theirs))
+        differences.append(round(ours - theirs, 6))
+    total = 0.0
+    for d in differences:
+        smaller = sum(abs(e) < abs(d) for e in differences)
+        alike = sum(abs(e) == abs(d) for e in differences)
+        total += np.sign(d) * (smaller + (alike + 1) / 2)
+    n = len(differences)
+    return wins, ties, losses, np.median(differences), total / (n * (n + 1) / 2), differences
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("n_datasets", [None, 18])
+def test_random_tables_with_ties_and_failures__equal_loops_and_scipy(seed, n_datasets):
+    scores = random_scores(seed, n_datasets=n_datasets)
+    table = compare_with_control(scores, "b").set_index("model")
+    assert list(table.index) == [name for name in scores if name != "b"]
+    for model, row in table.iterrows():
+        *expected, differences = naive_comparison(scores, "b", model)
+        names = ["wins", "ties", "losses", "median_difference", "effect_size"]
+        assert row[names].tolist() == pytest.approx(expected)
+        assert row["model_failed"] == scores[model].isna().sum()
+        if any(differences):
+            reference = stats.wilcoxon(differences, zero_method="pratt")
+            assert row["wilcoxon_statistic"] == pytest.approx(reference.statistic)
+            assert row["p_value"] == pytest.approx(reference.pvalue)
+        else:
+            assert (row["wilcoxon_statistic"], row["p_value"]) == (0, 1)
+
+
+def test_holm__by_hand():
+    # In order: .005 * 4 = .02, .01 * 3 = .03, .03 * 2 = .06, and .04 * 1 may not be smaller.
+    p_values = np.array([0.01, 0.04, 0.03, 0.005])
+    np.testing.assert_allclose(holm(p_values), [0.03, 0.06, 0.06, 0.02])
+    assert p_values.tolist() == [0.01, 0.04, 0.03, 0.005]
+    assert holm(np.array([0.7, 0.6])).tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_holm__random_with_ties__equals_statsmodels(seed):
+    p_values = np.random.default_rng(seed).integers(1, 40, 12) / 200
+    _, expected, *_ = multipletests(p_values, method="holm")
+    np.testing.assert_allclose(holm(p_values), expected)
+
+
+def test_compare_with_control__differs__by_the_adjusted_p():
+    # Ten wins have p = 2^-9, ten losses the same; against d the five smallest of ten are lost.
+    up = np.arange(1, 11) / 100
+    scores = pd.DataFrame({"a": 0 * up, "b": -up, "c": up, "d": -up * np.sign(up - 0.055)})
+    table = compare_with_control(scores, "a").set_index("model")
+    assert table.loc["b", "p_holm"] == table.loc["c", "p_holm"] == 3 * 2**-9
+    assert table["differs"].tolist() == [True, True, False]
+    assert table["effect_size"].tolist() == pytest.approx([1, -1, (55 - 2 * 15) / 55])
+    strict = compare_with_control(scores, "a", alpha=0.005)
+    assert not strict["differs"].any()
+
+
+@pytest.mark.parametrize(("n_datasets", "n_models"), [(6, 9), (8, 3), (18, 21), (2, 3)])
+def test_smallest_p_holm__of_a_model_that_loses_everywhere(n_datasets, n_models):
+    rng = np.random.default_rng(0)
+    scores = pd.DataFrame(rng.random((n_datasets, n_models)))
+    scores[0] = 1 + rng.random(n_datasets)
+    best = compare_with_control(scores, 0)["p_holm"].min()
+    assert best == pytest.approx(smallest_p_holm(n_datasets, n_models))
+
+
+@pytest.mark.parametrize(
+    ("scores", "control", "message"),
+    [
+        (SMALL, "D", r"control 'D' is not among the models that are compared \(A, B, C\); run it"),
+        (pd.DataFrame(), "A", r"control 'A' is not among the models .* \(none\)"),
+        (SMALL[:1], "A", r"got 1 data set\(s\) and 3 model\(s\) and needs at least 2 of both; add"),
+        (SMALL[["A"]], "A", r"got 3 data set\(s\) and 1 model\(s\)"),
+    ],
+    ids=["unknown", "nothing was run", "one data set", "one model"],
+)
+def test_compare_with_control__impossible__sentence(scores, control, message):
+    with pytest.raises(EvaluationError, match=message):
+        compare_with_control(scores, control)
+
+
+def test_compare_with_control__again__the_same_probabilities():
+    scores = random_scores(3)
+    first, second = (compare_with_control(scores, "a") for _ in range(2))
+    pd.testing.assert_frame_equal(first, second)
+    probabilities = first[["prob_control_better", "prob_equivalent", "prob_model_better"]]
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1)
+
+
+def test_compare_with_control__wider_region__more_is_equivalent():
+    scores = random_scores(5, n_datasets=12, failed=0)
+    narrow, wide = (compare_with_control(scores, "a", rope=rope) for rope in (0.01, 0.5))
+    assert (wide["prob_equivalent"] > narrow["prob_equivalent"]).all()
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("higher_is_better", [True, False])
+def test_nemenyi__random_tables__equals_scikit_posthocs(seed, higher_is_better):
+    rng = np.random.default_rng(seed)
+    scores = pd.DataFrame(rng.integers(0, 6, (8, 5)) / 10, columns=list("abcde"))
+    failed = rng.random(scores.shape) < 0.2
+    worse_than_all = -1 if higher_is_better else 2
+    expected = scikit_posthocs.posthoc_nemenyi_friedman(scores.mask(failed, worse_than_all))
+    found = nemenyi(scores.mask(failed), higher_is_better=higher_is_better)
+    np.testing.assert_allclose(found, expected)
+    assert list(found.index) == list(found.columns) == list("abcde")
+
+
+def test_nemenyi__by_hand():
+    # Mean ranks 1.5, 1.5, 3; q = 1.5 / sqrt(3 * 4 / (6 * 3)) on the scale of the normal.
+    p = stats.studentized_range.sf(1.5 / np.sqrt(2 / 3) * np.sqrt(2), 3, np.inf)
+    np.testing.assert_allclose(nemenyi(SMALL), [[1, 1, p], [1, 1, p], [p, p, 1]])
+
+
+@pytest.mark.parametrize(
+    ("scores", "got"), [(SMALL[:1], "1 data set"), (SMALL[["A", "B"]], "2 model")]
+)
+def test_nemenyi__too_small_a_table__sentence(scores, got):
+    with pytest.raises(EvaluationError, match=rf"{got}.*needs at least 2 and 3; add"):
+        nemenyi(scores)
+
+
+def test_critical_difference__demsars_table_and_the_papers_size():
+    # Demšar (2006), table 5(a): q at level .05 for 2 to 10 models. With N = k (k + 1) / 6 the
+    # difference is q itself.
+    printed = [1.960, 2.343, 2.569, 2.728, 2.850, 2.949, 3.031, 3.102, 3.164]
+    found = [critical_difference(k, 1) / np.sqrt(k * (k + 1) / 6) for k in range(2, 11)]
+    np.testing.assert_allclose(found, printed, atol=0.001)
+    assert critical_difference(21, 18) == pytest.approx(7.4, abs=0.05)
+    assert critical_difference(5, 10, alpha=0.10) == pytest.approx(2.459 * np.sqrt(0.5), abs=0.001)
+
+
+def test_critical_difference__is_where_nemenyi_turns():
+    # Ranks 1 2 3 4 and, for the rest of the data sets, 4 2 3 1: the ends lie closer and closer.
+    for n_alike in range(10, 15):
+        scores = pd.DataFrame([[4, 3, 2, 1]] * n_alike + [[1, 3, 2, 4]] * (20 - n_alike))
+        means = scores.rank(axis=1, ascending=False).mean()
+        apart = means[3] - means[0] > critical_difference(4, 20)
+        assert (nemenyi(scores).loc[0, 3] < 0.05) == apart == (n_alike >= 14)
