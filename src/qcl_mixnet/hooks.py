@@ -70,7 +70,8 @@ class BenchmarkHooks:
             if (path := summary.report_path(catalog.get(name))) is not None and path.exists()
         ]
         parameters = {
-            name: dict(catalog.load(f"params:{name}")) for name in ("grid", "protocol", "resources")
+            name: dict(catalog.load(f"params:{name}"))
+            for name in ("grid", "protocol", "resources", "statistics")
         }
         outputs = pipeline.all_outputs()
         board = catalog.load("leaderboard") if "leaderboard" in outputs else None

@@ -46,7 +46,7 @@ def test_nearest_rows__any_table__those_of_a_full_search(table, block_size, monk
 
 
 def test_nearest_rows__ties__do_not_depend_on_the_other_rows_asked():
-    # 16 whole numbers, as in the letter data, where scikit-learn's brute force is not so.
+    # Whole numbers, as in the letter data.
     rng = np.random.default_rng(0)
     rows = (rng.integers(3, size=(400, 16)) / np.float32(0.7)).astype(np.float32)
     asked, together = rows[:50], nearest_rows(rows[:50], rows[50:], 5)

@@ -130,6 +130,17 @@ def test_plot_representation__classes_of_one_size__go_by_number():
     assert list(axes.lines[0].get_xdata()) == list(first)
 
 
+def test_plot_representation__two_models__the_first_in_all_panels():
+    projections = make_projections({"a": [0, 0, 1], "b": [0, 1]})
+    first, second = projections.assign(model="qcl"), projections.assign(model="other")
+    # The first model has nothing on b.
+    both = pd.concat([first[first["dataset"] == "a"], second], ignore_index=True)
+    figure = plot_representation(both, DESCRIPTIONS.iloc[:2])
+    (axes,) = figure.axes
+    assert [len(line.get_xdata()) for line in axes.lines] == [2, 1]
+    assert figure.get_supxlabel() == "1 data set without a representation left out"
+
+
 def test_plot_representation__legend__has_as_many_classes_as_the_fullest_panel():
     projections = make_projections({"a": [0, 1], "b": [0, 0, 1, 2]})
     (legend,) = plot_representation(projections, DESCRIPTIONS).legends
@@ -158,7 +169,7 @@ def test_plot_representation__data_set_without_description__is_refused():
 
 
 def test_plot_representation__nothing_to_show__a_sentence_says_why(check_legible, words):
-    nothing = make_projections({"a": [0, 1]}).iloc[:0]
+    nothing = make_projections({"a": [0, 1]}).assign(model="qcl").iloc[:0]
     figure = plot_representation(nothing, DESCRIPTIONS)
     check_legible(figure)
     assert "No representation to show" in words(figure)

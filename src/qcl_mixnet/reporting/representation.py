@@ -106,10 +106,12 @@ def plot_representation(projections: pd.DataFrame, descriptions: pd.DataFrame) -
     ----------
     projections : DataFrame
         ``dataset``, ``test_selected`` and the columns ``y_true``, ``x`` and ``y`` of
-        :func:`project_representation`.
+        :func:`project_representation`. Where there is a column ``model``, the first is shown.
     descriptions : DataFrame
         ``dataset`` and ``label`` of each data set, in the order of the panels.
     """
+    if "model" in projections and len(projections):
+        projections = projections[projections["model"] == projections["model"].iloc[0]]
     shown = described(projections, descriptions)
     if shown.empty:
         return sentence_figure("No representation to show: no data set has enough test rows of it.")

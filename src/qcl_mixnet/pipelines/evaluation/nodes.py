@@ -1,5 +1,6 @@
 """Nodes of the evaluation pipeline."""
 
+import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,9 +10,14 @@ from qcl_mixnet.baselines.specs import ModelSpec
 from qcl_mixnet.data.roster import DatasetEntry
 from qcl_mixnet.evaluation.cells import CellResult
 from qcl_mixnet.evaluation.description import describe_dataset
+from qcl_mixnet.evaluation.errors import EvaluationError
 from qcl_mixnet.evaluation.gathering import current_results, gather_metrics, gather_per_class
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
 from qcl_mixnet.reporting.representation import project_representation
+
+logger = logging.getLogger(__name__)
+
+_MAP_COLUMNS = ["row", "y_true", "x", "y", "dataset", "model", "test_selected"]
 
 
 @dataclass(frozen=True)
@@ -59,12 +65,16 @@ def project_first_repeat(
     dataset: str, results: dict[str, CellResult | None], *, seed: int
 ) -> pd.DataFrame:
     """Map the first repeat's test rows of each model that left a representation of them."""
-    maps = [
-        project_representation(frame[frame["repeat"] == 0], seed=seed).assign(
-            dataset=dataset, model=model, test_selected=result.record["test_selected"]
-        )
-        for model, result in results.items()
-        if result is not None and len(frame := result.representation)
-    ]
-    columns = ["dataset", "model", "test_selected", "row", "y_true", "x", "y"]
-    return pd.concat(maps, ignore_index=True)[columns] if maps else pd.DataFrame(columns=columns)
+    maps = [pd.DataFrame(columns=_MAP_COLUMNS)]
+    for model, result in results.items():
+        if result is None or result.representation.empty:
+            continue
+        frame = result.representation
+        try:
+            places = project_representation(frame[frame["repeat"] == 0], seed=seed)
+        except EvaluationError as error:
+            logger.warning("%s on %s is left out of figure 4: %s", model, dataset, error)
+            continue
+        selected = result.record["test_selected"]
+        maps.append(places.assign(dataset=dataset, model=model, test_selected=selected))
+    return pd.concat([one for one in maps if len(one)] or maps, ignore_index=True)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import matplotlib
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -52,6 +53,8 @@ def draw_figures(
     options: Mapping[str, Any],
 ) -> dict[str, Figure]:
     """Draw every figure once, to be saved as PNG and as SVG."""
+    # The identifiers inside an SVG hang on it: with it equal figures are equal files.
+    matplotlib.rcParams["svg.hashsalt"] = "qcl-mixnet"
     alpha = ComparisonOptions.model_validate(options).alpha
     figures = {
         "leaderboard": plot_leaderboard(leaderboard),
