@@ -21,7 +21,8 @@ from qcl_mixnet.baselines.deep import (
     RecurrentClassifier,
     ResNetClassifier,
 )
-from qcl_mixnet.model.estimator import TestSelectionWarning
+from qcl_mixnet.model.estimator import TestSelectionWarning, fit_members
+from qcl_mixnet.model.stacking import Linear, stack
 
 # Small and quick to learn: what is tested here does not depend on the widths.
 TINY = [
@@ -181,16 +182,28 @@ def test_fit__raw_table__with_gaps_categories_and_string_labels(model):
 
 
 def test_cross_entropy_objective__is_the_mean_of_the_rows_negative_log_probabilities():
-    network = torch.nn.Linear(2, 3).double()
-    x = torch.randn(5, 2, generator=torch.Generator().manual_seed(0)).double()
-    objective = CrossEntropyObjective(network, x, torch.tensor([0, 2, 1, 1, 0]))
-    terms = objective(torch.tensor([1, 4]))
-    weight, bias = (p.detach().numpy() for p in network.parameters())
-    odds = np.exp(x[[1, 4]].numpy() @ weight.T + bias)
-    probabilities = odds[[0, 1], [2, 0]] / odds.sum(axis=1)
+    network = stack([Linear(2, 3).double(), Linear(2, 3).double()])
+    x = torch.randn(2, 5, 2, generator=torch.Generator().manual_seed(0)).double()
+    labels = torch.tensor([[0, 2, 1, 1, 0], [1, 1, 0, 2, 2]])
+    objective = CrossEntropyObjective(network, x, labels)
+    terms = objective(torch.tensor([[1, 4], [0, 3]]), slice(0, 2))
     assert list(terms) == ["loss"]
-    assert terms["loss"].item() == pytest.approx(-np.log(probabilities).mean())
     assert list(objective.parameters()) == list(network.parameters())
+    for member, (rows, own) in enumerate([([1, 4], [2, 0]), ([0, 3], [1, 2])]):
+        weight, bias = (p.detach().numpy()[member] for p in network.parameters())
+        odds = np.exp(x[member][rows].numpy() @ weight.T + bias)
+        probabilities = odds[[0, 1], own] / odds.sum(axis=1)
+        assert terms["loss"][member].item() == pytest.approx(-np.log(probabilities).mean())
+
+
+@each_model
+def test_members__are_the_same_as_each_alone(model):
+    X, y = make_table()
+    together = [make(model, random_state=seed, epochs=3) for seed in range(3)]
+    fit_members(together, [(X, y)] * 3)
+    alone = make(model, random_state=1, epochs=3).fit(X, y)
+    np.testing.assert_allclose(together[1].predict_proba(X), alone.predict_proba(X), atol=1e-6)
+    assert not np.array_equal(together[0].predict_proba(X), together[1].predict_proba(X))
 
 
 @pytest.mark.parametrize("model", TINY[2:6], ids=lambda model: type(model).__name__)
@@ -203,7 +216,7 @@ def test_sequence_columns__learns_and_sees_their_order(model):
     fitted = make(model, epochs=30, sequence="columns").fit(X, y)
     assert f1_score(y, fitted.predict(X), average="macro") > 0.9
     assert f1_score(y, fitted.predict(X[:, ::-1]), average="macro") < 0.1
-    assert fitted.network_.recurrent.input_size == 1
+    assert fitted.network_.directions[0].from_step.in_features == 1
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,15 @@ from torch import nn
 from qcl_mixnet.baselines.deep_networks import (
     MLP,
     ConvolutionalNetwork,
+    GRULayer,
+    LSTMLayer,
     RecurrentNetwork,
     ResidualBlock,
     TabularResNet,
     build,
     initialize,
 )
+from qcl_mixnet.model.stacking import stack
 
 EPS = 1e-5  # of PyTorch's batch norm
 
@@ -93,51 +96,37 @@ def test_tabular_resnet__equals_its_formula():
     np.testing.assert_allclose(run(network, x), expected)
 
 
-def gru_step(x, h, layer, suffix=""):
-    w = values(layer)
-    from_x = x @ w[f"weight_ih_l0{suffix}"].T + w[f"bias_ih_l0{suffix}"]
-    from_h = h @ w[f"weight_hh_l0{suffix}"].T + w[f"bias_hh_l0{suffix}"]
-    (xr, xz, xn), (hr, hz, hn) = np.split(from_x, 3, axis=1), np.split(from_h, 3, axis=1)
-    z = sigmoid(xz + hz)
-    return (1 - z) * np.tanh(xn + sigmoid(xr + hr) * hn) + z * h
-
-
-def lstm_step(x, state, layer, suffix=""):
-    h, c = state
-    w = values(layer)
-    total = x @ w[f"weight_ih_l0{suffix}"].T + w[f"bias_ih_l0{suffix}"]
-    total = total + h @ w[f"weight_hh_l0{suffix}"].T + w[f"bias_hh_l0{suffix}"]
-    i, f, g, o = np.split(total, 4, axis=1)
-    c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
-    return sigmoid(o) * np.tanh(c), c
-
-
-def final_state(cell, layer, steps, suffix=""):
-    """Go through steps, each ``(batch, width)``, from a state of zeros."""
-    h = c = np.zeros((len(steps[0]), layer.hidden_size))
-    for x in steps:
-        if cell == "gru":
-            h = gru_step(x, h, layer, suffix)
-        else:
-            h, c = lstm_step(x, (h, c), layer, suffix)
-    return h
+def pytorch_s(network):
+    """PyTorch's recurrent layer with the values of ours."""
+    first = network.directions[0]
+    layer = (nn.GRU if isinstance(first, GRULayer) else nn.LSTM)(
+        first.from_step.in_features,
+        first.from_state.in_features,
+        batch_first=True,
+        bidirectional=len(network.directions) == 2,
+    ).double()
+    for direction, suffix in zip(network.directions, ("", "_reverse"), strict=False):
+        for kind, ours in (("ih", direction.from_step), ("hh", direction.from_state)):
+            layer.get_parameter(f"weight_{kind}_l0{suffix}").data.copy_(ours.weight)
+            layer.get_parameter(f"bias_{kind}_l0{suffix}").data.copy_(ours.bias)
+    return layer
 
 
 @pytest.mark.parametrize("sequence", ["row", "columns"])
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("cell", ["gru", "lstm"])
-def test_recurrent_network__equals_its_formulas(cell, bidirectional, sequence):
+def test_recurrent_network__is_pytorch_s_layer_and_a_linear_one(cell, bidirectional, sequence):
     network = in_double(
         lambda: RecurrentNetwork(
             5, 3, cell, bidirectional=bidirectional, hidden_width=4, sequence=sequence
         )
     )
     x = table(6, 5)
-    steps = [x] if sequence == "row" else [x[:, [column]] for column in range(5)]
-    state = final_state(cell, network.recurrent, steps)
-    if bidirectional:
-        backwards = final_state(cell, network.recurrent, steps[::-1], "_reverse")
-        state = np.concatenate([state, backwards], axis=1)
+    steps = torch.from_numpy(x).unsqueeze(1 if sequence == "row" else 2)
+    with torch.no_grad():
+        _, state = pytorch_s(network)(steps)
+    hidden = state[0] if isinstance(state, tuple) else state  # an LSTM's has a cell state too
+    state = np.concatenate(list(hidden.numpy()), axis=1)
     np.testing.assert_allclose(run(network, x), linear(state, network.output))
 
 
@@ -145,13 +134,11 @@ def test_recurrent_network__equals_its_formulas(cell, bidirectional, sequence):
 def test_recurrent_network__row__two_directions_are_one_of_twice_the_width(cell, n_gates):
     both = in_double(lambda: RecurrentNetwork(5, 3, cell, bidirectional=True, hidden_width=4))
     one = in_double(lambda: RecurrentNetwork(5, 3, cell, hidden_width=8))
-    theirs = both.recurrent.state_dict()
-    for name in ("weight_ih_l0", "bias_ih_l0", "bias_hh_l0"):
-        gates = zip(
-            theirs[name].chunk(n_gates), theirs[f"{name}_reverse"].chunk(n_gates), strict=True
-        )
-        stacked = torch.cat([part for pair in gates for part in pair])
-        one.recurrent.get_parameter(name).data.copy_(stacked)
+    theirs = [direction.state_dict() for direction in both.directions]
+    for name in ("from_step.weight", "from_step.bias", "from_state.bias"):
+        gates = zip(*(direction[name].chunk(n_gates) for direction in theirs), strict=True)
+        side_by_side = torch.cat([part for pair in gates for part in pair])
+        one.directions[0].get_parameter(name).data.copy_(side_by_side)
     one.output.load_state_dict(both.output.state_dict())
     np.testing.assert_allclose(run(one, table(6, 5)), run(both, table(6, 5)))
 
@@ -159,9 +146,20 @@ def test_recurrent_network__row__two_directions_are_one_of_twice_the_width(cell,
 @pytest.mark.parametrize("cell", ["gru", "lstm"])
 def test_recurrent_network__row__the_recurrence_never_learns(cell):
     for sequence, learns in [("row", False), ("columns", True)]:
-        network = RecurrentNetwork(5, 3, cell, hidden_width=4, sequence=sequence)
+        make = partial(RecurrentNetwork, 5, 3, cell, hidden_width=4, sequence=sequence)
+        network = build(make, generator())
         network(torch.randn(6, 5, generator=generator())).square().sum().backward()
-        assert network.recurrent.weight_hh_l0.grad.any().item() is learns
+        gradient = network.directions[0].from_state.weight.grad
+        assert (gradient is not None and gradient.any().item()) is learns
+
+
+@pytest.mark.parametrize("name", ["mlp", "resnet", "gru", "bilstm", "cnn"])
+def test_stacked__is_each_member_s(name):
+    members = [build(lambda: NETWORKS[name](5, 3), generator(seed)).eval() for seed in range(3)]
+    x = torch.randn(3, 7, 5, generator=generator())
+    stacked = stack(members)
+    for member, network in enumerate(members):
+        torch.testing.assert_close(stacked(x)[member], network(x[member]))
 
 
 def test_recurrent_network__columns__sees_their_order():
@@ -253,8 +251,6 @@ def test_defaults__are_the_papers_widths_on_any_table(name, n_features, n_classe
 LAYERS = {
     "linear": lambda: nn.Linear(30, 20),
     "convolution": lambda: nn.Conv1d(4, 6, 3),
-    "gru": lambda: nn.GRU(5, 7, bidirectional=True),
-    "lstm": lambda: nn.LSTM(5, 7),
     "batch norm": lambda: nn.BatchNorm1d(3),
 }
 
@@ -267,6 +263,23 @@ def test_build__has_the_values_that_pytorch_draws_from_the_same_seed(make):
     ours = build(make, generator(3))
     for name, value in theirs.state_dict().items():
         torch.testing.assert_close(ours.state_dict()[name], value, msg=name)
+
+
+@pytest.mark.parametrize(("layer", "theirs"), [(GRULayer, nn.GRU), (LSTMLayer, nn.LSTM)])
+def test_build__recurrent_layer__has_the_values_that_pytorch_draws(layer, theirs):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        expected = theirs(5, 7).state_dict()
+    ours = build(lambda: layer(5, 7), generator(3))
+    bound = 7**-0.5
+    for name, value in expected.items():
+        kind = {"ih": "from_step", "hh": "from_state"}[name.split("_")[1]]
+        mine = ours.get_submodule(kind).get_parameter(name.split("_")[0])
+        assert mine.shape == value.shape
+        assert mine.detach().abs().max() <= bound
+        assert value.abs().max() <= bound
+        if mine.numel() > 50:
+            assert mine.detach().std() == pytest.approx(bound / 3**0.5, rel=0.15)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -289,7 +302,7 @@ class Buffered(nn.Module):
 
 
 @pytest.mark.parametrize(
-    "unknown", [nn.LayerNorm(3), nn.Embedding(3, 2), nn.RNN(3, 2), Buffered()], ids=repr
+    "unknown", [nn.LayerNorm(3), nn.Embedding(3, 2), nn.GRU(3, 2), Buffered()], ids=repr
 )
 def test_initialize__unknown_module_with_values__is_refused_by_name(unknown):
     with pytest.raises(TypeError, match=f"initial values of a {type(unknown).__name__} are not"):

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import warnings
 from dataclasses import replace
@@ -214,6 +215,22 @@ def test_run_cell__network__history_of_every_repeat():
     assert history["repeat"].tolist() == [0] * 6 + [1] * 6
     assert history["epoch"].tolist() == [1, 2, 3, 4, 5, 6] * 2
     assert history["loss"].nunique() == 12
+
+
+@pytest.mark.parametrize("checkpoint", ["last", "validation", "test"])
+def test_run_cell__network__repeats_together_are_as_each_alone(checkpoint):
+    data = make_data(repeats=3)
+    together = run(QCL_MIXNET, data, repeats=3, checkpoint=checkpoint)
+    for number, split in enumerate(data.splits):
+        one = dataclasses.replace(data, splits=[split])
+        alone = run(QCL_MIXNET, one, seed=split.seed, checkpoint=checkpoint)
+        rows = together.predictions[together.predictions["repeat"] == number]
+        pd.testing.assert_frame_equal(
+            rows.reset_index(drop=True).assign(repeat=0), alone.predictions, rtol=1e-5
+        )
+        best = [r.record["repeats"] for r in (together, alone)]
+        assert best[0][number]["best_epoch"] == best[1][0]["best_epoch"]
+    assert {r["diverged_at"] for r in together.record["repeats"]} == {None}
 
 
 def test_run_cell__representation__has_every_test_row_of_every_repeat():

@@ -267,6 +267,7 @@ def changed_source(monkeypatch, tmp_path):
     [
         "model.classifier", "model.estimator", "model.objective", "model.network",
         "model.layers", "model.losses", "model.mixup", "model.training", "model.randomness",
+        "model.stacking",
         "model.holdout", "model.devices",
         "data.preprocessing", "evaluation.cells", "evaluation.metrics", "evaluation.search",
         "evaluation.splits", "baselines.specs",

@@ -9,6 +9,7 @@ from pytorch_metric_learning.miners import MultiSimilarityMiner
 
 from qcl_mixnet.model.losses import (
     HybridLoss,
+    cosine_similarity,
     inter_class_separation,
     mined_triplet_loss,
     multi_similarity_pairs,
@@ -165,15 +166,15 @@ def test_reference_loss__sum_reduction__is_refused():
 
 def test_supervised_contrastive_loss__library_and_sum_over_anchors():
     _, embeddings, y, _ = make_batch(BATCHES["rare class of one row"])
-    mean = supervised_contrastive_loss(embeddings, y)
+    mean = supervised_contrastive_loss(cosine_similarity(embeddings), y)
     assert mean.item() == pytest.approx(SupConLoss(temperature=0.2)(embeddings, y).item())
-    total = supervised_contrastive_loss(embeddings, y, reduction="sum")
+    total = supervised_contrastive_loss(cosine_similarity(embeddings), y, reduction="sum")
     assert total.item() == pytest.approx(14 * mean.item())  # the lone row is no anchor
 
 
 def test_multi_similarity_pairs__equal_the_library_s():
     _, embeddings, y, _ = make_batch([0, 1, 2, 1] * 8, seed=5)
-    positive, negative = multi_similarity_pairs(embeddings, y)
+    positive, negative = multi_similarity_pairs(cosine_similarity(embeddings), y)
     a1, p, a2, n = MultiSimilarityMiner(epsilon=0.1)(embeddings, y)
     assert set(map(tuple, positive.nonzero().tolist())) == set(
         zip(a1.tolist(), p.tolist(), strict=True)
@@ -189,7 +190,9 @@ def test_mined_triplet_loss__equals_the_library_s(margin):
     _, embeddings, y, _ = make_batch([0, 1, 2, 1] * 8, seed=6)
     miner = MultiSimilarityMiner(epsilon=0.1)
     expected = TripletMarginLoss(margin=margin)(embeddings, y, miner(embeddings, y))
-    torch.testing.assert_close(mined_triplet_loss(embeddings, y, margin), expected)
+    torch.testing.assert_close(
+        mined_triplet_loss(cosine_similarity(embeddings), y, margin), expected
+    )
 
 
 def test_inter_class_separation__one_class__is_zero_with_zero_gradient():

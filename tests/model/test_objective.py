@@ -3,8 +3,10 @@ import pytest
 import torch
 
 from qcl_mixnet.model.losses import HybridLoss
+from qcl_mixnet.model.mixup import draw_mixup, knn_mixup, nearest_neighbors
 from qcl_mixnet.model.network import QCLMixNet
 from qcl_mixnet.model.objective import HybridObjective, MixupOptions
+from qcl_mixnet.model.stacking import stack
 
 
 def make_problem(n_rows=40):
@@ -17,26 +19,46 @@ def make_problem(n_rows=40):
 
 
 def objective(problem, seed=0, **options):
-    return HybridObjective(*problem, MixupOptions(**options), np.random.default_rng(seed))
+    net, loss, x, y = problem
+    made = HybridObjective(
+        stack([net]),
+        stack([loss]),
+        x.unsqueeze(0),
+        y.unsqueeze(0),
+        MixupOptions(**options),
+        [np.random.default_rng(seed)],
+    )
+    made.start_epoch()
+    return made
 
 
 def loss_of(problem, **options):
-    return objective(problem, **options)(torch.arange(len(problem[2])))["loss"]
+    n = len(problem[2])
+    return objective(problem, **options)(torch.arange(n).unsqueeze(0), slice(0, n))["loss"]
 
 
 def test_parameters__are_the_network_s_and_the_centroids():
-    net, loss, *_ = problem = make_problem()
-    parameters = set(objective(problem).parameters())
-    assert parameters == {*net.parameters(), loss.centroids}
+    made = objective(make_problem())
+    assert set(made.parameters()) == {*made.net.parameters(), made.loss.centroids}
 
 
 def test_terms__without_mixup__are_the_loss_of_the_rows_asked_for():
     net, loss, x, y = problem = make_problem()
     rows = torch.tensor([3, 1, 30, 7, 12])
-    terms = objective(problem, mixup=False)(rows)
+    terms = objective(problem, mixup=False)(rows.unsqueeze(0), slice(0, 5))
     expected = loss(*net.logits_and_embedding(x[rows]), y[rows])
     assert list(terms) == ["loss", "focal", "intra", "inter", "supcon", "triplet"]
-    torch.testing.assert_close(torch.stack(list(terms.values())), torch.stack(expected))
+    torch.testing.assert_close(torch.stack(list(terms.values()))[:, 0], torch.stack(expected))
+
+
+def test_terms__with_mixup__use_the_draws_of_their_places():
+    net, loss, x, y = problem = make_problem()
+    rows = torch.tensor([3, 1, 30, 7, 12, 9, 22])
+    made = objective(problem)
+    draws = draw_mixup(40, alpha=0.4, rng=np.random.default_rng(0))[10:17]
+    batch = knn_mixup(x[rows], nearest_neighbors(x[rows], 5), draws)
+    expected = loss(*net.logits_and_embedding(batch), y[rows]).total
+    torch.testing.assert_close(made(rows.unsqueeze(0), slice(10, 17))["loss"][0], expected)
 
 
 @pytest.mark.parametrize("space", ["input", "representation", "embedding"])
@@ -49,14 +71,13 @@ def test_neighbor_space__changes_the_result(space):
 
 
 def test_look_up_in_embedding_space__leaves_running_averages_to_the_step():
-    net, *_ = problem = make_problem()
-    loss_of(problem, neighbor_space="embedding")
-    assert net.projection[1].num_batches_tracked.item() == 1  # the training pass alone
-    assert net.training
+    made = objective(make_problem(), neighbor_space="embedding")
+    made(torch.arange(40).unsqueeze(0), slice(0, 40))
+    assert made.net.projection[1].num_batches_tracked.tolist() == [1]  # the training pass alone
+    assert made.net.training
 
 
 def test_draws__without_mixup__are_made_all_the_same():
     used = [objective(make_problem(), mixup=mixup) for mixup in (True, False)]
-    for one in used:
-        one(torch.arange(9))
-    assert used[0].rng.random() == used[1].rng.random()
+    assert used[0].rngs[0].random() == used[1].rngs[0].random()
+    assert used[0].rngs[0].random() != np.random.default_rng(0).random()

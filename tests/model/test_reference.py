@@ -14,6 +14,7 @@ from qcl_mixnet.model.reference import (
     reference_mixup,
     train_reference,
 )
+from qcl_mixnet.model.stacking import stack, unstack
 from qcl_mixnet.model.training import TrainingOptions, train
 
 
@@ -41,11 +42,9 @@ def test_reference_network__same_outputs():
 
 def test_reference_mixup__same_rows():
     x, _ = make_problem(torch.float64)
-    draws = draw_mixup(
-        len(x), n_neighbors=5, alpha=0.4, rng=np.random.default_rng(1), dtype=x.dtype
-    )
+    draws = draw_mixup(len(x), alpha=0.4, rng=np.random.default_rng(1), dtype=x.dtype)
     torch.testing.assert_close(
-        knn_mixup(x, nearest_neighbors(x, 5), draws), reference_mixup(x, draws)
+        knn_mixup(x, nearest_neighbors(x, 5), draws), reference_mixup(x, draws, 5)
     )
 
 
@@ -56,24 +55,53 @@ def run_both(dtype, epochs):
     reference, reference_loss = ReferenceNetwork(net), ReferenceLoss(loss)
     streams, mixup = Streams.from_seed(3), MixupOptions()
     steps = train_reference(reference, reference_loss, x, y, options, mixup, Streams.from_seed(3))
-    objective = HybridObjective(net, loss, x, y, mixup, streams.mixup)
-    result = train(net, objective, len(x), options, streams.batches)
+    network, losses = stack([net]), stack([loss])
+    objective = HybridObjective(
+        network, losses, x.unsqueeze(0), y.unsqueeze(0), mixup, [streams.mixup]
+    )
+    (result,) = train(network, objective, len(x), options, [streams.batches])
+    unstack(network, [net])
+    unstack(losses, [loss])
     assert len(steps) == 6 * epochs
     per_epoch = np.reshape(steps, (epochs, 6)).mean(axis=1)
-    return (net, loss, [h["loss"] for h in result.history]), (reference, reference_loss, per_epoch)
+    history = [h["loss"] for h in result.history]
+    return (net.eval(), loss, history), (reference, reference_loss, per_epoch)
 
 
 def test_train__float64__follows_the_reference_to_the_last_buffer():
-    (net, loss, losses), (reference, reference_loss, expected) = run_both(torch.float64, epochs=6)
-    np.testing.assert_allclose(losses, expected, rtol=1e-9)
+    (net, loss, losses), (reference, reference_loss, expected) = run_both(torch.float64, epochs=9)
+    np.testing.assert_allclose(losses, expected, rtol=1e-9)  # 54 steps
     x, _ = make_problem(torch.float64)
     for mine, theirs in (
         (loss.centroids, reference_loss.centroids),
         (net.entangle_input.theta, reference.theta_1),
+        (net.attention.value.weight, reference.attention.in_proj_weight[10:]),
+        (net.hidden[0].weight, reference.fc_1.weight),
         (net.hidden[1].running_var, reference.norm_1.running_var),
+        (net.projection[1].running_mean, reference.projection[1].running_mean),
         (net(x), reference(x)[0]),
     ):
-        torch.testing.assert_close(mine, theirs, rtol=1e-8, atol=1e-8)
+        torch.testing.assert_close(mine, theirs, rtol=1e-9, atol=1e-9)
+
+
+def test_gradients__first_step__are_the_reference_s():
+    x, y = make_problem(torch.float64)
+    net, loss = make_model(torch.float64)
+    reference, reference_loss = ReferenceNetwork(net), ReferenceLoss(loss)
+    network, losses = stack([net]), stack([loss])
+    options = MixupOptions(mixup=False)
+    objective = HybridObjective(network, losses, x.unsqueeze(0), y.unsqueeze(0), options, [])
+    rows = torch.arange(len(x)).unsqueeze(0)
+    objective(rows, slice(0, len(x)))["loss"].sum().backward()
+    reference_loss(*reference(x), y).backward()
+    for mine, theirs in (
+        (losses.centroids, reference_loss.centroids),
+        (network.entangle_hidden.theta, reference.theta_2),
+        (network.hidden[0].weight, reference.fc_1.weight),
+        (network.classifier.bias, reference.fc_3.bias),
+        (network.projection[3].weight, reference.projection[3].weight),
+    ):
+        torch.testing.assert_close(mine.grad[0], theirs.grad, rtol=1e-9, atol=1e-12)
 
 
 def test_train__float32__follows_the_reference_s_loss():

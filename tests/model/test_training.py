@@ -1,6 +1,7 @@
 from dataclasses import fields
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -8,17 +9,18 @@ from qcl_mixnet.model.losses import HybridLoss
 from qcl_mixnet.model.network import QCLMixNet
 from qcl_mixnet.model.objective import HybridObjective, MixupOptions
 from qcl_mixnet.model.randomness import Streams
+from qcl_mixnet.model.stacking import stack, unstack
 from qcl_mixnet.model.training import (
     TrainingDivergedError,
     TrainingOptions,
     batch_bounds,
-    epoch_batches,
+    flatten_parameters,
     train,
 )
 
 
-def make_problem(n_rows=40):
-    generator = torch.Generator().manual_seed(0)
+def make_problem(n_rows=40, seed=0):
+    generator = torch.Generator().manual_seed(seed)
     net = QCLMixNet.build(3, 2, generator=generator)
     loss = HybridLoss(2, 8)
     loss.reset_parameters(generator)
@@ -26,14 +28,25 @@ def make_problem(n_rows=40):
     return net, loss, x, (x[:, 0] > 0).long()
 
 
-def run(problem, score_epoch=None, **options):
-    """Train on a problem; options of the loop and of mixup together."""
-    net, loss, x, y = problem
+def run(*problems, score_epoch=None, seeds=None, **options):
+    """Train on problems as members of a group; options of the loop and of mixup together."""
+    nets, losses, x, y = zip(*problems, strict=True)
     options = {"epochs": 4, "batch_size": 16, **options}
     mixing = {f.name: options.pop(f.name) for f in fields(MixupOptions) if f.name in options}
-    streams = Streams.from_seed(0)
-    objective = HybridObjective(net, loss, x, y, MixupOptions(**mixing), streams.mixup)
-    return train(net, objective, len(x), TrainingOptions(**options), streams.batches, score_epoch)
+    streams = [Streams.from_seed(seed) for seed in seeds or range(len(problems))]
+    network, loss = stack(nets), stack(losses)
+    objective = HybridObjective(
+        network,
+        loss,
+        torch.stack(x),
+        torch.stack(y),
+        MixupOptions(**mixing),
+        [one.mixup for one in streams],
+    )
+    order = [one.batches for one in streams]
+    results = train(network, objective, len(x[0]), TrainingOptions(**options), order, score_epoch)
+    unstack(network, nets)
+    return results if len(problems) > 1 else results[0]
 
 
 def test_batch_bounds__cover_all_rows_but_a_lone_last_one():
@@ -42,12 +55,38 @@ def test_batch_bounds__cover_all_rows_but_a_lone_last_one():
     assert batch_bounds(3, 64) == [(0, 3)]
 
 
-def test_epoch_batches__every_row_once_and_a_new_order_every_epoch():
-    rng = np.random.default_rng(0)
-    epochs = [torch.cat(list(epoch_batches(40, 16, rng))) for _ in "ab"]
-    for order in epochs:
-        assert sorted(order.tolist()) == list(range(40))
-    assert not torch.equal(*epochs)
+class Recorder:
+    """An objective that notes down which rows it was asked for."""
+
+    def __init__(self):
+        self.weight = torch.nn.Parameter(torch.zeros(2, 1))
+        self.epochs = []
+
+    def parameters(self):
+        return [self.weight]
+
+    def start_epoch(self):
+        self.epochs.append([])
+
+    def __call__(self, rows, places):
+        self.epochs[-1].append((rows.clone(), places))
+        return {"loss": self.weight.square().sum(1)}
+
+
+def test_train__every_row_once_an_epoch_in_an_order_of_each_member_s_own():
+    recorder, network = Recorder(), torch.nn.Module()
+    network.weight = recorder.weight
+    rngs = [np.random.default_rng(seed) for seed in (0, 1)]
+    train(network, recorder, 40, TrainingOptions(epochs=2, batch_size=16), rngs)
+    orders = [torch.cat([rows for rows, _ in epoch], dim=1) for epoch in recorder.epochs]
+    for order in orders:
+        for member in order.tolist():
+            assert sorted(member) == list(range(40))
+        assert not torch.equal(order[0], order[1])
+    assert not torch.equal(*orders)
+    assert [places for _, places in recorder.epochs[0]] == [
+        slice(0, 16), slice(16, 32), slice(32, 40)
+    ]  # fmt: skip
 
 
 def test_train__lowers_the_loss_and_records_every_epoch():
@@ -79,14 +118,14 @@ def test_train__scores__restores_the_first_best_epoch():
     def score(network):
         assert not network.training
         states.append({k: v.clone() for k, v in network.state_dict().items()})
-        return next(scores)
+        return np.array([next(scores)])
 
-    result = run((net, *rest), score, epochs=5)
+    result = run((net, *rest), score_epoch=score, epochs=5)
 
     assert result.best_epoch == 2
     assert [h["macro_f1"] for h in result.history] == [0.1, 0.8, 0.3, 0.8, 0.2]
     for name, value in net.state_dict().items():
-        assert torch.equal(value, states[1][name])
+        assert torch.equal(value, states[1][name][0])
     assert not torch.equal(states[1]["classifier.weight"], states[4]["classifier.weight"])
 
 
@@ -108,3 +147,94 @@ def test_streams__a_draw_from_one_moves_no_other():
     other = Streams.from_seed(8)
     assert plain.init.initial_seed() != other.init.initial_seed()
     assert plain.mixup.random() != other.mixup.random()
+
+
+@pytest.mark.parametrize("n_rows", [48, 43, 37])
+def test_train__members__are_the_same_as_each_alone(n_rows):
+    together = [make_problem(n_rows, seed) for seed in range(4)]
+    results = run(*together, epochs=5)
+    for seed in range(4):
+        alone = make_problem(n_rows, seed)
+        result = run(alone, seeds=[seed], epochs=5)
+        # Not the history's last digits: means are summed in an order of their own.
+        pd.testing.assert_frame_equal(
+            pd.DataFrame(result.history), pd.DataFrame(results[seed].history), rtol=1e-6
+        )
+        for name, value in alone[0].state_dict().items():
+            assert torch.equal(value, together[seed][0].state_dict()[name]), name
+
+
+def test_train__each_member__keeps_its_own_best_epoch():
+    problems = [make_problem(seed=seed) for seed in range(3)]
+    scores = iter(np.array([[0.1, 0.9, 0.5], [0.8, 0.2, 0.5], [0.3, 0.1, 0.7]]))
+    states = []
+
+    def score(network):
+        states.append({k: v.clone() for k, v in network.state_dict().items()})
+        return next(scores)
+
+    results = run(*problems, score_epoch=score, epochs=3)
+
+    assert [result.best_epoch for result in results] == [2, 1, 3]
+    for member, (result, (net, *_)) in enumerate(zip(results, problems, strict=True)):
+        for name, value in net.state_dict().items():
+            assert torch.equal(value, states[result.best_epoch - 1][name][member])
+
+
+class Diverging(HybridObjective):
+    """Poisons one member's loss from an epoch on."""
+
+    member, epoch = 1, 3
+
+    def start_epoch(self):
+        super().start_epoch()
+        self.n_epochs = getattr(self, "n_epochs", 0) + 1
+
+    def __call__(self, rows, places):
+        terms = dict(super().__call__(rows, places))
+        poison = torch.zeros(len(rows))
+        if self.n_epochs >= self.epoch:
+            poison[self.member] = torch.nan
+        return {**terms, "loss": terms["loss"] + poison * terms["loss"]}
+
+
+def test_train__one_member_diverges__keeps_its_last_good_epoch_and_the_others_go_on(monkeypatch):
+    whole = [make_problem(48, seed) for seed in range(3)]
+    run(*whole, epochs=5)
+    stopped = make_problem(48, 1)
+    scores = iter([1, 2, 0, 0, 0])
+    run(stopped, seeds=[1], epochs=5, score_epoch=lambda _: np.array([next(scores)]))
+    problems = [make_problem(48, seed) for seed in range(3)]
+    monkeypatch.setattr(f"{__name__}.HybridObjective", Diverging)
+
+    results = run(*problems, epochs=5)
+
+    assert [result.diverged_at for result in results] == [None, 3, None]
+    assert [result.best_epoch for result in results] == [5, 2, 5]
+    assert [len(result.history) for result in results] == [5, 3, 5]
+    expected = (whole[0], stopped, whole[2])
+    for (net, *_), (other, *_) in zip(problems, expected, strict=True):
+        for name, value in net.state_dict().items():
+            assert value.isfinite().all()
+            assert torch.equal(value, other.state_dict()[name]), name
+
+
+def test_flatten_parameters__views_of_one_buffer_and_the_same_steps():
+    generator = torch.Generator().manual_seed(0)
+    values = [torch.randn(shape, generator=generator) for shape in ((3, 4), (5,), (2, 2, 2))]
+    apart = [torch.nn.Parameter(value.clone()) for value in values]
+    flat = [torch.nn.Parameter(value.clone()) for value in values]
+    buffer = flatten_parameters(flat)
+    assert buffer.shape == (25,)
+    optimizers = [torch.optim.AdamW(apart, lr=0.1), torch.optim.AdamW([buffer], lr=0.1)]
+    for _ in range(3):
+        for parameters, optimizer in zip((apart, flat), optimizers, strict=True):
+            optimizer.zero_grad(set_to_none=False)
+            sum((p**3).sum() for p in parameters).backward()
+            optimizer.step()
+    for one, other in zip(apart, flat, strict=True):
+        torch.testing.assert_close(one, other)
+        assert other.data_ptr() >= buffer.data_ptr()
+    with torch.no_grad():
+        buffer.zero_()
+    assert all((p == 0).all() for p in flat)

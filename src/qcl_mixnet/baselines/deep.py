@@ -42,15 +42,15 @@ POSITIVE = Interval(Integral, 1, None, closed="left")
 
 
 class CrossEntropyObjective:
-    """Mean cross-entropy of a mini-batch.
+    """Mean cross-entropy of a mini-batch, for every member.
 
     Parameters
     ----------
     network : nn.Module
-        From rows to logits, on the device of ``x``.
-    x : Tensor of shape (n_samples, n_features)
+        Stacked networks from rows to logits, on the device of ``x``.
+    x : Tensor of shape (members, n_samples, n_features)
         Training rows.
-    labels : Tensor of shape (n_samples,), int64
+    labels : Tensor of shape (members, n_samples), int64
         Their encoded labels.
     """
 
@@ -58,14 +58,18 @@ class CrossEntropyObjective:
         self.network, self.x, self.labels = network, x, labels
 
     def parameters(self) -> Iterator[nn.Parameter]:
-        """The network's parameters: the loss has none of its own."""
+        """The networks' parameters: the loss has none of its own."""
         return self.network.parameters()
 
-    def __call__(self, rows: Tensor) -> Mapping[str, Tensor]:
+    def start_epoch(self) -> None:
+        """Nothing is random here but the order of the rows."""
+
+    def __call__(self, rows: Tensor, places: slice) -> Mapping[str, Tensor]:  # noqa: ARG002
         """``loss`` of the rows with these indices."""
-        rows = rows.to(self.x.device)
-        logits = self.network(self.x[rows])
-        return {"loss": nn.functional.cross_entropy(logits, self.labels[rows])}
+        logits = self.network(torch.take_along_dim(self.x, rows.unsqueeze(-1), dim=1))
+        labels = self.labels.gather(1, rows)
+        losses = nn.functional.cross_entropy(logits.mT, labels, reduction="none")
+        return {"loss": losses.mean(1)}
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -124,17 +128,24 @@ n_features_in_, feature_names_in_
     def _make_network(self, n_features: int, n_classes: int) -> nn.Module:
         """Lay the network out; its values are drawn afterwards."""
 
-    def _build(
-        self, x: Tensor, labels: Tensor, streams: Streams
-    ) -> tuple[nn.Module, CrossEntropyObjective]:
-        network = build(lambda: self._make_network(x.shape[1], len(self.classes_)), streams.init)
-        network.to(x.device)
-        return network, CrossEntropyObjective(network, x, labels)
+    def _build(self, n_inputs: int, generator: torch.Generator) -> tuple[nn.Module, nn.Module]:
+        network = build(lambda: self._make_network(n_inputs, len(self.classes_)), generator)
+        return network, nn.Identity()
+
+    def _objective(
+        self,
+        network: nn.Module,
+        loss: nn.Module,  # noqa: ARG002
+        x: Tensor,
+        labels: Tensor,
+        streams: Sequence[Streams],  # noqa: ARG002
+    ) -> CrossEntropyObjective:
+        return CrossEntropyObjective(network, x, labels)
 
     def _logits(self, network: nn.Module, x: Tensor) -> Tensor:
         """Logits of preprocessed rows; the wider they are, the fewer at a time."""
-        n_rows = max(1, PREDICTION_VALUES // x.shape[1])
-        return torch.cat([in_chunks(network, rows) for rows in x.split(n_rows)])
+        n_rows = max(1, PREDICTION_VALUES // x.shape[-1])
+        return torch.cat([in_chunks(network, rows) for rows in x.split(n_rows, dim=-2)], dim=-2)
 
 
 @dataclass(kw_only=True, eq=False, repr=False)

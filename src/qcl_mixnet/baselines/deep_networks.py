@@ -1,5 +1,7 @@
 """The deep-learning baselines' networks: plain modules from rows ``(batch, n_features)`` to logits.
 
+They can be stacked (see ``stacking``): then all shapes have ``members`` in front.
+
 The paper gives each of them a few words (section 4.2); what those leave open, the class says.
 """
 
@@ -12,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from qcl_mixnet.model.layers import reset_linear
+from qcl_mixnet.model.stacking import BatchNorm1d, Conv1d, Linear, sigmoid
 
 Cell = Literal["gru", "lstm"]
 Reading = Literal["row", "columns"]
@@ -50,10 +53,10 @@ class MLP(nn.Module):
         layers: list[nn.Module] = []
         width = n_features
         for next_width in hidden_widths:
-            layers += [nn.Linear(width, next_width), nn.BatchNorm1d(next_width), nn.ReLU()]
+            layers += [Linear(width, next_width), BatchNorm1d(next_width), nn.ReLU()]
             width = next_width
         self.hidden = nn.Sequential(*layers)
-        self.output = nn.Linear(width, n_classes)
+        self.output = Linear(width, n_classes)
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits, ``(batch, n_classes)``."""
@@ -83,9 +86,9 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, width: int):
         super().__init__()
-        self.norm = nn.BatchNorm1d(width)
-        self.expand = nn.Linear(width, 2 * width)
-        self.contract = nn.Linear(2 * width, width)
+        self.norm = BatchNorm1d(width)
+        self.expand = Linear(width, 2 * width)
+        self.contract = Linear(2 * width, width)
 
     def forward(self, x: Tensor) -> Tensor:
         """Add a correction to the row."""
@@ -131,14 +134,85 @@ class TabularResNet(nn.Module):
 
     def __init__(self, n_features: int, n_classes: int, width: int = 128, n_blocks: int = 3):
         super().__init__()
-        self.stem = nn.Linear(n_features, width)
+        self.stem = Linear(n_features, width)
         self.blocks = nn.Sequential(*(ResidualBlock(width) for _ in range(n_blocks)))
-        self.norm = nn.BatchNorm1d(width)
-        self.output = nn.Linear(width, n_classes)
+        self.norm = BatchNorm1d(width)
+        self.output = Linear(width, n_classes)
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits, ``(batch, n_classes)``."""
         return self.output(torch.relu(self.norm(self.blocks(self.stem(x)))))
+
+
+class RecurrentLayer(nn.Module):
+    """A recurrent layer that starts from zeros and gives its last state.
+
+    Parameters
+    ----------
+    in_width, hidden_width : int
+        Widths of a step and of the state.
+
+    Notes
+    -----
+    Shape: a sequence of steps ``(batch, in_width)`` to ``(batch, hidden_width)``.
+
+    ``torch.nn.GRU`` and ``torch.nn.LSTM`` are the same functions (the tests compare them), but
+    cannot be stacked.
+    """
+
+    n_gates: int
+
+    def __init__(self, in_width: int, hidden_width: int):
+        super().__init__()
+        self.from_step = Linear(in_width, self.n_gates * hidden_width)
+        self.from_state = Linear(hidden_width, self.n_gates * hidden_width)
+
+    def reset_parameters(self, generator: torch.Generator) -> None:
+        """Draw all parameters as PyTorch's recurrent layers do."""
+        bound = self.from_state.in_features**-0.5
+        for parameter in self.parameters():
+            nn.init.uniform_(parameter, -bound, bound, generator=generator)
+
+    def gates(self, step: Tensor, state: Tensor | None) -> tuple[list[Tensor], list[Tensor]]:
+        """What a step and the state before it give to each gate; None is a state of zeros."""
+        of_step = self.from_step(step)
+        # Of zeros only the bias is left.
+        of_state = self.from_state.bias.unsqueeze(-2) if state is None else self.from_state(state)
+        return list(of_step.chunk(self.n_gates, -1)), list(of_state.chunk(self.n_gates, -1))
+
+
+class GRULayer(RecurrentLayer):
+    """Gated recurrent units (Cho et al., EMNLP 2014), as ``torch.nn.GRU``."""
+
+    n_gates = 3
+
+    def forward(self, steps: Sequence[Tensor]) -> Tensor:
+        """Last state."""
+        state = None
+        for step in steps:
+            (r, z, n), (r_state, z_state, n_state) = self.gates(step, state)
+            update = sigmoid(z + z_state)
+            candidate = torch.tanh(n + sigmoid(r + r_state) * n_state)
+            state = (1 - update) * candidate + (0 if state is None else update * state)
+        assert state is not None  # a table has a column
+        return state
+
+
+class LSTMLayer(RecurrentLayer):
+    """Long short-term memory (Hochreiter and Schmidhuber, 1997), as ``torch.nn.LSTM``."""
+
+    n_gates = 4
+
+    def forward(self, steps: Sequence[Tensor]) -> Tensor:
+        """Last state."""
+        state = memory = None
+        for step in steps:
+            i, f, g, o = (a + b for a, b in zip(*self.gates(step, state), strict=True))
+            written = sigmoid(i) * torch.tanh(g)
+            memory = written if memory is None else sigmoid(f) * memory + written
+            state = sigmoid(o) * torch.tanh(memory)
+        assert state is not None  # a table has a column
+        return state
 
 
 class RecurrentNetwork(nn.Module):
@@ -194,21 +268,20 @@ class RecurrentNetwork(nn.Module):
         if sequence not in get_args(Reading):
             raise ValueError(f"sequence must be one of {get_args(Reading)}, got {sequence!r}.")
         self.sequence = sequence
-        layer = nn.GRU if cell == "gru" else nn.LSTM
-        self.recurrent = layer(
-            n_features if sequence == "row" else 1,
-            hidden_width,
-            batch_first=True,
-            bidirectional=bidirectional,
-        )
-        self.output = nn.Linear(hidden_width * (2 if bidirectional else 1), n_classes)
+        layer = GRULayer if cell == "gru" else LSTMLayer
+        width = n_features if sequence == "row" else 1
+        n_directions = 2 if bidirectional else 1
+        self.directions = nn.ModuleList(layer(width, hidden_width) for _ in range(n_directions))
+        self.output = Linear(hidden_width * n_directions, n_classes)
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits, ``(batch, n_classes)``."""
-        steps = x.unsqueeze(1 if self.sequence == "row" else 2)  # (batch, n_steps, step's width)
-        _, state = self.recurrent(steps)
-        hidden = state[0] if isinstance(state, tuple) else state  # an LSTM's has a cell state too
-        return self.output(hidden.transpose(0, 1).flatten(1))  # directions side by side
+        steps = [x] if self.sequence == "row" else list(x.split(1, dim=-1))
+        states = [
+            layer(steps if forwards else steps[::-1])
+            for layer, forwards in zip(self.directions, (True, False), strict=False)
+        ]
+        return self.output(torch.cat(states, dim=-1))
 
 
 class ConvolutionalNetwork(nn.Module):
@@ -246,15 +319,15 @@ class ConvolutionalNetwork(nn.Module):
         layers: list[nn.Module] = []
         channels = 1
         for n_filters in filters:
-            convolution = nn.Conv1d(channels, n_filters, KERNEL_SIZE, padding=KERNEL_SIZE // 2)
+            convolution = Conv1d(channels, n_filters, KERNEL_SIZE, padding=KERNEL_SIZE // 2)
             layers += [convolution, nn.ReLU()]
             channels = n_filters
         self.convolutions = nn.Sequential(*layers)
-        self.output = nn.Linear(channels * n_features, n_classes)
+        self.output = Linear(channels * n_features, n_classes)
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits, ``(batch, n_classes)``."""
-        return self.output(self.convolutions(x.unsqueeze(1)).flatten(1))
+        return self.output(self.convolutions(x.unsqueeze(-2)).flatten(-2))
 
 
 def build(make: Callable[[], nn.Module], generator: torch.Generator) -> nn.Module:
@@ -282,15 +355,17 @@ def initialize(network: nn.Module, generator: torch.Generator) -> None:
     TypeError
         For a module with parameters or buffers whose initial values are not known here.
     """
+    recurrent = [m for m in network.modules() if isinstance(m, RecurrentLayer)]
+    inside = {linear for layer in recurrent for linear in layer.children()}
     for module in network.modules():
-        if isinstance(module, nn.Linear):
+        if isinstance(module, RecurrentLayer):
+            module.reset_parameters(generator)
+        elif module in inside:
+            continue
+        elif isinstance(module, nn.Linear):
             reset_linear(module, generator)
         elif isinstance(module, nn.Conv1d):
             _reset_convolution(module, generator)
-        elif isinstance(module, nn.GRU | nn.LSTM):
-            bound = module.hidden_size**-0.5
-            for parameter in module.parameters():
-                nn.init.uniform_(parameter, -bound, bound, generator=generator)
         elif isinstance(module, nn.BatchNorm1d):
             module.reset_parameters()
         elif [*module.parameters(recurse=False), *module.buffers(recurse=False)]:

@@ -7,7 +7,7 @@ that they read in ``neighbor_graph``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, ClassVar
@@ -57,11 +57,14 @@ class GraphObjective:
         """The network's parameters: the loss has none of its own."""
         return self.network.parameters()
 
-    def __call__(self, rows: Tensor) -> Mapping[str, Tensor]:
+    def start_epoch(self) -> None:
+        """Nothing is random here but the order of the rows."""
+
+    def __call__(self, rows: Tensor, places: slice) -> Mapping[str, Tensor]:  # noqa: ARG002
         """``loss`` of the rows with these indices, not of the neighbours that they drag in."""
-        rows = rows.to(self.labels.device)
+        (rows,) = rows  # of the only member
         logits = row_logits(self.network, self.graph, rows)
-        return {"loss": nn.functional.cross_entropy(logits, self.labels[rows])}
+        return {"loss": nn.functional.cross_entropy(logits, self.labels[rows]).unsqueeze(0)}
 
 
 def row_logits(network: GraphNetwork, graph: NeighborGraph, rows: Tensor) -> Tensor:
@@ -133,6 +136,8 @@ n_features_in_, feature_names_in_
         "hidden_width": [POSITIVE],
         "n_layers": [POSITIVE],
     }
+    # A sub-graph has another shape for every member.
+    _stackable: ClassVar[bool] = False
     _network: ClassVar[type[GraphNetwork]]
     _network_options: ClassVar[tuple[str, ...]] = ("hidden_width", "n_layers")
 
@@ -149,15 +154,22 @@ n_features_in_, feature_names_in_
     device: str = "auto"
     random_state: int | np.random.RandomState | None = None
 
-    def _build(
-        self, x: Tensor, labels: Tensor, streams: Streams
-    ) -> tuple[GraphNetwork, GraphObjective]:
+    def _build(self, n_inputs: int, generator: torch.Generator) -> tuple[GraphNetwork, nn.Module]:
         options = {name: getattr(self, name) for name in self._network_options}
-        network = self._network.build(
-            x.shape[1], len(self.classes_), generator=streams.init, **options
-        ).to(x.device)
+        network = self._network.build(n_inputs, len(self.classes_), generator=generator, **options)
+        return network, nn.Identity()
+
+    def _objective(
+        self,
+        network: nn.Module,
+        loss: nn.Module,  # noqa: ARG002
+        x: Tensor,
+        labels: Tensor,
+        streams: Sequence[Streams],  # noqa: ARG002
+    ) -> GraphObjective:
+        assert isinstance(network, GraphNetwork)  # what _build makes
         self.graph_ = TrainingGraph(x, self.n_neighbors)
-        return network, GraphObjective(network, self.graph_, labels)
+        return GraphObjective(network, self.graph_, labels)
 
     @torch.no_grad()
     def _logits(self, network: nn.Module, x: Tensor) -> Tensor:

@@ -30,6 +30,7 @@ from qcl_mixnet.evaluation.metrics import score_predictions
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
 from qcl_mixnet.evaluation.search import grid_search
 from qcl_mixnet.evaluation.splits import Split
+from qcl_mixnet.model.estimator import NetworkClassifier, fit_members
 
 
 @dataclass(frozen=True)
@@ -111,8 +112,8 @@ def run_cell(
     with warnings.catch_warnings(record=True) as caught, _limited_threads(n_jobs):
         warnings.simplefilter("default")
         try:
-            for split in data.splits:
-                repeats.append(_run_repeat(data, split, spec, protocol, n_jobs))
+            for fitted in _fit_repeats(data, spec, protocol, n_jobs):
+                repeats.append(_score(data, fitted, protocol))
         except Exception as exception:  # whatever a model may raise is a result of the benchmark
             error = f"{type(exception).__name__}: {exception}"
             trace = traceback.format_exc()
@@ -155,19 +156,63 @@ class _Repeat:
     representation: pd.DataFrame
 
 
-def _run_repeat(
-    data: CellData, split: Split, spec: ModelSpec, protocol: EvaluationProtocol, n_jobs: int
-) -> _Repeat:
-    """Fit on the training rows of one split and score on its test rows."""
-    number = split.seed - protocol.seed
-    train_table, y_train = data.features.iloc[split.train], data.labels[split.train]
-    test_table, y_test = data.features.iloc[split.test], data.labels[split.test]
+@dataclass(frozen=True)
+class _Fitted:
+    split: Split
+    model: BaseEstimator
+    best_parameters: dict[str, Any]
+    seconds: float
 
+
+def _fit_repeats(
+    data: CellData, spec: ModelSpec, protocol: EvaluationProtocol, n_jobs: int
+) -> Iterator[_Fitted]:
+    """Fit on the training rows of every split: together, where the model's networks can be."""
+    model = build_model(spec, random_state=0)
+    if len(data.splits) > 1 and not spec.grid and isinstance(model, NetworkClassifier):
+        yield from _fit_together(data, spec, protocol)
+        return
+    for split in data.splits:
+        started = time.perf_counter()
+        train, test = _parts(data, split)
+        model, best = _fit(spec, protocol, split.seed, train, test, n_jobs)
+        yield _Fitted(split, model, best, time.perf_counter() - started)
+
+
+def _fit_together(
+    data: CellData, spec: ModelSpec, protocol: EvaluationProtocol
+) -> Iterator[_Fitted]:
+    """Train the networks of all repeats as one group; each gets its share of the time."""
     started = time.perf_counter()
-    model, best = _fit(
-        spec, protocol, split.seed, (train_table, y_train), (test_table, y_test), n_jobs
+    models, tables, eval_sets = [], [], []
+    for split in data.splits:
+        train, test = _parts(data, split)
+        model = build_model(spec, random_state=split.seed)
+        models.append(model.set_params(checkpoint=protocol.checkpoint))
+        tables.append(train)
+        eval_sets.append(test if protocol.checkpoint == "test" else None)
+    fit_members(models, tables, eval_sets)
+    seconds = (time.perf_counter() - started) / len(models)
+    for split, model in zip(data.splits, models, strict=True):
+        yield _Fitted(split, model, {}, seconds)
+
+
+Part = tuple[pd.DataFrame, NDArray[np.int64]]
+
+
+def _parts(data: CellData, split: Split) -> tuple[Part, Part]:
+    """Training and test rows of a split, with their labels."""
+    train, test = (
+        (data.features.iloc[rows], data.labels[rows]) for rows in (split.train, split.test)
     )
-    fit_seconds = time.perf_counter() - started
+    return train, test
+
+
+def _score(data: CellData, fitted: _Fitted, protocol: EvaluationProtocol) -> _Repeat:
+    """Score a fitted model on the test rows of its split."""
+    split, model = fitted.split, fitted.model
+    number = split.seed - protocol.seed
+    _, (test_table, y_test) = _parts(data, split)
 
     started = time.perf_counter()
     y_pred = np.asarray(model.predict(test_table), dtype=np.int64)
@@ -180,14 +225,17 @@ def _run_repeat(
 
     final = _final_step(model)
     metrics = score_predictions(y_test, y_pred, proba)
-    metrics |= {"fit_seconds": fit_seconds, "predict_seconds": predict_seconds}
+    metrics |= {"fit_seconds": fitted.seconds, "predict_seconds": predict_seconds}
     return _Repeat(
         summary={
             "repeat": number,
             "seed": split.seed,
             "metrics": metrics,
-            "best_parameters": {k.rpartition("__")[2]: v for k, v in best.items()},
+            "best_parameters": {
+                k.rpartition("__")[2]: v for k, v in fitted.best_parameters.items()
+            },
             "best_epoch": getattr(final, "best_epoch_", None),
+            "diverged_at": getattr(final, "diverged_at_", None),
             "device": getattr(final, "device_", "cpu"),
             "test_selected": bool(getattr(final, "test_selected_", False)),
         },
@@ -205,8 +253,8 @@ def _fit(
     spec: ModelSpec,
     protocol: EvaluationProtocol,
     seed: int,
-    train: tuple[pd.DataFrame, NDArray[np.int64]],
-    test: tuple[pd.DataFrame, NDArray[np.int64]],
+    train: Part,
+    test: Part,
     n_jobs: int,
 ) -> tuple[BaseEstimator, dict[str, Any]]:
     """Tune where there is a grid, and fit; only ``checkpoint="test"`` lets a model see ``test``."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields
 from numbers import Integral, Real
 from typing import Any, ClassVar, get_args
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
-from torch import Tensor
+from torch import Tensor, nn
 
 from qcl_mixnet.model.estimator import (
     TRAINING_CONSTRAINTS,
@@ -222,14 +224,12 @@ class QCLMixNetClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Net
     def _n_features_out(self) -> int:
         return REPRESENTATION_WIDTH
 
-    def _build(
-        self, x: Tensor, labels: Tensor, streams: Streams
-    ) -> tuple[QCLMixNet, HybridObjective]:
+    def _build(self, n_inputs: int, generator: torch.Generator) -> tuple[QCLMixNet, HybridLoss]:
         n_classes = len(self.classes_)
         parts = {
             name: getattr(self, name) for name in ("quantum", "attention", "theta_std", "gate")
         }
-        network = QCLMixNet.build(x.shape[1], n_classes, generator=streams.init, **parts)
+        network = QCLMixNet.build(n_inputs, n_classes, generator=generator, **parts)
         loss = HybridLoss(
             n_classes,
             EMBEDDING_WIDTH,
@@ -242,7 +242,19 @@ class QCLMixNetClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Net
             supcon_reduction=self.supcon_reduction,
             triplet_distance=self.triplet_distance,
         )
-        loss.reset_parameters(streams.init)
-        network.to(x.device), loss.to(x.device)
+        loss.reset_parameters(generator)
+        return network, loss
+
+    def _objective(
+        self,
+        network: nn.Module,
+        loss: nn.Module,
+        x: Tensor,
+        labels: Tensor,
+        streams: Sequence[Streams],
+    ) -> HybridObjective:
+        assert isinstance(network, QCLMixNet)  # what _build makes
+        assert isinstance(loss, HybridLoss)
         options = MixupOptions(**{f.name: getattr(self, f.name) for f in fields(MixupOptions)})
-        return network, HybridObjective(network, loss, x, labels, options, streams.mixup)
+        rngs = [one.mixup for one in streams]
+        return HybridObjective(network, loss, x, labels, options, rngs)

@@ -7,6 +7,8 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
+from qcl_mixnet.model.stacking import Linear, sigmoid
+
 Gate = Literal["projected", "input"]
 
 
@@ -54,9 +56,10 @@ class QuantumEntanglementLayer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Rotate every feature and gate every row."""
-        projected = x * torch.cos(self.theta)
+        projected = x * torch.cos(self.theta).unsqueeze(-2)
         gated = projected if self.gate == "projected" else x
-        gate = torch.sigmoid(gated @ torch.sin(self.theta)).unsqueeze(-1)  # (batch, 1)
+        rotation = torch.sin(self.theta).unsqueeze(-2)
+        gate = sigmoid((gated * rotation).sum(-1, keepdim=True))  # (batch, 1)
         return projected * gate
 
 
@@ -80,8 +83,8 @@ class ValueAttention(nn.Module):
 
     def __init__(self, n_features: int):
         super().__init__()
-        self.value = nn.Linear(n_features, n_features)
-        self.out = nn.Linear(n_features, n_features)
+        self.value = Linear(n_features, n_features)
+        self.out = Linear(n_features, n_features)
 
     def reset_parameters(self, generator: torch.Generator) -> None:
         """Draw the weights as ``torch.nn.MultiheadAttention`` does; its biases start at zero."""

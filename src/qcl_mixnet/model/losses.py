@@ -1,7 +1,8 @@
 """The hybrid loss of QCL-MixNet (Eq. 9-16), written with static shapes.
 
-All functions take embeddings ``(batch, width)`` and integer labels ``(batch,)`` and return a scalar
-tensor. ``tests/model/test_losses.py`` holds them against naive loops and against
+All functions take rows along the last axis but one, ``(batch, width)``, and integer labels
+``(batch,)``, and return a scalar tensor; with a members axis before these, one value a member.
+``tests/model/test_losses.py`` holds them against naive loops and against
 pytorch-metric-learning.
 """
 
@@ -17,11 +18,14 @@ IntraClass = Literal["squared_norm", "mse"]
 TripletDistance = Literal["euclidean", "squared_euclidean"]
 Reduction = Literal["mean", "sum"]
 
+# Below the rounding of a cosine in float32.
+SMALLEST_SQUARE = 1e-12
+
 
 def focal_loss(logits: Tensor, labels: Tensor, gamma: float) -> Tensor:
     """Mean of ``(1 - p_t)^gamma * (-log p_t)`` (first term of Eq. 10)."""
-    log_p = functional.log_softmax(logits, dim=1).gather(1, labels.unsqueeze(1)).squeeze(1)
-    return -((1 - log_p.exp()) ** gamma * log_p).mean()
+    log_p = functional.log_softmax(logits, dim=-1).gather(-1, labels.unsqueeze(-1)).squeeze(-1)
+    return -((1 - log_p.exp()) ** gamma * log_p).mean(-1)
 
 
 def intra_class_variance(
@@ -31,8 +35,9 @@ def intra_class_variance(
 
     ``form="mse"`` divides by the embedding's width as well, as Algorithm 1's "MSE" would.
     """
-    squared = (embeddings - centroids[labels]) ** 2
-    return squared.sum(dim=1).mean() if form == "squared_norm" else squared.mean()
+    own = torch.take_along_dim(centroids, labels.unsqueeze(-1), dim=-2)
+    squared = (embeddings - own) ** 2
+    return squared.sum(-1).mean(-1) if form == "squared_norm" else squared.mean((-2, -1))
 
 
 def inter_class_separation(labels: Tensor, centroids: Tensor) -> Tensor:
@@ -40,17 +45,37 @@ def inter_class_separation(labels: Tensor, centroids: Tensor) -> Tensor:
 
     Zero when the batch holds fewer than two classes.
     """
-    present = torch.zeros(len(centroids), dtype=torch.bool, device=labels.device)
-    present[labels] = True
-    pairs = (present.unsqueeze(0) & present.unsqueeze(1)).fill_diagonal_(False)
+    present = torch.zeros(centroids.shape[:-1], dtype=torch.bool, device=labels.device)
+    present = present.scatter(-1, labels, True)
+    pairs = present.unsqueeze(-2) & present.unsqueeze(-1)
     distances = torch.cdist(centroids, centroids, compute_mode="donot_use_mm_for_euclid_dist")
-    n_pairs = pairs.sum()
-    mean_distance = (distances * pairs).sum() / n_pairs.clamp(min=1)
+    # A centroid's distance to itself is 0: it adds nothing to the sum, so only the count minds.
+    n_present = present.sum(-1)
+    n_pairs = n_present * (n_present - 1)
+    mean_distance = (distances * pairs).sum((-2, -1)) / n_pairs.clamp(min=1)
     return -functional.logsigmoid(mean_distance) * (n_pairs > 0)
 
 
+def cosine_similarity(embeddings: Tensor) -> Tensor:
+    """Cosine of every pair of rows, ``(..., batch, batch)``."""
+    unit = functional.normalize(embeddings, dim=-1)
+    return unit @ unit.mT
+
+
+def same_class_pairs(labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Pairs of different rows of one class, and pairs of rows of different classes.
+
+    Returns
+    -------
+    positive, negative : Tensor of shape (..., batch, batch), bool
+    """
+    same = labels.unsqueeze(-2) == labels.unsqueeze(-1)
+    itself = torch.eye(labels.shape[-1], dtype=torch.bool, device=labels.device)
+    return same & ~itself, ~same
+
+
 def supervised_contrastive_loss(
-    embeddings: Tensor, labels: Tensor, temperature: float = 0.2, reduction: Reduction = "mean"
+    similarity: Tensor, labels: Tensor, temperature: float = 0.2, reduction: Reduction = "mean"
 ) -> Tensor:
     """Supervised contrastive loss on cosine similarity (Eq. 15; Khosla et al., 2020).
 
@@ -60,20 +85,21 @@ def supervised_contrastive_loss(
     NOTE[DIFF] A batch of one class has no negatives to contrast with: the loss is 0 there, as in
     the library. Eq. 15 by the letter would push rows of the same class apart.
     """
-    unit = functional.normalize(embeddings, dim=1)
-    similarity = unit @ unit.T / temperature
-    itself = torch.eye(len(labels), dtype=torch.bool, device=labels.device)
-    positive = (labels.unsqueeze(0) == labels.unsqueeze(1)) & ~itself
+    positive, negative = same_class_pairs(labels)
+    itself = torch.eye(labels.shape[-1], dtype=torch.bool, device=labels.device)
+    n_positives = positive.sum(-1)
+    scaled = similarity / temperature
+    # The mean over an anchor's positives of -log_prob is logsumexp minus their mean similarity.
+    denominator = scaled.masked_fill(itself, -torch.inf).logsumexp(-1)
+    mean_positive = (scaled * positive).sum(-1) / n_positives.clamp(min=1)
+    per_anchor = (denominator - mean_positive) * (n_positives > 0)
+    total = per_anchor.sum(-1) * negative.any(-1).any(-1)
+    return total if reduction == "sum" else total / (n_positives > 0).sum(-1).clamp(min=1)
 
-    log_prob = similarity - similarity.masked_fill(itself, -torch.inf).logsumexp(1, keepdim=True)
-    n_positives = positive.sum(dim=1)
-    per_anchor = -(log_prob * positive).sum(dim=1) / n_positives.clamp(min=1)
-    total = per_anchor.sum() * (labels != labels[0]).any()
-    return total if reduction == "sum" else total / (n_positives > 0).sum().clamp(min=1)
 
-
+@torch.no_grad()
 def multi_similarity_pairs(
-    embeddings: Tensor, labels: Tensor, epsilon: float = 0.1
+    similarity: Tensor, labels: Tensor, epsilon: float = 0.1
 ) -> tuple[Tensor, Tensor]:
     """Pairs that a Multi-Similarity miner keeps (Wang et al., 2019).
 
@@ -83,25 +109,20 @@ def multi_similarity_pairs(
 
     Returns
     -------
-    positive, negative : Tensor of shape (batch, batch), bool
+    positive, negative : Tensor of shape (..., batch, batch), bool
         Entry ``[i, j]``: is row j a kept positive, a kept negative, of anchor i?
     """
-    unit = functional.normalize(embeddings.detach(), dim=1)
-    similarity = unit @ unit.T
-    same = labels.unsqueeze(0) == labels.unsqueeze(1)
-    itself = torch.eye(len(labels), dtype=torch.bool, device=labels.device)
-    is_positive, is_negative = same & ~itself, ~same
-
-    hardest_negative = similarity.masked_fill(~is_negative, -torch.inf).amax(1, keepdim=True)
-    hardest_positive = similarity.masked_fill(~is_positive, torch.inf).amin(1, keepdim=True)
+    positive, negative = same_class_pairs(labels)
+    hardest_negative = similarity.masked_fill(~negative, -torch.inf).amax(-1, keepdim=True)
+    hardest_positive = similarity.masked_fill(~positive, torch.inf).amin(-1, keepdim=True)
     return (
-        is_positive & (similarity - epsilon < hardest_negative),
-        is_negative & (similarity + epsilon > hardest_positive),
+        positive & (similarity - epsilon < hardest_negative),
+        negative & (similarity + epsilon > hardest_positive),
     )
 
 
 def mined_triplet_loss(
-    embeddings: Tensor,
+    similarity: Tensor,
     labels: Tensor,
     margin: float = 0.5,
     distance: TripletDistance = "euclidean",
@@ -114,17 +135,24 @@ def mined_triplet_loss(
 
     Notes
     -----
-    Memory grows with the cube of the batch size: 1 MiB at 64 rows, 4 GiB at 1024.
+    No triplet is written down. A triplet above zero adds its positive's distance and takes its
+    negative's away, so it is enough to count, for each pair, the triplets above zero that it is
+    in: a search in the anchor's sorted distances. Time is B^2 log B and memory B^2.
     """
-    positive, negative = multi_similarity_pairs(embeddings, labels)
-    unit = functional.normalize(embeddings, dim=1)
-    distances = torch.cdist(unit, unit, compute_mode="donot_use_mm_for_euclid_dist")
-    if distance == "squared_euclidean":
-        distances = distances**2
-    triplet = positive.unsqueeze(2) & negative.unsqueeze(1)  # (anchor, positive, negative)
-    violation = distances.unsqueeze(2) - distances.unsqueeze(1) + margin
-    losses = torch.relu(violation) * triplet
-    return losses.sum() / (losses > 0).sum().clamp(min=1)
+    # From the cosine; the floor keeps the root's gradient finite where two rows are the same.
+    distances = (2 - 2 * similarity).clamp(min=SMALLEST_SQUARE)
+    if distance == "euclidean":
+        distances = distances.sqrt()
+    with torch.no_grad():
+        positive, negative = multi_similarity_pairs(similarity, labels)
+        reach = (distances + margin).masked_fill(~positive, -torch.inf)
+        others = distances.masked_fill(~negative, torch.inf)
+        batch = labels.shape[-1]
+        n_negatives = torch.searchsorted(others.sort(-1).values, reach)
+        n_positives = batch - torch.searchsorted(reach.sort(-1).values, others, right=True)
+        n_triplets = n_negatives.sum((-2, -1))
+    net = (n_negatives - n_positives) * distances
+    return (net.sum((-2, -1)) + margin * n_triplets) / n_triplets.clamp(min=1)
 
 
 class LossTerms(NamedTuple):
@@ -201,17 +229,18 @@ class HybridLoss(nn.Module):
 
         Parameters
         ----------
-        logits : Tensor of shape (batch, n_classes)
-        embeddings : Tensor of shape (batch, width)
-        labels : Tensor of shape (batch,), int64
+        logits : Tensor of shape (..., batch, n_classes)
+        embeddings : Tensor of shape (..., batch, width)
+        labels : Tensor of shape (..., batch), int64
         """
         focal = focal_loss(logits, labels, self.gamma)
         intra = intra_class_variance(embeddings, labels, self.centroids, self.intra_class)
         inter = inter_class_separation(labels, self.centroids)
+        similarity = cosine_similarity(embeddings)
         supcon = supervised_contrastive_loss(
-            embeddings, labels, self.temperature, self.supcon_reduction
+            similarity, labels, self.temperature, self.supcon_reduction
         )
-        triplet = mined_triplet_loss(embeddings, labels, self.margin, self.triplet_distance)
+        triplet = mined_triplet_loss(similarity, labels, self.margin, self.triplet_distance)
         focal_variance = focal + self.beta * intra + inter
         total = self.weight * focal_variance + (1 - self.weight) * (supcon + triplet)
         return LossTerms(total, focal, intra, inter, supcon, triplet)

@@ -8,40 +8,46 @@ import numpy as np
 import torch
 from torch import Tensor
 
+# Up to this width distances are taken from plain differences.
+PLAIN_WIDTH = 64
+_PLAIN = "donot_use_mm_for_euclid_dist"
+_PRODUCT = "use_mm_for_euclid_dist"
+
 
 @dataclass(frozen=True)
 class MixupDraws:
-    """Random numbers of one mini-batch.
+    """Random numbers of some rows.
 
     Attributes
     ----------
-    rank : Tensor of shape (batch,), int64
-        Which of its nearest neighbours each row is mixed with, 0 being the nearest.
-    weight : Tensor of shape (batch,)
+    choice : Tensor of shape (..., rows)
+        Uniform on [0, 1): which of its nearest neighbours each row is mixed with.
+    weight : Tensor of shape (..., rows)
         lambda' = max(lambda, 1 - lambda) with lambda ~ Beta(alpha, alpha): at least one half, so
         that the row keeps its own label.
     """
 
-    rank: Tensor
+    choice: Tensor
     weight: Tensor
+
+    def __getitem__(self, rows: slice) -> MixupDraws:
+        """Draws of some of the rows."""
+        return MixupDraws(self.choice[..., rows], self.weight[..., rows])
+
+    def rank(self, n_neighbors: int) -> Tensor:
+        """Rank of each row's partner among ``n_neighbors``, 0 being the nearest."""
+        return (self.choice * n_neighbors).long()
 
 
 def draw_mixup(
-    batch_size: int,
-    *,
-    n_neighbors: int,
-    alpha: float,
-    rng: np.random.Generator,
-    dtype: torch.dtype = torch.float32,
+    n_rows: int, *, alpha: float, rng: np.random.Generator, dtype: torch.dtype = torch.float32
 ) -> MixupDraws:
-    """Draw a neighbour's rank and a mixing weight for every row of a mini-batch.
+    """Draw a neighbour and a mixing weight for every row of an epoch, on the CPU.
 
     Parameters
     ----------
-    batch_size : int
-        Rows of the batch, at least 2.
-    n_neighbors : int
-        Neighbours to choose among; cut to ``batch_size - 1``, which is all there are.
+    n_rows : int
+        Rows of the epoch.
     alpha : float
         Both parameters of the Beta distribution.
     rng : numpy.random.Generator
@@ -49,10 +55,10 @@ def draw_mixup(
     dtype : torch.dtype, default=torch.float32
         Type of the weights.
     """
-    rank = rng.integers(min(n_neighbors, batch_size - 1), size=batch_size)
-    weight = rng.beta(alpha, alpha, size=batch_size)
+    choice = rng.random(n_rows, dtype=np.float32)
+    weight = rng.beta(alpha, alpha, size=n_rows)
     return MixupDraws(
-        rank=torch.from_numpy(rank),
+        choice=torch.from_numpy(choice),
         weight=torch.from_numpy(np.maximum(weight, 1 - weight)).to(dtype),
     )
 
@@ -62,20 +68,21 @@ def nearest_neighbors(points: Tensor, n_neighbors: int) -> Tensor:
 
     Parameters
     ----------
-    points : Tensor of shape (batch, width)
+    points : Tensor of shape (..., batch, width)
         The space that distances are measured in.
     n_neighbors : int
         Neighbours per row; cut to ``batch - 1``.
 
     Returns
     -------
-    Tensor of shape (batch, min(n_neighbors, batch - 1)), int64
+    Tensor of shape (..., batch, min(n_neighbors, batch - 1)), int64
     """
-    # The plain difference, not the matrix-product shortcut: that one rounds near zero.
-    distances = torch.cdist(points, points, compute_mode="donot_use_mm_for_euclid_dist")
-    distances.fill_diagonal_(torch.inf)
-    k = min(n_neighbors, len(points) - 1)
-    return distances.topk(k, dim=1, largest=False, sorted=True).indices
+    # The matrix product is faster for wide rows, but rounds near zero.
+    mode = _PLAIN if points.shape[-1] <= PLAIN_WIDTH else _PRODUCT
+    distances = torch.cdist(points, points, compute_mode=mode)
+    distances.diagonal(dim1=-2, dim2=-1).fill_(torch.inf)
+    k = min(n_neighbors, points.shape[-2] - 1)
+    return distances.topk(k, dim=-1, largest=False, sorted=True).indices
 
 
 def knn_mixup(x: Tensor, neighbors: Tensor, draws: MixupDraws) -> Tensor:
@@ -86,17 +93,17 @@ def knn_mixup(x: Tensor, neighbors: Tensor, draws: MixupDraws) -> Tensor:
 
     Parameters
     ----------
-    x : Tensor of shape (batch, n_features)
+    x : Tensor of shape (..., batch, n_features)
         Rows of the mini-batch.
-    neighbors : Tensor of shape (batch, k), int64
+    neighbors : Tensor of shape (..., batch, k), int64
         What :func:`nearest_neighbors` returned.
     draws : MixupDraws
-        What :func:`draw_mixup` returned for this batch.
+        Those of these rows.
 
     Returns
     -------
-    Tensor of shape (batch, n_features)
+    Tensor of shape (..., batch, n_features)
     """
-    partner = neighbors.gather(1, draws.rank.unsqueeze(1)).squeeze(1)
-    weight = draws.weight.unsqueeze(1)
-    return weight * x + (1 - weight) * x[partner]
+    rank = draws.rank(neighbors.shape[-1]).unsqueeze(-1)
+    partner = torch.take_along_dim(x, neighbors.gather(-1, rank), dim=-2)
+    return torch.lerp(partner, x, draws.weight.unsqueeze(-1))

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from qcl_mixnet.model.layers import Gate, QuantumEntanglementLayer, ValueAttention, reset_linear
+from qcl_mixnet.model.stacking import BatchNorm1d, Linear
 
 HIDDEN_WIDTH = 64
 REPRESENTATION_WIDTH = 32
@@ -66,20 +67,20 @@ class QCLMixNet(nn.Module):
         self.entangle_input = entangle(n_features)
         self.attention = ValueAttention(n_features) if attention else None
         self.hidden = nn.Sequential(
-            nn.Linear(n_features, HIDDEN_WIDTH), nn.BatchNorm1d(HIDDEN_WIDTH), nn.LeakyReLU()
+            Linear(n_features, HIDDEN_WIDTH), BatchNorm1d(HIDDEN_WIDTH), nn.LeakyReLU()
         )
         self.entangle_hidden = entangle(HIDDEN_WIDTH)
         self.representation = nn.Sequential(
-            nn.Linear(HIDDEN_WIDTH, REPRESENTATION_WIDTH),
-            nn.BatchNorm1d(REPRESENTATION_WIDTH),
+            Linear(HIDDEN_WIDTH, REPRESENTATION_WIDTH),
+            BatchNorm1d(REPRESENTATION_WIDTH),
             nn.LeakyReLU(),
         )
-        self.classifier = nn.Linear(REPRESENTATION_WIDTH, n_classes)
+        self.classifier = Linear(REPRESENTATION_WIDTH, n_classes)
         self.projection = nn.Sequential(
-            nn.Linear(REPRESENTATION_WIDTH, 16),
-            nn.BatchNorm1d(16),
+            Linear(REPRESENTATION_WIDTH, 16),
+            BatchNorm1d(16),
             nn.ReLU(),
-            nn.Linear(16, EMBEDDING_WIDTH),
+            Linear(16, EMBEDDING_WIDTH),
         )
 
     @classmethod

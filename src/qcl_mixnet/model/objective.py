@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -33,15 +33,15 @@ class HybridObjective:
     Parameters
     ----------
     net, loss
-        The network and the loss with its centroids, on the device of ``x``.
-    x : Tensor of shape (n_samples, n_features)
-        Training rows.
-    y : Tensor of shape (n_samples,), int64
+        The stacked networks and losses (see ``stacking``), on the device of ``x``.
+    x : Tensor of shape (members, n_samples, n_features)
+        Each member's training rows.
+    y : Tensor of shape (members, n_samples), int64
         Their encoded labels.
     options : MixupOptions
-    rng : numpy.random.Generator
-        Mixup's draws. They are made for every batch, used or not: the ablation without mixup
-        differs in nothing else.
+    rngs : sequence of numpy.random.Generator
+        Each member's draws for mixup. They are made for every row, used or not: the ablation
+        without mixup differs in nothing else.
     """
 
     def __init__(
@@ -51,34 +51,36 @@ class HybridObjective:
         x: Tensor,
         y: Tensor,
         options: MixupOptions,
-        rng: np.random.Generator,
+        rngs: Sequence[np.random.Generator],
     ):
         self.net, self.loss, self.x, self.y = net, loss, x, y
-        self.options, self.rng = options, rng
+        self.options, self.rngs = options, rngs
 
     def parameters(self) -> Iterator[nn.Parameter]:
-        """The network's parameters and the centroids."""
+        """The networks' parameters and the centroids."""
         yield from self.net.parameters()
         yield from self.loss.parameters()
 
-    def __call__(self, rows: Tensor) -> Mapping[str, Tensor]:
+    def start_epoch(self) -> None:
+        """Draw all that mixup needs in an epoch."""
+        self.draws = draw_epoch(self.x, self.options.mixup_alpha, self.rngs)
+
+    def __call__(self, rows: Tensor, places: slice) -> Mapping[str, Tensor]:
         """``loss``, ``focal``, ``intra``, ``inter``, ``supcon`` and ``triplet`` of the batch."""
-        draws = draw_batch(len(rows), self.options, self.rng, self.x.dtype)
-        rows = rows.to(self.x.device)
-        batch, labels = self.x[rows], self.y[rows]
+        batch = torch.take_along_dim(self.x, rows.unsqueeze(-1), dim=1)
         if self.options.mixup:
-            draws = MixupDraws(draws.rank.to(batch.device), draws.weight.to(batch.device))
-            batch = mix_batch(self.net, batch, draws, self.options)
-        terms: LossTerms = self.loss(*self.net.logits_and_embedding(batch), labels)
+            batch = mix_batch(self.net, batch, self.draws[places], self.options)
+        logits, embeddings = self.net.logits_and_embedding(batch)
+        terms: LossTerms = self.loss(logits, embeddings, self.y.gather(1, rows))
         return {"loss": terms.total, **dict(zip(terms._fields[1:], terms[1:], strict=True))}
 
 
-def draw_batch(
-    n_rows: int, options: MixupOptions, rng: np.random.Generator, dtype: torch.dtype
-) -> MixupDraws:
-    """Mixup's draws for a batch of ``n_rows``, on the CPU."""
-    return draw_mixup(
-        n_rows, n_neighbors=options.n_neighbors, alpha=options.mixup_alpha, rng=rng, dtype=dtype
+def draw_epoch(x: Tensor, alpha: float, rngs: Sequence[np.random.Generator]) -> MixupDraws:
+    """Each member's mixup draws for an epoch, ``(members, n_samples)``, on the device of ``x``."""
+    draws = [draw_mixup(x.shape[1], alpha=alpha, rng=rng, dtype=x.dtype) for rng in rngs]
+    return MixupDraws(
+        choice=torch.stack([draw.choice for draw in draws]).to(x.device),
+        weight=torch.stack([draw.weight for draw in draws]).to(x.device),
     )
 
 

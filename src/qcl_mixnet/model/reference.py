@@ -15,11 +15,11 @@ from pytorch_metric_learning.miners import MultiSimilarityMiner
 from torch import Tensor, nn
 
 from qcl_mixnet.model.losses import HybridLoss
-from qcl_mixnet.model.mixup import MixupDraws
+from qcl_mixnet.model.mixup import MixupDraws, draw_mixup
 from qcl_mixnet.model.network import QCLMixNet
-from qcl_mixnet.model.objective import MixupOptions, draw_batch
+from qcl_mixnet.model.objective import MixupOptions
 from qcl_mixnet.model.randomness import Streams
-from qcl_mixnet.model.training import TrainingOptions, batch_bounds, epoch_batches, make_optimizer
+from qcl_mixnet.model.training import TrainingOptions, batch_bounds, make_optimizer
 
 
 class ReferenceNetwork(nn.Module):
@@ -85,13 +85,13 @@ class ReferenceNetwork(nn.Module):
         return self.fc_3(h), self.projection(h)
 
 
-def reference_mixup(x: Tensor, draws: MixupDraws) -> Tensor:
+def reference_mixup(x: Tensor, draws: MixupDraws, n_neighbors: int) -> Tensor:
     """Eq. 7, a row at a time."""
     mixed = []
     for i in range(len(x)):
         distances = ((x - x[i]) ** 2).sum(dim=1).sqrt()
         others = [j for j in distances.argsort().tolist() if j != i]
-        j = others[int(draws.rank[i])]
+        j = others[int(draws.rank(min(n_neighbors, len(others)))[i])]
         mixed.append(draws.weight[i] * x[i] + (1 - draws.weight[i]) * x[j])
     return torch.stack(mixed)
 
@@ -169,10 +169,13 @@ def train_reference(
     losses = []
     net.train()
     for _ in range(options.epochs):
-        for rows in epoch_batches(len(x), options.batch_size, streams.batches):
-            draws = draw_batch(len(rows), mixup, streams.mixup, x.dtype)
-            batch = reference_mixup(x[rows], draws) if mixup.mixup else x[rows]
-            value = loss(*net(batch), y[rows])
+        draws = draw_mixup(len(x), alpha=mixup.mixup_alpha, rng=streams.mixup, dtype=x.dtype)
+        order = torch.from_numpy(streams.batches.permutation(len(x)))
+        for start, stop in batch_bounds(len(x), options.batch_size):
+            batch, labels = x[order[start:stop]], y[order[start:stop]]
+            if mixup.mixup:
+                batch = reference_mixup(batch, draws[start:stop], mixup.n_neighbors)
+            value = loss(*net(batch), labels)
             optimizer.zero_grad()
             value.backward()
             optimizer.step()

@@ -1,18 +1,20 @@
-"""The training loop of every network here: batches, schedule and checkpoint rule; no science in it.
+"""The training engine of every network here: batches, schedule and checkpoint rule; no science.
 
-What a mini-batch's loss is, an :class:`Objective` says: QCL-MixNet's is in ``objective``, the
-baselines' are beside their networks.
+Networks train as members of a group, stacked along a leading axis (see ``stacking``): seeds,
+repeats, folds or bags of one model, each with its own rows, order, draws and checkpoint. What a
+mini-batch's loss is, an :class:`Objective` says: QCL-MixNet's is in ``objective``, the baselines'
+are beside their networks.
 """
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 # A batch of one row has no variance for batch norm and no neighbour for mixup.
@@ -20,7 +22,7 @@ SMALLEST_BATCH = 2
 
 
 class TrainingDivergedError(ArithmeticError):
-    """The loss became infinite or not a number."""
+    """The loss became infinite or not a number before there was anything to keep."""
 
 
 @dataclass(frozen=True)
@@ -35,13 +37,20 @@ class TrainingOptions:
 
 
 class Objective(Protocol):
-    """What the loop minimises."""
+    """What the engine minimises, for every member."""
 
     def parameters(self) -> Iterable[nn.Parameter]:
-        """All that is trained: the network's parameters and the loss's own."""
+        """All that is trained: the networks' parameters and the losses' own."""
 
-    def __call__(self, rows: Tensor) -> Mapping[str, Tensor]:
-        """Scalars of a mini-batch of training rows: ``loss``, which is minimised, and its terms."""
+    def start_epoch(self) -> None:
+        """Make the epoch's random draws, all at once."""
+
+    def __call__(self, rows: Tensor, places: slice) -> Mapping[str, Tensor]:
+        """Terms of a mini-batch, each ``(members,)``: ``loss``, which is minimised, and its parts.
+
+        ``rows`` is ``(members, batch)``, each member's training rows; ``places`` says where in
+        the epoch they stand.
+        """
 
 
 class Scheduler(Protocol):
@@ -53,19 +62,23 @@ class Scheduler(Protocol):
 
 @dataclass
 class TrainingResult:
-    """What a training run leaves besides the network's parameters.
+    """What a member's training leaves besides its parameters.
 
     Attributes
     ----------
     history : list of dict
         One entry per epoch: ``epoch`` (from 1), the mean of every term of the objective, the last
-        learning rate, and ``macro_f1`` on the held-out rows where there are any.
+        learning rate, and ``macro_f1`` on the held-out rows where there are any. It ends with the
+        epoch in which the member diverged, if it did.
     best_epoch : int
         The epoch whose parameters the network holds now (from 1).
+    diverged_at : int or None
+        The epoch whose loss or parameters were not finite; the member stopped there.
     """
 
     history: list[dict[str, float]] = field(default_factory=list)
     best_epoch: int = 0
+    diverged_at: int | None = None
 
 
 def batch_bounds(n_rows: int, batch_size: int) -> list[tuple[int, int]]:
@@ -76,13 +89,6 @@ def batch_bounds(n_rows: int, batch_size: int) -> list[tuple[int, int]]:
     """
     bounds = [(i, min(i + batch_size, n_rows)) for i in range(0, n_rows, batch_size)]
     return [(start, stop) for start, stop in bounds if stop - start >= SMALLEST_BATCH]
-
-
-def epoch_batches(n_rows: int, batch_size: int, rng: np.random.Generator) -> Iterator[Tensor]:
-    """Yield the row indices of one epoch's mini-batches, on the CPU."""
-    order = torch.from_numpy(rng.permutation(n_rows))
-    for start, stop in batch_bounds(n_rows, batch_size):
-        yield order[start:stop]
 
 
 def make_optimizer(
@@ -100,86 +106,173 @@ def make_optimizer(
     return optimizer, scheduler
 
 
-def train(
-    net: nn.Module,
-    objective: Objective,
-    n_rows: int,
-    options: TrainingOptions,
-    rng: np.random.Generator,
-    score_epoch: Callable[[nn.Module], float] | None = None,
-) -> TrainingResult:
-    """Train a network in place.
+def flatten_parameters(parameters: Sequence[nn.Parameter]) -> nn.Parameter:
+    """Move parameters and their gradients into one buffer each, of which they become views.
+
+    An optimiser of the buffer steps all of them in a handful of calls instead of a handful each.
 
     Parameters
     ----------
-    net : nn.Module
-        What is switched between training and evaluation, and kept at its best epoch.
+    parameters : sequence of nn.Parameter
+        Of one type, on one device; their gradients are zero afterwards.
+
+    Returns
+    -------
+    nn.Parameter of shape (n_values,)
+        With its gradient.
+    """
+    buffer = nn.Parameter(torch.cat([p.detach().reshape(-1) for p in parameters]))
+    buffer.grad = torch.zeros_like(buffer)
+    start = 0
+    for parameter in parameters:
+        place = slice(start, start + parameter.numel())
+        parameter.grad = buffer.grad[place].view_as(parameter)
+        parameter.data = buffer.data[place].view_as(parameter)
+        start = place.stop
+    return buffer
+
+
+def train(
+    network: nn.Module,
+    objective: Objective,
+    n_rows: int,
+    options: TrainingOptions,
+    rngs: Sequence[np.random.Generator],
+    score_epoch: Callable[[nn.Module], NDArray[np.float64]] | None = None,
+) -> list[TrainingResult]:
+    """Train the members of a group in place.
+
+    Nothing inside an epoch waits for the device, and members exchange nothing.
+
+    Parameters
+    ----------
+    network : nn.Module
+        The stacked networks: what is switched between training and evaluation, and kept at each
+        member's best epoch.
     objective : Objective
         Loss of a mini-batch.
     n_rows : int
-        Training rows; mini-batches are indices below it.
+        Training rows of each member; mini-batches are indices below it.
     options : TrainingOptions
-    rng : numpy.random.Generator
-        Order of the rows.
+    rngs : sequence of numpy.random.Generator
+        Order of the rows, one generator per member.
     score_epoch : callable, optional
-        Called with the network, in evaluation mode, after every epoch. The parameters of the first
-        epoch with the highest score are restored at the end. None: the last epoch's are kept.
+        Called with the network, in evaluation mode, after every epoch; gives a score per member,
+        ``(members,)``. Each member keeps the first epoch with its highest score. None: the last.
+
+    Returns
+    -------
+    list of TrainingResult
+        One per member. A member whose loss or parameters stop being finite keeps its last good
+        checkpoint, and the others go on.
 
     Raises
     ------
     TrainingDivergedError
-        When the loss of an epoch is not finite.
+        When a member diverges in the first epoch.
     """
-    n_steps = options.epochs * len(batch_bounds(n_rows, options.batch_size))
-    optimizer, scheduler = make_optimizer(objective.parameters(), options, n_steps)
-    result = TrainingResult(best_epoch=options.epochs)
-    best_score, best_state = -np.inf, None
+    device = next(network.parameters()).device
+    bounds = batch_bounds(n_rows, options.batch_size)
+    values = flatten_parameters(list(objective.parameters()))
+    optimizer, scheduler = make_optimizer([values], options, options.epochs * len(bounds))
+    kept = _Checkpoints(network, len(rngs))
+    results = [TrainingResult() for _ in rngs]
     for epoch in range(1, options.epochs + 1):
-        net.train()
-        batches = epoch_batches(n_rows, options.batch_size, rng)
-        means = _train_epoch(objective, batches, optimizer, scheduler)
-        if not np.isfinite(means["loss"]):
-            raise TrainingDivergedError(
-                f"The loss became {means['loss']} in epoch {epoch} of {options.epochs}; "
-                f"{_lower_rate(options)} or check the table for extreme values."
-            )
-        record = {"epoch": epoch, **means, "learning_rate": optimizer.param_groups[0]["lr"]}
-        if score_epoch is not None:
-            net.eval()
-            record["macro_f1"] = score = score_epoch(net)
-            if score > best_score:
-                best_score, best_state = score, copy.deepcopy(net.state_dict())
+        network.train()
+        objective.start_epoch()
+        order = np.stack([rng.permutation(n_rows) for rng in rngs])
+        means = _train_epoch(
+            objective, torch.from_numpy(order).to(device), bounds, optimizer, scheduler
+        )
+        rate = optimizer.param_groups[0]["lr"]
+        network.eval()
+        scores = score_epoch(network) if score_epoch is not None else None
+        finite = kept.finite() & np.isfinite(means["loss"])
+        better = np.zeros(len(rngs), dtype=bool)
+        for member, result in enumerate(results):
+            if result.diverged_at is not None:
+                continue
+            record = {"epoch": epoch, **{k: float(v[member]) for k, v in means.items()}}
+            record["learning_rate"] = rate
+            if scores is not None:
+                record["macro_f1"] = float(scores[member])
+            result.history.append(record)
+            if not finite[member]:
+                _stop(result, epoch, options)
+            elif scores is None or scores[member] > kept.scores[member]:
+                better[member] = True
                 result.best_epoch = epoch
-        result.history.append(record)
-    if best_state is not None:
-        net.load_state_dict(best_state)
-    net.eval()
-    return result
+        kept.update(better, scores)
+        if all(result.diverged_at is not None for result in results):
+            break
+    kept.restore()
+    return results
+
+
+def _stop(result: TrainingResult, epoch: int, options: TrainingOptions) -> None:
+    if result.best_epoch == 0:
+        raise TrainingDivergedError(
+            f"The loss became {result.history[-1]['loss']} in epoch {epoch} of {options.epochs}; "
+            f"{_lower_rate(options)} or check the table for extreme values."
+        )
+    result.diverged_at = epoch
+
+
+class _Checkpoints:
+    """Each member's best parameters so far."""
+
+    def __init__(self, network: nn.Module, n_members: int):
+        self.state = network.state_dict()  # these are the live tensors
+        self.best = {name: value.clone() for name, value in self.state.items()}
+        self.scores = np.full(n_members, -np.inf)
+        self.n_members = n_members
+
+    def finite(self) -> NDArray[np.bool_]:
+        """Whether all of a member's values are finite, ``(members,)``."""
+        values = [v.reshape(self.n_members, -1) for v in self.state.values()]
+        return torch.stack([v.isfinite().all(1) for v in values]).all(0).cpu().numpy()
+
+    def update(self, members: NDArray[np.bool_], scores: NDArray[np.float64] | None) -> None:
+        """Keep some members as they are now."""
+        if scores is not None:
+            self.scores[members] = scores[members]
+        for name, value in self.state.items():
+            if members.all():
+                self.best[name].copy_(value)
+            elif members.any():
+                chosen = torch.from_numpy(members).to(value.device)
+                best = self.best[name].view(self.n_members, -1)
+                best[chosen] = value.view(self.n_members, -1)[chosen]
+
+    def restore(self) -> None:
+        """Put every member's best parameters back."""
+        with torch.no_grad():
+            for name, value in self.state.items():
+                value.copy_(self.best[name])
 
 
 def _train_epoch(
     objective: Objective,
-    batches: Iterable[Tensor],
+    order: Tensor,
+    bounds: Iterable[tuple[int, int]],
     optimizer: torch.optim.Optimizer,
     scheduler: Scheduler | None,
-) -> dict[str, float]:
-    """Take every step of one epoch and return the mean of every term."""
+) -> dict[str, NDArray[np.float64]]:
+    """Take every step of one epoch and return each member's mean of every term."""
+    steps = []
     names: list[str] = []
-    totals: Tensor | float = 0.0
-    n_batches = 0
-    for rows in batches:
-        terms = objective(rows)
-        optimizer.zero_grad()
-        terms["loss"].backward()
+    for start, stop in bounds:
+        terms = objective(order[:, start:stop], slice(start, stop))
+        optimizer.zero_grad(set_to_none=False)  # gradients are views of the optimiser's buffer
+        terms["loss"].sum().backward()
         optimizer.step()
         if scheduler is not None:
             scheduler.step()
-        # Summed on the device: reading a value would wait for it at every step.
-        totals = totals + torch.stack(list(terms.values())).detach()
+        # Kept on the device: reading a value would wait for it at every step.
+        steps.append(torch.stack(list(terms.values())).detach())
         names = list(terms)
-        n_batches += 1
-    assert isinstance(totals, Tensor)  # two rows at least make a batch
-    return dict(zip(names, (totals / n_batches).tolist(), strict=True))
+    means = torch.stack(steps).mean(0).cpu().numpy()
+    return dict(zip(names, means, strict=True))
 
 
 def _lower_rate(options: TrainingOptions) -> str:
