@@ -70,7 +70,8 @@ def test_load__base__six_data_sets_and_all_models():
     }  # fmt: skip
     assert found.families == ["ablation", "dl", "gnn", "ml", "proposed"]
     assert found.statistics.control == "qcl_mixnet"
-    assert found.models["qcl_mixnet"].params == {}  # the class's defaults are the paper's
+    # The class's other defaults are the paper's.
+    assert found.models["qcl_mixnet"].params == {"batch_size": 64}
     assert found.models["qcl_mixnet"].preprocess is False
 
 

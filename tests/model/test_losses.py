@@ -13,6 +13,7 @@ from qcl_mixnet.model.losses import (
     inter_class_separation,
     mined_triplet_loss,
     multi_similarity_pairs,
+    same_class_pairs,
     supervised_contrastive_loss,
 )
 from qcl_mixnet.model.reference import ReferenceLoss
@@ -166,15 +167,17 @@ def test_reference_loss__sum_reduction__is_refused():
 
 def test_supervised_contrastive_loss__library_and_sum_over_anchors():
     _, embeddings, y, _ = make_batch(BATCHES["rare class of one row"])
-    mean = supervised_contrastive_loss(cosine_similarity(embeddings), y)
+    mean = supervised_contrastive_loss(cosine_similarity(embeddings), same_class_pairs(y))
     assert mean.item() == pytest.approx(SupConLoss(temperature=0.2)(embeddings, y).item())
-    total = supervised_contrastive_loss(cosine_similarity(embeddings), y, reduction="sum")
+    total = supervised_contrastive_loss(
+        cosine_similarity(embeddings), same_class_pairs(y), reduction="sum"
+    )
     assert total.item() == pytest.approx(14 * mean.item())  # the lone row is no anchor
 
 
 def test_multi_similarity_pairs__equal_the_library_s():
     _, embeddings, y, _ = make_batch([0, 1, 2, 1] * 8, seed=5)
-    positive, negative = multi_similarity_pairs(cosine_similarity(embeddings), y)
+    positive, negative = multi_similarity_pairs(cosine_similarity(embeddings), same_class_pairs(y))
     a1, p, a2, n = MultiSimilarityMiner(epsilon=0.1)(embeddings, y)
     assert set(map(tuple, positive.nonzero().tolist())) == set(
         zip(a1.tolist(), p.tolist(), strict=True)
@@ -191,7 +194,7 @@ def test_mined_triplet_loss__equals_the_library_s(margin):
     miner = MultiSimilarityMiner(epsilon=0.1)
     expected = TripletMarginLoss(margin=margin)(embeddings, y, miner(embeddings, y))
     torch.testing.assert_close(
-        mined_triplet_loss(cosine_similarity(embeddings), y, margin), expected
+        mined_triplet_loss(cosine_similarity(embeddings), same_class_pairs(y), margin), expected
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import fields
 from numbers import Integral, Real
-from typing import Any, ClassVar, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 import torch
@@ -44,8 +44,9 @@ class QCLMixNetClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Net
     ----------
     epochs : int, default=100
         Passes over the training rows.
-    batch_size : int, default=64
-        Rows per mini-batch; at least 2.
+    batch_size : int or "auto", default="auto"
+        Rows per mini-batch, at least 2. "auto" takes the paper's 64 up to 100,000 training rows
+        and 128 above that.
     learning_rate : float, default=1e-3
         Learning rate of AdamW. OneCycleLR replaces it unless ``max_learning_rate`` is None.
     max_learning_rate : float or None, default=1e-2
@@ -147,7 +148,7 @@ class QCLMixNetClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Net
         self,
         *,
         epochs: int = 100,
-        batch_size: int = 64,
+        batch_size: int | Literal["auto"] = "auto",
         learning_rate: float = 1e-3,
         max_learning_rate: float | None = 1e-2,
         weight_decay: float = 1e-5,

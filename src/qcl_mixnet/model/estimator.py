@@ -7,10 +7,12 @@ and predictions are the same for all.
 
 from __future__ import annotations
 
+import copy
+import logging
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal, Self, get_args
 
@@ -34,14 +36,22 @@ from qcl_mixnet.model.randomness import Streams
 from qcl_mixnet.model.stacking import stack, unstack
 from qcl_mixnet.model.training import Objective, TrainingOptions, train
 
+logger = logging.getLogger(__name__)
+
 Checkpoint = Literal["last", "validation", "test"]
 
 PREDICTION_CHUNK = 65_536
 
+# batch_size="auto": the paper's batch up to this number of rows, twice as large above it. A row
+# costs a CPU the same in both, at half the steps; in larger batches it costs more, because the
+# metric losses look at all pairs of rows.
+MANY_ROWS = 100_000
+SMALL_BATCH, LARGE_BATCH = 64, 128
+
 # Checks of the parameters that all networks share; a subclass adds its own.
 TRAINING_CONSTRAINTS: dict[str, list[Any]] = {
     "epochs": [Interval(Integral, 1, None, closed="left")],
-    "batch_size": [Interval(Integral, 2, None, closed="left")],
+    "batch_size": [Interval(Integral, 2, None, closed="left"), StrOptions({"auto"})],
     "learning_rate": [Interval(Real, 0, None, closed="neither")],
     "max_learning_rate": [Interval(Real, 0, None, closed="neither"), None],
     "weight_decay": [Interval(Real, 0, None, closed="left")],
@@ -248,7 +258,10 @@ def fit_members(
 ) -> None:
     """Fit many estimators of one kind, together where they can be: repeats, seeds, folds or bags.
 
-    The same as fitting each on its own table, but for rounding, and faster.
+    The same as fitting each on its own table, and faster. Estimators train together when they are
+    alike but for ``random_state`` and their tables have the same numbers of rows, columns and
+    classes; the others make groups of their own. A group that does not fit into the device's
+    memory is halved.
 
     Parameters
     ----------
@@ -275,7 +288,7 @@ def fit_members(
     for i, (model, member) in enumerate(zip(models, members, strict=True)):
         groups.setdefault(_group_key(i, model, member), []).append(i)
     for indices in groups.values():
-        train_members([models[i] for i in indices], [members[i] for i in indices])
+        _train_in_halves([models[i] for i in indices], [members[i] for i in indices])
 
 
 def _group_key(i: int, model: NetworkClassifier, member: PreparedMember) -> Any:
@@ -285,6 +298,29 @@ def _group_key(i: int, model: NetworkClassifier, member: PreparedMember) -> Any:
     parameters = {k: v for k, v in model.get_params().items() if k != "random_state"}
     scored = None if member.scored_x is None else member.scored_x.shape
     return type(model), repr(parameters), len(model.classes_), member.x.shape, scored
+
+
+def _train_in_halves(
+    models: Sequence[NetworkClassifier], members: Sequence[PreparedMember]
+) -> None:
+    """Train a group; one that does not fit into the device's memory in two halves."""
+    # A copy of the streams: a group that ran out of memory has drawn from them.
+    before = copy.deepcopy([member.streams for member in members])
+    try:
+        train_members(models, members)
+        return
+    except torch.OutOfMemoryError:
+        if len(models) == 1:
+            raise
+    half = len(models) // 2
+    logger.warning(
+        "A group of %d networks does not fit into the memory of %s; it is trained in two groups, "
+        "of %d and %d.",
+        len(models), models[0].device_, half, len(models) - half,
+    )  # fmt: skip
+    fresh = [replace(m, streams=streams) for m, streams in zip(members, before, strict=True)]
+    _train_in_halves(models[:half], fresh[:half])
+    _train_in_halves(models[half:], fresh[half:])
 
 
 def train_members(models: Sequence[NetworkClassifier], members: Sequence[PreparedMember]) -> None:
@@ -309,7 +345,7 @@ def train_members(models: Sequence[NetworkClassifier], members: Sequence[Prepare
         network,
         objective,
         len(members[0].x),
-        TrainingOptions(**{f.name: getattr(first, f.name) for f in fields(TrainingOptions)}),
+        _training_options(first, len(members[0].x)),
         [member.streams.batches for member in members],
         _epoch_score(models, members),
     )
@@ -327,6 +363,13 @@ def train_members(models: Sequence[NetworkClassifier], members: Sequence[Prepare
                 ConvergenceWarning,
                 stacklevel=3,
             )
+
+
+def _training_options(model: NetworkClassifier, n_rows: int) -> TrainingOptions:
+    options = {f.name: getattr(model, f.name) for f in fields(TrainingOptions)}
+    if options["batch_size"] == "auto":
+        options["batch_size"] = SMALL_BATCH if n_rows <= MANY_ROWS else LARGE_BATCH
+    return TrainingOptions(**options)
 
 
 def _only(networks: Sequence[nn.Module]) -> nn.Module:

@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from qcl_mixnet.model.stacking import take_rows
+
 # Up to this width distances are taken from plain differences.
 PLAIN_WIDTH = 64
 _PLAIN = "donot_use_mm_for_euclid_dist"
@@ -105,5 +107,5 @@ def knn_mixup(x: Tensor, neighbors: Tensor, draws: MixupDraws) -> Tensor:
     Tensor of shape (..., batch, n_features)
     """
     rank = draws.rank(neighbors.shape[-1]).unsqueeze(-1)
-    partner = torch.take_along_dim(x, neighbors.gather(-1, rank), dim=-2)
+    partner = take_rows(x, neighbors.gather(-1, rank).squeeze(-1))
     return torch.lerp(partner, x, draws.weight.unsqueeze(-1))

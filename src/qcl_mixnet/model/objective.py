@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from qcl_mixnet.model.losses import HybridLoss, LossTerms
 from qcl_mixnet.model.mixup import MixupDraws, draw_mixup, knn_mixup, nearest_neighbors
 from qcl_mixnet.model.network import QCLMixNet
+from qcl_mixnet.model.stacking import take_rows
 
 NeighborSpace = Literal["input", "representation", "embedding"]
 
@@ -67,7 +68,7 @@ class HybridObjective:
 
     def __call__(self, rows: Tensor, places: slice) -> Mapping[str, Tensor]:
         """``loss``, ``focal``, ``intra``, ``inter``, ``supcon`` and ``triplet`` of the batch."""
-        batch = torch.take_along_dim(self.x, rows.unsqueeze(-1), dim=1)
+        batch = take_rows(self.x, rows)
         if self.options.mixup:
             batch = mix_batch(self.net, batch, self.draws[places], self.options)
         logits, embeddings = self.net.logits_and_embedding(batch)

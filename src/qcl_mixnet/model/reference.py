@@ -1,18 +1,25 @@
-"""Algorithm 1 written straight, with the library that the paper names: the oracle.
+"""Algorithm 1 as one would write it, with the libraries that the paper names: the oracle.
 
-Nothing trains with this module by default. It says in the plainest way what the fast code must
-compute: ``torch.nn.MultiheadAttention`` instead of value attention, a Python loop per row instead
-of a batched mixup, and pytorch-metric-learning's losses and miner. Tests hold the rest of
-``qcl_mixnet.model`` against it, step by step and on the same random draws.
+Nothing trains with this module by default. It trains one member, in PyTorch's own words: a
+``DataLoader``, ``torch.nn.MultiheadAttention``, ``torch.cdist`` and ``topk`` for mixup,
+pytorch-metric-learning's losses and miner, AdamW. Tests hold the rest of ``qcl_mixnet.model``
+against it, step by step and on the same random draws; the ``speed`` pipeline measures what the
+engine saves. Its own oracles are loops over single rows, in ``tests/model/test_reference.py`` and
+``tests/model/test_losses.py``.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import numpy as np
 import torch
 from pytorch_metric_learning.distances import LpDistance
 from pytorch_metric_learning.losses import SupConLoss, TripletMarginLoss
 from pytorch_metric_learning.miners import MultiSimilarityMiner
 from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.data import DataLoader, Sampler, TensorDataset
 
 from qcl_mixnet.model.losses import HybridLoss
 from qcl_mixnet.model.mixup import MixupDraws, draw_mixup
@@ -86,14 +93,13 @@ class ReferenceNetwork(nn.Module):
 
 
 def reference_mixup(x: Tensor, draws: MixupDraws, n_neighbors: int) -> Tensor:
-    """Eq. 7, a row at a time."""
-    mixed = []
-    for i in range(len(x)):
-        distances = ((x - x[i]) ** 2).sum(dim=1).sqrt()
-        others = [j for j in distances.argsort().tolist() if j != i]
-        j = others[int(draws.rank(min(n_neighbors, len(others)))[i])]
-        mixed.append(draws.weight[i] * x[i] + (1 - draws.weight[i]) * x[j])
-    return torch.stack(mixed)
+    """Eq. 7: mix every row with one of its nearest in the batch."""
+    distances = torch.cdist(x, x).fill_diagonal_(torch.inf)
+    neighbors = distances.topk(min(n_neighbors, len(x) - 1), largest=False).indices
+    rank = draws.rank(neighbors.shape[1]).to(x.device)
+    chosen = neighbors.gather(1, rank.unsqueeze(1)).squeeze(1)
+    weight = draws.weight.to(x.device).unsqueeze(1)
+    return weight * x + (1 - weight) * x[chosen]
 
 
 class ReferenceLoss(nn.Module):
@@ -120,28 +126,34 @@ class ReferenceLoss(nn.Module):
     def forward(self, logits: Tensor, embeddings: Tensor, labels: Tensor) -> Tensor:
         """Total loss, a scalar."""
         o = self.options
-        focal_variance = torch.zeros((), dtype=logits.dtype)
-        for logit, e, y in zip(logits, embeddings, labels, strict=True):
-            p_t = torch.softmax(logit, dim=0)[y]
-            squares = (e - self.centroids[y]) ** 2
-            intra = squares.sum() if o.intra_class == "squared_norm" else squares.mean()
-            term = (1 - p_t) ** o.gamma * -torch.log(p_t) + o.beta * intra
-            focal_variance = focal_variance + term / len(labels)
+        cross_entropy = functional.cross_entropy(logits, labels, reduction="none")
+        focal = ((1 - torch.exp(-cross_entropy)) ** o.gamma * cross_entropy).mean()
 
-        present = labels.unique().tolist()
-        distances = [
-            torch.linalg.vector_norm(self.centroids[j] - self.centroids[k])
-            for j in present
-            for k in present
-            if j != k
-        ]
-        if distances:
-            inter = -torch.log(torch.sigmoid(torch.stack(distances).mean()))
-            focal_variance = focal_variance + inter
+        squares = (embeddings - self.centroids[labels]) ** 2
+        intra = squares.sum(1).mean() if o.intra_class == "squared_norm" else squares.mean()
+
+        focal_variance = focal + o.beta * intra
+        present = labels.unique()
+        if len(present) > 1:
+            distances = functional.pdist(self.centroids[present])
+            focal_variance = focal_variance - functional.logsigmoid(distances.mean())
 
         contrastive = self.supcon(embeddings, labels)
         triplet = self.triplet(embeddings, labels, self.miner(embeddings, labels))
         return o.weight * focal_variance + (1 - o.weight) * (contrastive + triplet)
+
+
+class _Shuffled(Sampler[int]):
+    """Rows in an order drawn anew every epoch."""
+
+    def __init__(self, n_rows: int, rng: np.random.Generator):
+        self.n_rows, self.rng = n_rows, rng
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.rng.permutation(self.n_rows).tolist())
+
+    def __len__(self) -> int:
+        return self.n_rows
 
 
 def train_reference(
@@ -158,21 +170,30 @@ def train_reference(
     Parameters
     ----------
     net, loss
-        Network and loss, on the CPU.
+        Network and loss, on one device.
     x : Tensor of shape (n_samples, n_features)
+        On the CPU: batches go to the device one by one.
     y : Tensor of shape (n_samples,), int64
     options, mixup, streams
         As for the fast path; neighbours are those of the input.
     """
-    steps = options.epochs * len(batch_bounds(len(x), options.batch_size))
-    optimizer, scheduler = make_optimizer([*net.parameters(), *loss.parameters()], options, steps)
+    device = loss.centroids.device
+    bounds = batch_bounds(len(x), options.batch_size)
+    parameters = [*net.parameters(), *loss.parameters()]
+    optimizer, scheduler = make_optimizer(parameters, options, options.epochs * len(bounds))
+    loader = DataLoader(
+        TensorDataset(x, y),
+        batch_size=options.batch_size,
+        sampler=_Shuffled(len(x), streams.batches),
+        generator=torch.Generator(),  # else it draws from the global one, which is the caller's
+    )
     losses = []
     net.train()
     for _ in range(options.epochs):
         draws = draw_mixup(len(x), alpha=mixup.mixup_alpha, rng=streams.mixup, dtype=x.dtype)
-        order = torch.from_numpy(streams.batches.permutation(len(x)))
-        for start, stop in batch_bounds(len(x), options.batch_size):
-            batch, labels = x[order[start:stop]], y[order[start:stop]]
+        # Ends with the bounds: a last batch of one row has none.
+        for (start, stop), (batch, labels) in zip(bounds, loader, strict=False):
+            batch, labels = batch.to(device), labels.to(device)
             if mixup.mixup:
                 batch = reference_mixup(batch, draws[start:stop], mixup.n_neighbors)
             value = loss(*net(batch), labels)

@@ -29,6 +29,22 @@ def sigmoid(x: Tensor) -> Tensor:
     return 0.5 + 0.5 * torch.tanh(0.5 * x)
 
 
+def take_rows(x: Tensor, rows: Tensor) -> Tensor:
+    """Rows of each member's table, by their indices.
+
+    Parameters
+    ----------
+    x : Tensor of shape (..., n_samples, width)
+    rows : Tensor of shape (..., n), int64
+
+    Returns
+    -------
+    Tensor of shape (..., n, width)
+    """
+    index = rows.unsqueeze(-1).expand(*rows.shape, x.shape[-1])
+    return x.gather(-2, index)
+
+
 class Linear(nn.Linear):
     """``torch.nn.Linear`` that can be stacked.
 
