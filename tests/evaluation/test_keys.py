@@ -281,7 +281,15 @@ def test_cell_key__module_behind_qcl_mixnet_changed__is_another(changed_source, 
 
 
 @pytest.mark.parametrize(
-    "module", ["model.network", "baselines.svm", "evaluation.statistics", "reporting.figures"]
+    "module",
+    [
+        "model.network",
+        "model.training",
+        "model.estimator",
+        "baselines.svm",
+        "evaluation.statistics",
+        "reporting.figures",
+    ],
 )
 def test_cell_key__module_that_the_model_does_not_run_changed__stays(changed_source, module):
     before = key()

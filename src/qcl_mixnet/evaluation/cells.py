@@ -10,7 +10,7 @@ import platform
 import time
 import traceback
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -30,7 +30,6 @@ from qcl_mixnet.evaluation.metrics import score_predictions
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
 from qcl_mixnet.evaluation.search import grid_search
 from qcl_mixnet.evaluation.splits import Split
-from qcl_mixnet.model.estimator import NetworkClassifier, fit_members
 
 
 @dataclass(frozen=True)
@@ -168,9 +167,10 @@ def _fit_repeats(
     data: CellData, spec: ModelSpec, protocol: EvaluationProtocol, n_jobs: int
 ) -> Iterator[_Fitted]:
     """Fit on the training rows of every split: together, where the model's networks can be."""
-    model = build_model(spec, random_state=0)
-    if len(data.splits) > 1 and not spec.grid and isinstance(model, NetworkClassifier):
-        yield from _fit_together(data, spec, protocol)
+    # Asked of the model, not imported: a change of the training code is nothing to other models.
+    fit_together = getattr(build_model(spec, random_state=0), "fit_together", None)
+    if fit_together is not None and len(data.splits) > 1 and not spec.grid:
+        yield from _fit_together(fit_together, data, spec, protocol)
         return
     for split in data.splits:
         started = time.perf_counter()
@@ -180,7 +180,10 @@ def _fit_repeats(
 
 
 def _fit_together(
-    data: CellData, spec: ModelSpec, protocol: EvaluationProtocol
+    fit_together: Callable[..., None],
+    data: CellData,
+    spec: ModelSpec,
+    protocol: EvaluationProtocol,
 ) -> Iterator[_Fitted]:
     """Train the networks of all repeats as one group; each gets its share of the time."""
     started = time.perf_counter()
@@ -191,7 +194,7 @@ def _fit_together(
         models.append(model.set_params(checkpoint=protocol.checkpoint))
         tables.append(train)
         eval_sets.append(test if protocol.checkpoint == "test" else None)
-    fit_members(models, tables, eval_sets)
+    fit_together(models, tables, eval_sets)
     seconds = (time.perf_counter() - started) / len(models)
     for split, model in zip(data.splits, models, strict=True):
         yield _Fitted(split, model, {}, seconds)

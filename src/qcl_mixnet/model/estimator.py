@@ -149,6 +149,15 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator, ABC):
         train_members([self], [self._prepare(X, y, eval_set)])
         return self
 
+    @staticmethod
+    def fit_together(
+        models: Sequence[NetworkClassifier],
+        tables: Sequence[tuple[Any, ArrayLike]],
+        eval_sets: Sequence[tuple[Any, ArrayLike] | None] | None = None,
+    ) -> None:
+        """Fit many estimators at once: :func:`fit_members`."""
+        fit_members(models, tables, eval_sets)
+
     def _prepare(
         self, X: Any, y: ArrayLike, eval_set: tuple[Any, ArrayLike] | None = None
     ) -> PreparedMember:
