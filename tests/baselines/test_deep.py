@@ -60,22 +60,6 @@ def test_scikit_learn_s_own_checks(estimator, check):
     check(estimator)
 
 
-@each_model
-def test_defaults__training__is_the_papers(model):
-    training = {
-        "epochs": 100,
-        "batch_size": 64,
-        "learning_rate": 1e-3,
-        "max_learning_rate": None,
-        "weight_decay": 1e-5,
-        "checkpoint": "last",
-        "validation_fraction": 0.2,
-        "device": "auto",
-        "random_state": None,
-    }
-    assert type(model)().get_params().items() >= training.items()
-
-
 @pytest.mark.parametrize(
     ("model", "n_parameters"),
     [

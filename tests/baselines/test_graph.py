@@ -62,15 +62,9 @@ def test_fit__separate_unequal_clusters__are_learnt(classifier):
 def test_defaults__are_the_paper_s(classifier):
     params = classifier().get_params()
     expected = {
-        "epochs": 100,
-        "batch_size": 64,
-        "learning_rate": 1e-3,
-        "max_learning_rate": None,
-        "weight_decay": 1e-5,
         "n_neighbors": 5,
         "hidden_width": 64,
         "n_layers": 3 if classifier is JKNetClassifier else 2,
-        "checkpoint": "last",
     }
     assert {name: params[name] for name in expected} == expected
 

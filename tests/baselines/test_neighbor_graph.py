@@ -26,6 +26,10 @@ def tables():
     yield pytest.param(rng.integers(3, size=(80, 3)), id="ties and duplicates")
     yield pytest.param(np.eye(6)[rng.integers(6, size=60)], id="one-hot: few different rows")
     yield pytest.param(np.zeros((20, 2)), id="all rows equal")
+    # Fewer, as many and more than the neighbours asked for; on both sides of others at 1.
+    copies = np.repeat([0.0, 1, 2, 3, 4, 5, 6], [1, 4, 5, 6, 7, 30, 40])
+    yield pytest.param(rng.permutation(copies)[:, None], id="from 1 to 40 copies")
+    yield pytest.param(normal[rng.integers(12, size=120)], id="few different rows, many of each")
     # The squares of the first column swallow the differences in the second.
     fine = rng.integers(64, size=80) * 2.0**-20
     yield pytest.param(np.column_stack([np.full(80, 1000.123), fine]), id="far from 0 and close")
@@ -41,8 +45,23 @@ def test_nearest_rows__any_table__those_of_a_full_search(table, block_size, monk
     rows = table.astype(np.float32)
     others = nearest_rows(rows, rows, 5, skip_own=True)
     assert np.array_equal(others, nearest_by_search(rows, rows, 5, skip_own=True))
-    asked = rows[::3] + np.float32(0.5)
-    assert np.array_equal(nearest_rows(asked, rows, 5), nearest_by_search(asked, rows, 5))
+    for asked in (rows[::3], rows[::3] + np.float32(0.5)):
+        assert np.array_equal(nearest_rows(asked, rows, 5), nearest_by_search(asked, rows, 5))
+
+
+@pytest.mark.parametrize("skip_own", [False, True])
+def test_nearest_rows__all_rows_equal__compares_with_the_first_few_alone(skip_own, monkeypatch):
+    pairs = []
+    measure = neighbor_graph._squared_distances
+    monkeypatch.setattr(
+        neighbor_graph,
+        "_squared_distances",
+        lambda *args: pairs.append(len(args[-1])) or measure(*args),
+    )
+    rows = np.ones((300, 2), dtype=np.float32)
+    found = nearest_rows(rows, rows, 5, skip_own=skip_own)
+    assert found[200].tolist() == [0, 1, 2, 3, 4]
+    assert sum(pairs) <= 300 * 6
 
 
 def test_nearest_rows__ties__do_not_depend_on_the_other_rows_asked():

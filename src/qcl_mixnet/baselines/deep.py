@@ -1,22 +1,20 @@
 """The deep-learning baselines as scikit-learn classifiers.
 
-They share QCL-MixNet's tables, batches and checkpoint rule, and are trained by plain cross-entropy
-(section 4.2 of the paper: 100 epochs of AdamW). Their networks are in ``deep_networks``.
+Their networks are in ``deep_networks``.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from numbers import Integral
 from typing import Any, ClassVar, get_args
 
-import numpy as np
 import torch
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 from torch import Tensor, nn
 
+from qcl_mixnet.baselines.cross_entropy import POSITIVE, BaselineObjective, CrossEntropyClassifier
 from qcl_mixnet.baselines.deep_networks import (
     MLP,
     Cell,
@@ -26,22 +24,16 @@ from qcl_mixnet.baselines.deep_networks import (
     TabularResNet,
     build,
 )
-from qcl_mixnet.model.estimator import (
-    TRAINING_CONSTRAINTS,
-    Checkpoint,
-    NetworkClassifier,
-    in_chunks,
-)
+from qcl_mixnet.model.estimator import TRAINING_CONSTRAINTS, in_chunks
 from qcl_mixnet.model.randomness import Streams
+from qcl_mixnet.model.stacking import take_rows
 
 # For each value of the table a convolution holds a hundred numbers, a recurrent layer that reads
 # columns a thousand: 2^16 values at a time take some 0.3 GB at most, however wide the table.
 PREDICTION_VALUES = 2**16
 
-POSITIVE = Interval(Integral, 1, None, closed="left")
 
-
-class CrossEntropyObjective:
+class CrossEntropyObjective(BaselineObjective):
     """Mean cross-entropy of a mini-batch, for every member.
 
     Parameters
@@ -55,74 +47,24 @@ class CrossEntropyObjective:
     """
 
     def __init__(self, network: nn.Module, x: Tensor, labels: Tensor):
-        self.network, self.x, self.labels = network, x, labels
-
-    def parameters(self) -> Iterator[nn.Parameter]:
-        """The networks' parameters: the loss has none of its own."""
-        return self.network.parameters()
-
-    def start_epoch(self) -> None:
-        """Nothing is random here but the order of the rows."""
+        super().__init__(network)
+        self.x, self.labels = x, labels
 
     def __call__(self, rows: Tensor, places: slice) -> Mapping[str, Tensor]:  # noqa: ARG002
         """``loss`` of the rows with these indices."""
-        logits = self.network(torch.take_along_dim(self.x, rows.unsqueeze(-1), dim=1))
+        logits = self.network(take_rows(self.x, rows))
         labels = self.labels.gather(1, rows)
         losses = nn.functional.cross_entropy(logits.mT, labels, reduction="none")
         return {"loss": losses.mean(1)}
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class DeepClassifier(NetworkClassifier):
+class DeepClassifier(CrossEntropyClassifier):
     """Base of the deep-learning baselines.
 
-    Tables may hold numbers, gaps, categories, booleans and strings, as QCL-MixNet's may.
-
-    Parameters
-    ----------
-    epochs : int, default=100
-        Passes over the training rows.
-    batch_size : int, default=64
-        Rows per mini-batch; at least 2.
-    learning_rate : float, default=1e-3
-        Learning rate of AdamW.
-    max_learning_rate : float or None, default=None
-        Peak of a OneCycleLR schedule; None trains at ``learning_rate`` throughout, as the paper
-        trains its baselines.
-    weight_decay : float, default=1e-5
-        Weight decay of AdamW.
-    checkpoint : {"last", "validation", "test"}, default="last"
-        Which epoch's network is kept: the last, the best on held-out training rows, or the best on
-        ``eval_set``. "test" imitates the paper, is optimistic, and warns.
-    validation_fraction : float, default=0.2
-        Share of the training rows of each class that "validation" holds out.
-    device : str, default="auto"
-        PyTorch device; "auto" takes CUDA where there is one, else the CPU.
-    random_state : int, RandomState instance or None, default=None
-        Decides initial weights, batches and held-out rows. The same int gives bit-equal
-        predictions on the same CPU.
-
-    Attributes
-    ----------
-    classes_, network_, preprocessor_, history_, best_epoch_, test_selected_, device_, \
-n_features_in_, feature_names_in_
-        As of :class:`~qcl_mixnet.model.classifier.QCLMixNetClassifier`.
-
-    Notes
-    -----
-    The subclasses are dataclasses too, so that each writes down its own parameters alone:
-    scikit-learn reads all of them from the constructor that this makes.
+    Parameters and attributes are those of
+    :class:`~qcl_mixnet.baselines.cross_entropy.CrossEntropyClassifier`.
     """
-
-    epochs: int = 100
-    batch_size: int = 64
-    learning_rate: float = 1e-3
-    max_learning_rate: float | None = None
-    weight_decay: float = 1e-5
-    checkpoint: Checkpoint = "last"
-    validation_fraction: float = 0.2
-    device: str = "auto"
-    random_state: int | np.random.RandomState | None = None
 
     @abstractmethod
     def _make_network(self, n_features: int, n_classes: int) -> nn.Module:

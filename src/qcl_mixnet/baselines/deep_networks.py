@@ -13,6 +13,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
+from qcl_mixnet.baselines.cross_entropy import lay_out
 from qcl_mixnet.model.layers import reset_linear
 from qcl_mixnet.model.stacking import BatchNorm1d, Conv1d, Linear, sigmoid
 
@@ -333,16 +334,11 @@ class ConvolutionalNetwork(nn.Module):
 def build(make: Callable[[], nn.Module], generator: torch.Generator) -> nn.Module:
     """Make a network on the CPU whose values depend on ``generator`` alone.
 
-    Its modules are laid out on the meta device first: PyTorch's constructors would draw from the
-    global generator, which belongs to the caller.
-
     Examples
     --------
     >>> network = build(lambda: MLP(4, 3), torch.Generator().manual_seed(0))
     """
-    with torch.device("meta"):
-        network = make()
-    network.to_empty(device="cpu")
+    network = lay_out(make)
     initialize(network, generator)
     return network
 

@@ -1,22 +1,18 @@
 """The graph-network baselines as scikit-learn classifiers.
 
-They share QCL-MixNet's tables, batches and checkpoint rule, and are trained by plain cross-entropy
-(section 4.2 of the paper: 100 epochs of AdamW). Their networks are in ``graph_networks``, the graph
-that they read in ``neighbor_graph``.
+Their networks are in ``graph_networks``, the graph that they read in ``neighbor_graph``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from numbers import Integral
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
-from sklearn.utils._param_validation import Interval
 from torch import Tensor, nn
 
+from qcl_mixnet.baselines.cross_entropy import POSITIVE, BaselineObjective, CrossEntropyClassifier
 from qcl_mixnet.baselines.graph_networks import (
     GAT,
     GCN,
@@ -27,17 +23,15 @@ from qcl_mixnet.baselines.graph_networks import (
     JKNet,
 )
 from qcl_mixnet.baselines.neighbor_graph import NeighborGraph, TrainingGraph
-from qcl_mixnet.model.estimator import TRAINING_CONSTRAINTS, Checkpoint, NetworkClassifier
+from qcl_mixnet.model.estimator import TRAINING_CONSTRAINTS
 from qcl_mixnet.model.randomness import Streams
 
 # A row's logits depend on at most 156 rows (5 neighbours, 3 rounds): what so many rows to predict
 # need fits into memory whatever the number of training rows.
 PREDICTED_AT_ONCE = 4096
 
-POSITIVE = Interval(Integral, 1, None, closed="left")
 
-
-class GraphObjective:
+class GraphObjective(BaselineObjective):
     """Mean cross-entropy of a mini-batch, every row with its part of the training graph.
 
     Parameters
@@ -50,15 +44,11 @@ class GraphObjective:
         Encoded labels of the training rows.
     """
 
+    network: GraphNetwork
+
     def __init__(self, network: GraphNetwork, graph: TrainingGraph, labels: Tensor):
-        self.network, self.graph, self.labels = network, graph, labels
-
-    def parameters(self) -> Iterator[nn.Parameter]:
-        """The network's parameters: the loss has none of its own."""
-        return self.network.parameters()
-
-    def start_epoch(self) -> None:
-        """Nothing is random here but the order of the rows."""
+        super().__init__(network)
+        self.graph, self.labels = graph, labels
 
     def __call__(self, rows: Tensor, places: slice) -> Mapping[str, Tensor]:  # noqa: ARG002
         """``loss`` of the rows with these indices, not of the neighbours that they drag in."""
@@ -74,60 +64,31 @@ def row_logits(network: GraphNetwork, graph: NeighborGraph, rows: Tensor) -> Ten
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class GraphClassifier(NetworkClassifier):
+class GraphClassifier(CrossEntropyClassifier):
     """Base of the graph-network baselines.
 
     Every training row receives messages from its ``n_neighbors`` nearest other training rows. A row
     to predict receives from its nearest training rows and sends to none: predictions are inductive
-    and do not depend on which other rows are asked about. See
-    :class:`~qcl_mixnet.baselines.neighbor_graph.TrainingGraph`.
+    and do not depend on which other rows are asked about. Distances are Euclidean, between
+    preprocessed rows. See :class:`~qcl_mixnet.baselines.neighbor_graph.TrainingGraph`.
 
-    Tables may hold numbers, gaps, categories, booleans and strings, as QCL-MixNet's may. Distances
-    are Euclidean, between preprocessed rows.
+    Other parameters and attributes are those of
+    :class:`~qcl_mixnet.baselines.cross_entropy.CrossEntropyClassifier`.
 
     Parameters
     ----------
-    epochs : int, default=100
-        Passes over the training rows.
-    batch_size : int, default=64
-        Rows per mini-batch; at least 2.
-    learning_rate : float, default=1e-3
-        Learning rate of AdamW.
-    max_learning_rate : float or None, default=None
-        Peak of a OneCycleLR schedule; None trains at ``learning_rate`` throughout, as the paper
-        trains its baselines.
-    weight_decay : float, default=1e-5
-        Weight decay of AdamW.
     n_neighbors : int, default=5
         Rows that each row receives from; cut to one fewer than there are training rows.
     hidden_width : int, default=64
         Width of every layer.
     n_layers : int, default=2
         Rounds of message passing.
-    checkpoint : {"last", "validation", "test"}, default="last"
-        Which epoch's network is kept: the last, the best on held-out training rows, which are then
-        not in the training graph, or the best on ``eval_set``. "test" imitates the paper, is
-        optimistic, and warns.
-    validation_fraction : float, default=0.2
-        Share of the training rows of each class that "validation" holds out.
-    device : str, default="auto"
-        PyTorch device; "auto" takes CUDA where there is one, else the CPU.
-    random_state : int, RandomState instance or None, default=None
-        Decides initial weights, batches and held-out rows. The same int gives bit-equal
-        predictions on the same CPU.
 
     Attributes
     ----------
     graph_ : TrainingGraph
-        The training rows, which predictions need, and their neighbours.
-    classes_, network_, preprocessor_, history_, best_epoch_, test_selected_, device_, \
-n_features_in_, feature_names_in_
-        As of :class:`~qcl_mixnet.model.classifier.QCLMixNetClassifier`.
-
-    Notes
-    -----
-    The subclasses are dataclasses too, so that each writes down its own parameters alone:
-    scikit-learn reads all of them from the constructor that this makes.
+        The training rows, which predictions need, and their neighbours; without the rows that
+        ``checkpoint="validation"`` holds out.
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -141,18 +102,9 @@ n_features_in_, feature_names_in_
     _network: ClassVar[type[GraphNetwork]]
     _network_options: ClassVar[tuple[str, ...]] = ("hidden_width", "n_layers")
 
-    epochs: int = 100
-    batch_size: int = 64
-    learning_rate: float = 1e-3
-    max_learning_rate: float | None = None
-    weight_decay: float = 1e-5
     n_neighbors: int = 5
     hidden_width: int = HIDDEN_WIDTH
     n_layers: int = 2
-    checkpoint: Checkpoint = "last"
-    validation_fraction: float = 0.2
-    device: str = "auto"
-    random_state: int | np.random.RandomState | None = None
 
     def _build(self, n_inputs: int, generator: torch.Generator) -> tuple[GraphNetwork, nn.Module]:
         options = {name: getattr(self, name) for name in self._network_options}

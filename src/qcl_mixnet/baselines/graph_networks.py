@@ -16,6 +16,7 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
+from qcl_mixnet.baselines.cross_entropy import lay_out
 from qcl_mixnet.baselines.neighbor_graph import Edges
 
 try:
@@ -88,10 +89,8 @@ class GraphNetwork(nn.Module, ABC):
         **options
             The class's other parameters.
         """
-        # On the meta device constructors draw nothing from the global generator.
-        with torch.device("meta"):
-            network = cls(n_features, n_classes, **options)
-        network.to_empty(device="cpu").reset_parameters(generator)
+        network = lay_out(lambda: cls(n_features, n_classes, **options))
+        network.reset_parameters(generator)
         return network
 
     @property

@@ -169,18 +169,31 @@ def nearest_rows(
     -------
     ndarray of shape (n_asked, n_neighbors), int64
     """
-    points = rows.astype(np.float64)
+    kept = _early_copies(rows, n_neighbors + skip_own)
+    points = rows[kept].astype(np.float64)
     norms = np.square(points).sum(axis=1)
     found = np.empty((len(asked), n_neighbors), dtype=np.int64)
-    for start, stop in _blocks(len(asked), len(rows)):
+    for start, stop in _blocks(len(asked), max(points.shape)):
         block = asked[start:stop].astype(np.float64)
-        own = np.arange(start, stop) if skip_own else None
-        who, candidates = _candidates(block, points, norms, n_neighbors, own)
+        own = np.flatnonzero((kept >= start) & (kept < stop)) if skip_own else kept[:0]
+        who, candidates = _candidates(block, points, norms, n_neighbors, (kept[own] - start, own))
         distances = _squared_distances(block, points, who, candidates)
         order = np.lexsort([candidates, distances, who])
         first = np.searchsorted(who, np.arange(len(block)))
-        found[start:stop] = candidates[order][first[:, None] + np.arange(n_neighbors)]
+        found[start:stop] = kept[candidates[order][first[:, None] + np.arange(n_neighbors)]]
     return found
+
+
+def _early_copies(rows: NDArray[np.float32], n_copies: int) -> NDArray[np.intp]:
+    """Positions, ascending, of rows with fewer than ``n_copies`` equal rows before them.
+
+    The others are nobody's neighbours: as many rows at the same distance go before them. Left in,
+    they would all be candidates: in a table of equal rows, every pair.
+    """
+    _, group = np.unique(rows, axis=0, return_inverse=True)
+    order = np.argsort(group, kind="stable")
+    first = np.searchsorted(group[order], group[order])
+    return np.sort(order[np.arange(len(rows)) - first < n_copies])
 
 
 def _candidates(
@@ -188,16 +201,15 @@ def _candidates(
     points: NDArray[np.float64],
     norms: NDArray[np.float64],
     n_neighbors: int,
-    own: NDArray[np.int64] | None,
+    own: tuple[NDArray[np.intp], NDArray[np.intp]],
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Pairs, by row of the block, that hold every nearest row and few others."""
+    """Pairs, by row of the block, that hold every nearest row and few others; none of ``own``."""
     block_norms = np.square(block).sum(axis=1)[:, None]
     rough = block @ points.T
     rough *= -2
     rough += norms
     rough += block_norms
-    if own is not None:
-        rough[np.arange(len(block)), own] = np.inf
+    rough[own] = np.inf
     # Above twice the rounding error of either side's distances, which grows with their norms.
     slack = 8 * block.shape[1] * np.finfo(np.float64).eps * (block_norms + norms.max())
     # PyTorch's selection is several times faster than NumPy's; only the value is taken.

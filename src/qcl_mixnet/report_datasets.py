@@ -1,0 +1,82 @@
+"""Kedro datasets of what is read by people: one entry in the DAG for all formats of a thing."""
+
+import os
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import pandas as pd
+from kedro_datasets.matplotlib import MatplotlibDataset
+from kedro_datasets.pandas import CSVDataset
+from matplotlib.figure import Figure
+
+from qcl_mixnet.datasets import write_atomically
+from qcl_mixnet.reporting.rendering import Table
+
+
+class FigureDataset(MatplotlibDataset):
+    """A figure as PNG, which previews show, and as SVG beside it.
+
+    Equal figures are equal files.
+
+    Parameters
+    ----------
+    filepath : str
+        Where the PNG is.
+    dpi : int, default=150
+        Its dots per inch.
+    metadata : dict, optional
+        For plugins such as Kedro-Viz.
+
+    Examples
+    --------
+    In the catalog::
+
+        "figure_{name}":
+          type: qcl_mixnet.report_datasets.FigureDataset
+          filepath: data/08_reporting/figures/{name}.png
+    """
+
+    def __init__(self, *, filepath: str, dpi: int = 150, metadata: dict[str, Any] | None = None):
+        super().__init__(filepath=filepath, save_args={"dpi": dpi}, metadata=metadata)
+        self.paths = [Path(filepath), Path(filepath).with_suffix(".svg")]
+
+    def save(self, data: Figure) -> None:
+        """Write both files."""
+        super().save(data)
+        # An SVG's identifiers are random without a salt, and it is dated.
+        with matplotlib.rc_context({"svg.hashsalt": "qcl-mixnet"}):
+            write_atomically(
+                self.paths[1], partial(data.savefig, format="svg", metadata={"Date": None})
+            )
+
+
+class ReportTableDataset(CSVDataset):
+    """A table as CSV, which programs read and previews show, and as Markdown and LaTeX beside it.
+
+    Parameters
+    ----------
+    filepath : str
+        Where the CSV is.
+    metadata : dict, optional
+        For plugins such as Kedro-Viz.
+    """
+
+    def __init__(self, *, filepath: str | os.PathLike[str], metadata: dict[str, Any] | None = None):
+        super().__init__(filepath=filepath, save_args={"index": False}, metadata=metadata)
+        self.paths = [Path(filepath).with_suffix(suffix) for suffix in (".csv", ".md", ".tex")]
+
+    def load(self) -> pd.DataFrame:
+        """Read the machine-readable table."""
+        return super().load()
+
+    def save(self, data: Table) -> None:
+        """Write all three files."""
+        super().save(data.frame)
+        for path, text in zip(self.paths[1:], (data.to_markdown(), data.to_latex()), strict=True):
+            write_atomically(path, partial(_write, text=text))
+
+
+def _write(path: Path, *, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
