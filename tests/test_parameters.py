@@ -219,6 +219,16 @@ def test_parse__name_on_no_roster_or_twice__is_told(path, value, sentence):
     assert refusal(change(path, value)) == sentence
 
 
+def test_parse__two_models_of_the_grid_with_one_label__is_told():
+    parameters = change("models.net.label", "DT")
+    assert refusal(parameters) == (
+        "The models 'tree' and 'net' of grid.models both have the label 'DT', by which tables and "
+        "figures could not tell them apart; give one of them another label in conf/."
+    )
+    parameters["grid"]["models"] = ["net"]  # the other is on the roster alone
+    assert parse_configuration(parameters).models["tree"].label == "DT"
+
+
 def test_parse__bad_name_on_the_roster__is_told():
     message = refusal(change("datasets.My-Table", {"label": "x", "sources": []}))
     assert message.startswith("'My-Table' cannot name a data set of the roster; use small letters")

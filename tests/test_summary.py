@@ -11,12 +11,14 @@ from kedro_datasets.pandas import CSVDataset
 from rich.console import Console
 
 from qcl_mixnet import summary
+from qcl_mixnet.report_datasets import ReportTableDataset
 from qcl_mixnet.summary import (
     control_lines,
     friedman_line,
     leaderboard_table,
     print_summary,
     report_path,
+    report_paths,
 )
 from qcl_mixnet.tracking import RunBinding
 
@@ -35,14 +37,19 @@ TEST = {
 }  # fmt: skip
 
 
-def compared(better, equivalent, worse, *, differs=False, effect_size=0.5, n_datasets=18):
+def compared(
+    better, equivalent, worse, *, differs=False, effect_size=0.5, n_datasets=18, **changes
+):
     """Row of a model in the comparison with the control."""
     return {
-        "n_datasets": n_datasets, "differs": differs, "effect_size": effect_size,
+        "n_datasets": n_datasets, "n_compared": n_datasets, "control_failed": 0, "model_failed": 0,
+        "p_value": 0.5, "differs": differs, "effect_size": effect_size,
         "prob_control_better": better, "prob_equivalent": equivalent, "prob_model_better": worse,
+        **changes,
     }  # fmt: skip
 
 
+FAILED = compared(None, None, None, effect_size=None, model_failed=18, p_value=None)
 ROWS = [
     compared(0.9, 0.1, 0.0, differs=True),
     compared(0.6, 0.3, 0.1),
@@ -80,6 +87,24 @@ def test_leaderboard_table__test_selected__is_starred_and_explained():
     assert "* epoch chosen on the test part" in " ".join(text.split())
 
 
+@pytest.mark.parametrize("width", [80, 70])
+@pytest.mark.parametrize("label", ["QCL-MixNet (No Attention)", "A" * 60])
+def test_leaderboard_table__narrow_terminal__the_label_gives_way(width, label):
+    board = BOARD.assign(label=[label, "Tree"], test_selected=[True, False])
+    lines = shown(leaderboard_table(board), width).splitlines()
+    assert max(map(len, lines)) <= width
+    start = next(i for i, line in enumerate(lines) if "mean rank" in line)
+    assert lines[start].split() == (
+        ["model", "mean", "rank", "wins", "macro", "F1", "G-mean", "MCC", "fit", "s", "failed"]
+    )
+    end = next(i for i, line in enumerate(lines) if line.strip().startswith("Tree"))
+    first, *more = lines[start + 2 : end]
+    numbers = first.split()[-7:]
+    assert numbers == ["1.25", "3", "0.718", "0.600", "0.550", "12.3", "0"]
+    name = first[: first.index("1.25")] + "".join(more)
+    assert "".join(name.split()) == label.replace(" ", "") + "*"
+
+
 def test_leaderboard_table__as_read_back_from_csv__is_the_same(tmp_path):
     board = BOARD.assign(test_selected=[True, False])
     board.to_csv(tmp_path / "board.csv", index=False)
@@ -94,8 +119,15 @@ def test_friedman_line__statistic_degrees_and_p_values():
 
 
 def test_friedman_line__no_test__gives_the_reason():
-    statistics = {"tests": {"macro_f1": {"reason": "one data set is not enough"}}}
-    assert friedman_line(statistics) == "Friedman's test: one data set is not enough"
+    statistics = {"tests": {"macro_f1": {"reason": "Friedman's test got 1 data set(s)."}}}
+    assert friedman_line(statistics) == "Friedman's test got 1 data set(s)."
+
+
+def test_friedman_line__f_is_infinite__says_what_that_means():
+    test = {**TEST, "iman_davenport_f": None, "iman_davenport_p": 1 / 6}
+    assert friedman_line({"tests": {"macro_f1": test}}) == (
+        "Friedman chi2(8) = 19.46, p = 0.013; all data sets rank the models alike (p = 0.17)"
+    )
 
 
 def test_control_lines__tests_and_most_likely_reading():
@@ -124,8 +156,39 @@ def test_control_lines__too_few_data_sets_for_any_finding__says_so():
 
 
 def test_control_lines__no_comparison__gives_the_reason():
-    statistics = {**STATISTICS, "comparisons": {"macro_f1": {"reason": "net was not run"}}}
-    assert control_lines(statistics) == "Comparison with a control: net was not run"
+    statistics = {**STATISTICS, "comparisons": {"macro_f1": {"reason": "A comparison got 1."}}}
+    assert control_lines(statistics) == "A comparison got 1."
+
+
+def test_control_lines__models_that_failed_everywhere__are_counted_and_not_judged():
+    statistics = {**STATISTICS, "comparisons": {"macro_f1": [FAILED, *ROWS, FAILED]}}
+    lines = control_lines(statistics).splitlines()
+    assert lines[:-1] == control_lines(STATISTICS).splitlines()
+    assert lines[-1] == "2 model(s) failed on all data sets and were not judged"
+    nobody = {**STATISTICS, "comparisons": {"macro_f1": [FAILED]}}
+    assert control_lines(nobody) == "1 model(s) failed on all data sets and were not judged"
+
+
+def test_control_lines__control_failed_everywhere__nobody_is_judged():
+    rows = [{**FAILED, "control_failed": 18, "model_failed": n} for n in (18, 0, 3)]
+    statistics = {**STATISTICS, "comparisons": {"macro_f1": rows}}
+    assert control_lines(statistics) == (
+        "net failed on all data sets: none of 3 model(s) was compared with it"
+    )
+
+
+def test_control_lines__too_few_data_sets_on_which_not_both_failed__says_so():
+    # Of 18 data sets 5 are compared: at best p is 1/16. With 6 of one pair it is 3/32, for three.
+    rows = [compared(0.9, 0.1, 0.0, n_compared=n) for n in (5, 6, 5)]
+    statistics = {**STATISTICS, "comparisons": {"macro_f1": [*rows, FAILED]}}
+    assert control_lines(statistics).startswith("6 data sets are too few to tell net from 3 model")
+
+
+def test_report_paths__all_formats_of_a_table():
+    dataset = ReportTableDataset(filepath="data/08_reporting/tables/table1.csv")
+    assert [path.suffix for path in report_paths(dataset)] == [".csv", ".md", ".tex"]
+    assert len(report_paths(CSVDataset(filepath="data/08_reporting/m.csv"))) == 1
+    assert report_paths(MemoryDataset(1)) == []
 
 
 @pytest.mark.parametrize(

@@ -327,11 +327,30 @@ def test_server_problem__something_else_listens__says_so():
         thread.join()
 
 
+def test_log_run__parent_run__has_parameters_metrics_tags_and_reports(binding, client, tmp_path):
+    board = pd.DataFrame(
+        {"model": ["knn", "net"], "mean_rank": [1.5, 2], "macro_f1": [0.5, math.nan]}
+    )
+    (tmp_path / "table.csv").write_text("a")
+    tags = {"checkpoint": "test", "test_selected": "true"}
+    log_run(binding, {"protocol": {"seed": 1}}, board, [tmp_path / "table.csv"], tags)
+    run = client.get_run(binding.run_id)
+    assert {name: run.data.tags[name] for name in (*tags, *binding.provenance)} == {
+        **tags, "git_commit": "abc", "environment": "test"
+    }  # fmt: skip
+    assert run.data.params == {"protocol.seed": "1"}
+    assert run.data.metrics == {"mean_rank/knn": 1.5, "mean_rank/net": 2, "macro_f1/knn": 0.5}
+    attached = client.list_artifacts(binding.run_id, "reports")
+    assert [item.path for item in attached] == ["reports/table.csv"]
+
+
 def test_log_run__unreachable_server__warns_and_goes_on(monkeypatch, caplog):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    log_run(RunBinding({}, "http://127.0.0.1:9", "0", "abc"), {"protocol": {"seed": 1}}, None, [])
+    log_run(
+        RunBinding({}, "http://127.0.0.1:9", "0", "abc"), {"protocol": {"seed": 1}}, None, [], {}
+    )
     assert "Reports are on disk but not in MLflow at http://127.0.0.1:9" in caplog.text
 
 
 def test_log_run__nothing_tracked__does_nothing(tmp_path):
-    log_run(RunBinding(), {}, None, [tmp_path / "not there"])
+    log_run(RunBinding(), {}, None, [tmp_path / "not there"], {})

@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol
@@ -14,6 +15,7 @@ from kedro.pipeline import Pipeline
 from qcl_mixnet import summary
 from qcl_mixnet.configuration import project_root
 from qcl_mixnet.datasets import CellDataset
+from qcl_mixnet.evaluation.protocol import EvaluationProtocol
 from qcl_mixnet.parameters import ConfigurationError
 from qcl_mixnet.tracking import RunBinding, log_run, server_problem, set_client_defaults
 
@@ -67,15 +69,21 @@ class BenchmarkHooks:
         reports = [
             path
             for name in sorted(pipeline.all_outputs())
-            if (path := summary.report_path(catalog.get(name))) is not None and path.exists()
+            for path in summary.report_paths(catalog.get(name))
+            if path.exists()
         ]
         parameters = {
             name: dict(catalog.load(f"params:{name}"))
             for name in ("grid", "protocol", "resources", "statistics")
         }
         outputs = pipeline.all_outputs()
+        metrics = {}
+        if "speed_table" in outputs:
+            parameters["speed"] = dict(catalog.load("params:speed"))
+            metrics = speed_metrics(catalog.load("speed_table"))
         board = catalog.load("leaderboard") if "leaderboard" in outputs else None
-        log_run(self.binding, parameters, board, reports)
+        tags = _protocol_tags(parameters["protocol"], pipeline, catalog)
+        log_run(self.binding, parameters, board, reports, tags, metrics)
         summary.print_summary(catalog, pipeline, self.binding)
 
 
@@ -89,6 +97,16 @@ def release_from_kedro_mlflow() -> None:
 
     mlflow_hook.run_id = None
     mlflow_hook._is_mlflow_enabled = False
+
+
+def speed_metrics(table: pd.DataFrame) -> dict[str, float]:
+    """Name the engine's figures of every data set and number of members for MLflow."""
+    engine = table[table["implementation"] == "engine"]
+    return {
+        f"speed_{name}/{row['dataset']}_{row['members']}_members": float(row[name])
+        for row in engine.to_dict("records")
+        for name in ("ratio", "ms", "fraction", "peak_mib")
+    }
 
 
 def check_writable(folder: Path) -> None:
@@ -120,6 +138,19 @@ def _layer_folders(pipeline: Pipeline, catalog: CatalogProtocol) -> set[Path]:
             parents = [Path(path), *Path(path).parents]
             folders.add(next((p for p in parents if p.name[:2].isdigit()), Path(path).parent))
     return folders
+
+
+def _protocol_tags(
+    protocol: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
+) -> dict[str, str]:
+    """Give the marks of a cell's run to the parent run: test-selected if any of its cells is."""
+    tags: dict[str, str] = {"checkpoint": EvaluationProtocol.model_validate(protocol).checkpoint}
+    tables = [catalog.load(n) for n in sorted(pipeline.all_outputs()) if n.startswith("metrics")]
+    # A part of the pipeline may gather nothing, and a data set that is not there has no rows.
+    if gathered := [table for table in tables if len(table)]:
+        selected = any(table["test_selected"].any() for table in gathered)
+        tags["test_selected"] = str(selected).lower()
+    return tags
 
 
 def _make_binding(run_params: dict[str, Any]) -> RunBinding:

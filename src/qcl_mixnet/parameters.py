@@ -8,6 +8,7 @@ from qcl_mixnet.baselines.specs import ModelSpec
 from qcl_mixnet.data.roster import DatasetEntry, parse_roster
 from qcl_mixnet.evaluation.comparison import ComparisonOptions
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
+from qcl_mixnet.evaluation.speed import SpeedOptions
 
 
 class ConfigurationError(ValueError):
@@ -70,6 +71,7 @@ class Configuration(BaseModel):
     ingestion: IngestionOptions
     resources: Resources
     statistics: ComparisonOptions = Field(default_factory=ComparisonOptions)
+    speed: SpeedOptions = Field(default_factory=SpeedOptions)
     data_root: str | None = None
     raw_root: str | None = None
 
@@ -90,8 +92,8 @@ def parse_configuration(parameters: dict[str, Any]) -> Configuration:
     Raises
     ------
     ConfigurationError
-        On an unknown key, a value out of range, or a name in the grid, or of the control, that is
-        on no roster.
+        On an unknown key, a value out of range, a name in the grid, or of the control, that is on
+        no roster, or a label that two models of the grid share.
     """
     roster = parameters.get("datasets", {})
     if not isinstance(roster, dict):
@@ -116,6 +118,7 @@ def parse_configuration(parameters: dict[str, Any]) -> Configuration:
         ("model", "statistics.control", controls, models),
     ):
         _check_names(kind, key, chosen, known)
+    _check_labels({name: models[name].label for name in grid.models})
     return configuration
 
 
@@ -129,6 +132,18 @@ def _check_names(kind: str, key: str, chosen: list[str], known: dict[str, Any]) 
         if chosen.count(name) > 1:
             raise ConfigurationError(
                 f"The {kind} '{name}' stands {chosen.count(name)} times in {key}; name it once."
+            )
+
+
+def _check_labels(labels: dict[str, str]) -> None:
+    first_with: dict[str, str] = {}
+    for name, label in labels.items():
+        first = first_with.setdefault(label, name)
+        if first != name:
+            raise ConfigurationError(
+                f"The models '{first}' and '{name}' of grid.models both have the label '{label}', "
+                f"by which tables and figures could not tell them apart; give one of them another "
+                f"label in conf/."
             )
 
 

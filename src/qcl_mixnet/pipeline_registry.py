@@ -12,6 +12,7 @@ from qcl_mixnet.pipelines import (
     ingestion,
     preprocessing,
     reporting,
+    speed,
     statistics,
     training,
 )
@@ -36,4 +37,6 @@ def register_pipelines() -> dict[str, Pipeline]:
     }
     # Pipeline([...]) of a list, not sum(...): that one is quadratic in the nodes.
     full = Pipeline(list(stages.values()))
-    return {**stages, "full": full, "__default__": full}
+    # It measures the machine, not the models.
+    extra = {"speed": speed.create_pipeline(configuration)}
+    return {**stages, **extra, "full": full, "__default__": full}

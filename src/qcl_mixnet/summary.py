@@ -25,6 +25,12 @@ def report_path(dataset: Any) -> Path | None:
     return Path(path)
 
 
+def report_paths(dataset: Any) -> list[Path]:
+    """All files of a dataset that lies in the reporting folder: some write several formats."""
+    path = report_path(dataset)
+    return [] if path is None else list(getattr(dataset, "paths", [path]))
+
+
 def print_summary(catalog: CatalogProtocol, pipeline: Pipeline, binding: RunBinding) -> None:
     """Print the ranked table, the tests behind it, what is missing, and where to look."""
     console = get_console()
@@ -46,6 +52,10 @@ def print_summary(catalog: CatalogProtocol, pipeline: Pipeline, binding: RunBind
                 console.print(f"{title} ({len(cells)}): {shown}", highlight=False)
         folder = report_path(catalog.get("leaderboard"))
         console.print(f"Tables and figures: {folder.parent if folder else ''}", highlight=False)
+    if "speed_table" in outputs:
+        console.print(speed_table(catalog.load("speed_table")))
+        folder = report_path(catalog.get("speed_table"))
+        console.print(f"Table and figure: {folder.parent if folder else ''}", highlight=False)
     if binding.tracked:
         is_server = binding.tracking_uri.startswith("http")
         where = "in its UI" if is_server else "with `make mlflow`"
@@ -63,10 +73,12 @@ def leaderboard_table(board: pd.DataFrame) -> Table:
     table = Table(
         title=f"Mean ranks by macro F1 over {n_datasets} data sets (1 is best){mark}",
         box=SIMPLE_HEAD,
+        collapse_padding=True,
     )
-    table.add_column("model", no_wrap=True)
+    # Where the terminal is narrow a label takes several lines, and the numbers stay whole.
+    table.add_column("model", overflow="fold")
     for name in ("mean rank", "wins", "macro F1", "G-mean", "MCC", "fit s", "failed"):
-        table.add_column(name, justify="right", no_wrap=True)
+        table.add_column(name, justify="right", no_wrap=True, min_width=len(name))
     for row in board.itertuples():
         table.add_row(
             f"{escape(str(row.label))}{'*' if row.test_selected else ''}",
@@ -81,28 +93,67 @@ def leaderboard_table(board: pd.DataFrame) -> Table:
     return table
 
 
+def speed_table(figures: pd.DataFrame) -> Table:
+    """Figures of the training engine for the terminal."""
+    table = Table(title="The training engine beside the reference", box=SIMPLE_HEAD)
+    table.add_column("data set", overflow="fold")
+    for name in ("members", "reference ms", "engine ms", "ratio", "of bound", "peak MiB"):
+        table.add_column(name, justify="right", no_wrap=True)
+    reference, engine = (
+        figures[figures["implementation"] == name] for name in ("reference", "engine")
+    )
+    for row, reference_ms in zip(engine.itertuples(), reference["ms"], strict=True):
+        table.add_row(
+            escape(str(row.dataset)),
+            str(row.members),
+            f"{reference_ms:.3g}",
+            f"{row.ms:.3g}",
+            f"{row.ratio:.3g}",
+            f"{row.fraction:.1%}",
+            f"{row.peak_mib:.3g}",
+        )
+    return table
+
+
 def friedman_line(statistics: dict[str, Any]) -> str:
     """One line on Friedman's test of the headline metric."""
     test = statistics["tests"]["macro_f1"]
     if "reason" in test:
-        return f"Friedman's test: {test['reason']}"
-    low, high = test["iman_davenport_df"]
-    return (
-        f"Friedman chi2({test['df']}) = {test['chi2']:.2f}, p = {test['p_value']:.2g}; "
-        f"Iman-Davenport F({low}, {high}) = {test['iman_davenport_f']:.2f}, "
-        f"p = {test['iman_davenport_p']:.2g}"
-    )
+        return test["reason"]
+    friedman = f"Friedman chi2({test['df']}) = {test['chi2']:.2f}, p = {test['p_value']:.2g}"
+    if test["iman_davenport_f"] is None:
+        sharper = f"all data sets rank the models alike (p = {test['iman_davenport_p']:.2g})"
+    else:
+        low, high = test["iman_davenport_df"]
+        sharper = (
+            f"Iman-Davenport F({low}, {high}) = {test['iman_davenport_f']:.2f}, "
+            f"p = {test['iman_davenport_p']:.2g}"
+        )
+    return f"{friedman}; {sharper}"
 
 
 def control_lines(statistics: dict[str, Any]) -> str:
-    """Two lines on the control against every other model by the headline metric."""
-    control, alpha, rope = (statistics[name] for name in ("control", "alpha", "rope"))
+    """Lines on the control against every other model by the headline metric."""
     rows = statistics["comparisons"]["macro_f1"]
     if "reason" in rows:
-        return f"Comparison with a control: {rows['reason']}"
+        return rows["reason"]
+    if rows[0]["control_failed"] == rows[0]["n_datasets"]:
+        return (
+            f"{statistics['control']} failed on all data sets: none of {len(rows)} model(s) was "
+            "compared with it"
+        )
+    judged = [row for row in rows if row["p_value"] is not None]
+    lines = _judgement(statistics, judged) if judged else []
+    if n_failed := len(rows) - len(judged):
+        lines.append(f"{n_failed} model(s) failed on all data sets and were not judged")
+    return "\n".join(lines)
+
+
+def _judgement(statistics: dict[str, Any], rows: list[dict[str, Any]]) -> list[str]:
+    control, alpha, rope = (statistics[name] for name in ("control", "alpha", "rope"))
     better = sum(row["differs"] and row["effect_size"] > 0 for row in rows)
     worse = sum(row["differs"] and row["effect_size"] < 0 for row in rows)
-    n_datasets = rows[0]["n_datasets"]
+    n_datasets = max(row["n_compared"] for row in rows)
     if smallest_p_holm(n_datasets, 1 + len(rows)) > alpha:
         # Nobody should read "beats 0" as a finding where no result could have been another.
         found = f"{n_datasets} data sets are too few to tell {control} from {len(rows)} model(s)"
@@ -111,8 +162,8 @@ def control_lines(statistics: dict[str, Any]) -> str:
     outcomes = ("prob_control_better", "prob_equivalent", "prob_model_better")
     likeliest = [max(outcomes, key=row.__getitem__) for row in rows]
     n_better, n_equivalent, n_worse = map(likeliest.count, outcomes)
-    return (
-        f"{found} (Wilcoxon-Holm, {alpha:g})\n"
+    return [
+        f"{found} (Wilcoxon-Holm, {alpha:g})",
         f"Most likely better than {n_better}, within {rope:g} of {n_equivalent}, worse than "
-        f"{n_worse} (Bayesian signed-rank)"
-    )
+        f"{n_worse} (Bayesian signed-rank)",
+    ]

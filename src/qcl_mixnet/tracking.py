@@ -85,6 +85,8 @@ def log_run(
     parameters: Mapping[str, Any],
     leaderboard: pd.DataFrame | None,
     reports: Sequence[Path],
+    tags: Mapping[str, str],
+    metrics: Mapping[str, float] | None = None,
 ) -> None:
     """Add to the parent run what it was asked to do and what came out.
 
@@ -98,6 +100,10 @@ def log_run(
         Every model's mean rank and macro F1 become metrics.
     reports : sequence of Path
         Files to attach, in a folder "reports".
+    tags : mapping of str to str
+        Set beside the binding's provenance.
+    metrics : mapping of str to float, optional
+        Logged beside the leaderboard's.
     """
     if not binding.tracked:
         return
@@ -108,16 +114,15 @@ def log_run(
 
     client = MlflowClient(tracking_uri=binding.tracking_uri)
     now = int(1000 * time.time())
-    metrics = [
-        Metric(f"{name}/{row['model']}", float(row[name]), now, 0)
-        for row in ([] if leaderboard is None else leaderboard.to_dict("records"))
-        for name in ("mean_rank", "macro_f1")
-        if math.isfinite(row[name])
-    ]
+    values = dict(metrics or {})
+    for row in [] if leaderboard is None else leaderboard.to_dict("records"):
+        values |= {f"{name}/{row['model']}": float(row[name]) for name in ("mean_rank", "macro_f1")}
+    points = [Metric(k, value, now, 0) for k, value in values.items() if math.isfinite(value)]
     params = [Param(k, str(v)[:MAX_VALUE_LENGTH]) for k, v in flatten(parameters).items()]
-    tags = [RunTag(name, str(value)) for name, value in binding.provenance.items()]
+    all_tags = {**binding.provenance, **tags}
+    run_tags = [RunTag(name, str(value)) for name, value in all_tags.items()]
     try:
-        client.log_batch(binding.run_id, metrics=metrics, params=params, tags=tags)
+        client.log_batch(binding.run_id, metrics=points, params=params, tags=run_tags)
         for path in reports:
             client.log_artifact(binding.run_id, str(path), "reports")
     except (MlflowException, RequestException, OSError) as error:

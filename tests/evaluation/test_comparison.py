@@ -115,11 +115,62 @@ def test_compare_models__options__reach_every_test():
 def test_compare_models__comparisons__are_those_of_every_metric():
     statistics = compare_models(make_metrics(), OPTIONS)
     assert list(statistics["comparisons"]) == list(METRICS)
-    expected = compare_with_control(SCORES, "b").to_dict("records")
-    assert [row["model"] for row in expected] == ["a", "c"]
-    for rows in statistics["comparisons"].values():
+    for metric, rows in statistics["comparisons"].items():
+        expected = compared_by(metric, SCORES)
+        assert [row["model"] for row in expected] == ["a", "c"]
         for row, of_scores in zip(rows, expected, strict=True):
             assert row == pytest.approx(of_scores)
+
+
+def compared_by(metric, scores):
+    """Rows of the comparison of scores with b, a failed cell being worth the metric's worst."""
+    # Losses are 1 - score: a Brier score of 2 is a score of -1.
+    worst = {"log_loss": None, "brier": -1.0, "mcc": -1.0}.get(metric, 0.0)
+    return compare_with_control(scores, "b", worst_score=worst).to_dict("records")
+
+
+@pytest.mark.parametrize("score", [0.5, 0.9])
+def test_compare_models__failed_cell__stands_for_the_metrics_worst_score(score):
+    # b loses by .8 on two data sets and a failed on a third. That difference cancels one of .8
+    # where it is no larger: .5 or .9 less 0, and with -1 the worst, 1.5 or 1.9.
+    scores = pd.DataFrame({"b": [0.1, score, 0.1], "a": [0.9, np.nan, 0.9]}, index=SCORES.index)
+    found = compare_models(make_metrics(scores), OPTIONS)["comparisons"]
+    larger = {metric for metric in METRICS if found[metric][0]["prob_control_better"] > 0.2}
+    assert larger == ({"mcc", "brier"} if score == 0.5 else set(METRICS) - {"log_loss"})
+
+
+def strict(statistics):
+    """The statistics as a browser reads them: NaN and Infinity are no JSON."""
+    return json.loads(json.dumps(statistics, allow_nan=False))
+
+
+def test_compare_models__model_that_failed_everywhere__is_null_in_strict_json():
+    scores = SCORES.assign(c=np.nan)
+    metrics = make_metrics(scores)
+    statistics = strict(compare_models(metrics, OPTIONS))
+    a, c = statistics["comparisons"]["macro_f1"]
+    assert (c["model_failed"], c["n_datasets"], c["wins"]) == (3, 3, 3)
+    assert c["p_value"] is c["p_holm"] is c["prob_equivalent"] is c["median_difference"] is None
+    assert a["p_holm"] == a["p_value"]
+    table = comparison_table(statistics, metrics).set_index(["metric", "model"])
+    assert math.isnan(table.loc[("macro_f1", "c"), "prob_equivalent"])
+
+
+def test_compare_models__all_data_sets_rank_alike__f_is_null_with_a_note():
+    scores = pd.DataFrame({"a": [0.9, 0.8], "b": [0.7, 0.6], "c": [0.5, 0.4]}, index=["d1", "d2"])
+    statistics = strict(compare_models(make_metrics(scores), OPTIONS))
+    overall = statistics["global_test"]
+    for test, p_value in (
+        (statistics["tests"]["log_loss"], 1 / 6),
+        (overall, 6**-3),  # four metrics
+        (overall["paper_form"], 6**-3),
+    ):
+        assert test["iman_davenport_f"] is None
+        assert test["iman_davenport_p"] == pytest.approx(p_value)
+        assert test["iman_davenport_note"].startswith("F is infinite")
+    assert "not to be trusted" in overall["note"]
+    finite = compare_models(make_metrics(), OPTIONS)["tests"]["macro_f1"]
+    assert "iman_davenport_note" not in finite
 
 
 def test_compare_models__nemenyi_of_the_headline_metric():
@@ -186,8 +237,8 @@ def test_compare_models__ablations__are_compared_and_not_ranked():
         assert statistics[key] == alone[key]
     assert alone["ablation"] == {}
     assert statistics["failed"] == ["d2.c", "d3.no_y"]
-    expected = compare_with_control(SCORES[["b"]].join(ABLATIONS), "b").to_dict("records")
     for metric in METRICS:
+        expected = compared_by(metric, SCORES[["b"]].join(ABLATIONS))
         for row, of_scores in zip(statistics["ablation"][metric], expected, strict=True):
             assert row == pytest.approx(of_scores)
 
@@ -211,7 +262,8 @@ def test_comparison_table__rows_of_all_metrics_with_ablations_last():
     statistics = compare_models(metrics, OPTIONS)
     table = comparison_table(statistics, metrics)
     assert list(table.columns) == [
-        "metric", "control", "model", "label", "family", *COMPARISON_COLUMNS[1:]
+        "metric", "control", "control_test_selected", "model", "label", "family", "test_selected",
+        *COMPARISON_COLUMNS[1:],
     ]  # fmt: skip
     assert table["metric"].tolist() == [metric for metric in METRICS for _ in range(4)]
     assert table["model"].tolist() == ["a", "c", "no_y", "no_x"] * len(METRICS)
@@ -220,6 +272,14 @@ def test_comparison_table__rows_of_all_metrics_with_ablations_last():
     assert set(table["control"]) == {"b"}
     row = table.set_index(["metric", "model"]).loc[("macro_f1", "no_x")]
     assert (row["losses"], row["effect_size"], row["p_value"]) == (3, -1, 0.25)
+
+
+@pytest.mark.parametrize("selected", [(), ("b",), ("a", "no_x")])
+def test_comparison_table__test_selected__is_marked(selected):
+    metrics = make_metrics(SCORES.join(ABLATIONS), test_selected=selected)
+    table = comparison_table(compare_models(metrics, OPTIONS), metrics)
+    assert table["test_selected"].tolist() == table["model"].isin(selected).tolist()
+    assert set(table["control_test_selected"]) == {"b" in selected}
 
 
 def test_comparison_table__ablations_alone__once():

@@ -12,11 +12,11 @@ from qcl_mixnet.evaluation.paired import (
     signed_rank_test,
 )
 
-# scores   A    B    C     worst     A - B   A - C
-# d1      .9    -   .7      .7         .2      .2
-# d2       -   .6   .5      .5        -.1       0
-# d3       -   .4    -      .4          0       0
-# d4       -    -    -       -          0       0
+# scores   A    B    C      A - B          A - C
+# d1      .9    -   .7        most           .2
+# d2       -   .6   .5       -most          -most
+# d3       -   .4    -       -most            -
+# d4       -    -    -         -              -
 FAILED = pd.DataFrame(
     {
         "A": [0.9, np.nan, np.nan, np.nan],
@@ -26,17 +26,39 @@ FAILED = pd.DataFrame(
 )
 
 
+# The largest of .9, .6 and .4 less 0; of .2 and .5 less 0. Without a worst score nothing but the
+# other differences of the pair (none; .2) and twice the region of practical equivalence count.
+@pytest.mark.parametrize(
+    ("worst_score", "rope", "most_of_b", "most_of_c"),
+    [(0.0, 0.01, 0.9, 0.5), (0.0, 0.4, 0.9, 0.8), (None, 0.01, 0.02, 0.2), (None, 0.0, 0.0, 0.2)],
+    ids=["bounded", "wide region", "unbounded", "no region"],
+)
 @pytest.mark.parametrize("sign", [1, -1])
-def test_paired_differences__failed_cells__stand_at_the_worst_score(sign):
-    differences = paired_differences(sign * FAILED, "A", higher_is_better=sign > 0)
-    np.testing.assert_allclose(differences["B"], [0.2, -0.1, 0, 0])
-    np.testing.assert_allclose(differences["C"], [0.2, 0, 0, 0])
+def test_paired_differences__one_failed__is_the_largest_difference_of_the_pair(
+    sign, worst_score, rope, most_of_b, most_of_c
+):
+    differences = paired_differences(
+        sign * FAILED, "A", rope=rope, higher_is_better=sign > 0, worst_score=worst_score
+    )
+    nan = np.nan
+    b, c = most_of_b, most_of_c
+    np.testing.assert_allclose(differences["B"], [b, -b, -b, nan], atol=1e-9)
+    np.testing.assert_allclose(differences["C"], [0.2, -c, nan, nan], atol=1e-9)
+    # Strictly: it ranks above an equal difference, and lies beyond the region's border.
+    assert differences["B"].abs().min() > b
+    assert abs(differences.loc[1, "C"]) > c
+
+
+@pytest.mark.parametrize("control", ["a", "b"])
+def test_paired_differences__a_model_without_any_score__has_none(control):
+    scores = pd.DataFrame({"a": [0.5, 0.6], "b": [np.nan, np.nan]})
+    assert paired_differences(scores, control, rope=0.01).isna().all(axis=None)
 
 
 def test_paired_differences__rounding_makes_no_difference():
     scores = pd.DataFrame({"a": [0.87, 0.57, 0.3], "b": [0.85, 0.55, 0.1 + 0.2]})
     assert 0.87 - 0.85 != 0.57 - 0.55  # what rounding is for
-    assert paired_differences(scores, "a")["b"].tolist() == [0.02, 0.02, 0]
+    assert paired_differences(scores, "a", rope=0.01)["b"].tolist() == [0.02, 0.02, 0]
 
 
 @pytest.mark.parametrize("n", [2, 6, 13, 14, 30])
@@ -64,6 +86,10 @@ def test_signed_rank__ties_and_zeros__equals_scipy(n, seed):
 
 def test_signed_rank__all_zero__no_difference():
     assert signed_rank_test(np.zeros(5)) == (0, 0, 1)
+
+
+def test_signed_rank__nothing_to_compare__is_nan():
+    assert np.isnan(signed_rank_test(np.array([]))).all()
 
 
 def test_signed_rank__by_hand():
@@ -127,3 +153,12 @@ def test_bayesian__random_differences__equal_loops_over_the_draws(monkeypatch, s
             expected[model, mass.index(max(mass))] += 1 / 400
     found = bayesian_signed_rank(differences, rope, np.random.default_rng(7))
     np.testing.assert_allclose(found, expected)
+
+
+def test_bayesian__data_set_left_out__as_if_it_were_not_there():
+    # Better only where w0, now Beta(0.6, 2), is below 1 - sqrt(1/2); see above.
+    differences = np.array([[0.1, np.nan], [np.nan, np.nan], [0.1, np.nan]])
+    found = bayesian_signed_rank(differences, 0.09, np.random.default_rng(1))
+    better = stats.beta.cdf(1 - np.sqrt(0.5), 0.6, 2)
+    np.testing.assert_allclose(found[0], [better, 1 - better, 0], atol=0.01)
+    assert np.isnan(found[1]).all()

@@ -38,7 +38,7 @@ def test_compare_with_control__by_hand():
     table = compare_with_control(SMALL, "A", rope=0.01)
     assert list(table.columns) == COMPARISON_COLUMNS
     assert table["model"].tolist() == ["B", "C"]
-    assert table["n_datasets"].tolist() == [3, 3]
+    assert table["n_datasets"].tolist() == table["n_compared"].tolist() == [3, 3]
     assert table[["control_failed", "model_failed"]].eq(0).all(axis=None)
     assert table[["wins", "ties", "losses"]].to_numpy().tolist() == [[1, 1, 1], [3, 0, 0]]
     assert table["median_difference"].tolist() == pytest.approx([0, 0.1])
@@ -61,9 +61,9 @@ def test_compare_with_control__small_end_good__the_mirror_image():
 
 # scores   A    B    C       A against B    A against C
 # d1      .9    -   .7         won            won
-# d2       -   .6   .5         lost           lost, though C's score is the worst
-# d3       -   .4    -         lost           tied
-# d4       -    -    -         tied           tied
+# d2       -   .6   .5         lost           lost
+# d3       -   .4    -         lost           left out
+# d4       -    -    -         left out       left out
 FAILED = pd.DataFrame(
     {
         "A": [0.9, np.nan, np.nan, np.nan],
@@ -78,35 +78,79 @@ def test_failed_cells__by_hand(sign):
     table = compare_with_control(sign * FAILED, "A", higher_is_better=sign > 0)
     assert table["control_failed"].tolist() == [3, 3]
     assert table["model_failed"].tolist() == [2, 2]
-    assert table[["wins", "ties", "losses"]].to_numpy().tolist() == [[1, 1, 2], [1, 2, 1]]
+    assert table[["wins", "ties", "losses"]].to_numpy().tolist() == [[1, 0, 2], [1, 0, 1]]
+    assert table["n_datasets"].tolist() == [4, 4]
+    assert table["n_compared"].tolist() == [3, 2]
+    # B: three differences alike, ranks 2, -2, -2 of 6. C: .2 ranks below the failed cell.
+    assert table["effect_size"].tolist() == pytest.approx([-1 / 3, -1 / 3])
+    # Of what both scored.
+    assert table["median_difference"].tolist() == pytest.approx([np.nan, 0.2], nan_ok=True)
+
+
+# What made a model that failed everywhere look equivalent: no third model, hence no worse score.
+@pytest.mark.parametrize("worst_score", [0.0, None])
+def test_model_that_failed_on_all_but_one__is_not_equivalent(worst_score):
+    scores = pd.DataFrame({"a": np.full(8, 0.5), "b": [0.5] + [np.nan] * 7})
+    row = compare_with_control(scores, "a", worst_score=worst_score).iloc[0]
+    assert (row["wins"], row["ties"], row["model_failed"]) == (7, 1, 7)
+    assert row["prob_control_better"] > 0.99
+    assert row["p_value"] == pytest.approx(2**-6)  # seven of one sign, and a zero
+
+
+JUDGEMENT = [
+    "median_difference", "effect_size", "wilcoxon_statistic", "p_value", "p_holm",
+    "prob_control_better", "prob_equivalent", "prob_model_better",
+]  # fmt: skip
+
+
+def test_model_that_failed_everywhere__is_not_judged_and_no_part_of_holm():
+    scores = SMALL.assign(D=np.nan)
+    table = compare_with_control(scores, "A").set_index("model")
+    assert table.loc["D", JUDGEMENT].isna().all()
+    assert table.loc["D", ["model_failed", "n_compared", "wins"]].tolist() == [3, 3, 3]
+    assert not table.loc["D", "differs"]
+    expected = compare_with_control(SMALL, "A").set_index("model")
+    pd.testing.assert_frame_equal(table.drop(index="D"), expected)
+
+
+def test_control_that_failed_everywhere__no_model_is_judged():
+    table = compare_with_control(SMALL.assign(A=np.nan), "A")
+    assert table[JUDGEMENT].isna().all(axis=None)
+    assert table["control_failed"].tolist() == table["losses"].tolist() == [3, 3]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_third_models__do_not_matter(seed):
+    scores = random_scores(seed, n_datasets=9, failed=0.3).assign(worst=-1.0)
+    among_all = compare_with_control(scores, "a").drop(columns=["p_holm", "differs"])
+    for i, model in enumerate(among_all["model"]):
+        pair = compare_with_control(scores[["a", model]], "a")[among_all.columns]
+        pd.testing.assert_frame_equal(among_all[i : i + 1].reset_index(drop=True), pair)
 
 
 def naive_comparison(scores, control, model):
     """Counts, differences and signed ranks in loops, for a metric whose large end is good."""
     wins = ties = losses = 0
     differences = []
-    for _, row in scores.iterrows():
-        ours, theirs = row[control], row[model]
+    for ours, theirs in zip(scores[control], scores[model], strict=True):
         if np.isnan(ours) and np.isnan(theirs):
-            ties += 1
-            differences.append(0.0)
             continue
-        worst = min(value for value in row if not np.isnan(value))
-        if np.isnan(ours) or (not np.isnan(theirs) and ours < theirs):
+        if np.isnan(ours) or ours < theirs:
             losses += 1
         elif np.isnan(theirs) or ours > theirs:
             wins += 1
         else:
             ties += 1
-        ours, theirs = (worst if np.isnan(v) else v for v in (ours, theirs))
-        differences.append(round(ours - theirs, 6))
+        failed = np.isnan(ours) * -9 + np.isnan(theirs) * 9  # more than any difference of scores
+        differences.append(failed or round(ours - theirs, 6))
     total = 0.0
     for d in differences:
         smaller = sum(abs(e) < abs(d) for e in differences)
         alike = sum(abs(e) == abs(d) for e in differences)
         total += np.sign(d) * (smaller + (alike + 1) / 2)
     n = len(differences)
-    return wins, ties, losses, np.median(differences), total / (n * (n + 1) / 2), differences
+    median = np.median([d for d in differences if abs(d) < 9] or [np.nan])
+    return wins, ties, losses, median, total / (n * (n + 1) / 2), differences
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -116,10 +160,14 @@ def test_random_tables_with_ties_and_failures__equal_loops_and_scipy(seed, n_dat
     table = compare_with_control(scores, "b").set_index("model")
     assert list(table.index) == [name for name in scores if name != "b"]
     for model, row in table.iterrows():
+        assert row["model_failed"] == scores[model].isna().sum()
+        if scores[["b", model]].isna().all().any():
+            assert np.isnan(row["p_value"])
+            continue
         *expected, differences = naive_comparison(scores, "b", model)
         names = ["wins", "ties", "losses", "median_difference", "effect_size"]
-        assert row[names].tolist() == pytest.approx(expected)
-        assert row["model_failed"] == scores[model].isna().sum()
+        assert row[names].tolist() == pytest.approx(expected, nan_ok=True)
+        assert row["n_compared"] == len(differences)
         if any(differences):
             reference = stats.wilcoxon(differences, zero_method="pratt")
             assert row["wilcoxon_statistic"] == pytest.approx(reference.statistic)

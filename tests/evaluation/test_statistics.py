@@ -80,11 +80,26 @@ def test_random_tables_with_ties__equal_scipy(seed: int) -> None:
     np.testing.assert_array_equal(rank_models(scores), ranks)
 
 
-def test_same_ranking_everywhere__f_is_infinite() -> None:
-    scores = pd.DataFrame([[0.3, 0.2, 0.1]] * 7)
-    result = friedman_test(scores)
-    assert result.chi2 == pytest.approx(14)
-    assert (result.iman_davenport_f, result.iman_davenport_p) == (float("inf"), 0)
+@pytest.mark.parametrize(("n_datasets", "p_value"), [(2, 1 / 6), (7, 6**-6)])
+def test_same_ranking_everywhere__p_is_that_of_all_permutations(
+    n_datasets: int, p_value: float
+) -> None:
+    # The first data set ranks as it likes, and every other has 3! rankings.
+    result = friedman_test(pd.DataFrame([[0.3, 0.2, 0.1]] * n_datasets))
+    assert result.chi2 == pytest.approx(2 * n_datasets)
+    assert result.iman_davenport_f == float("inf")
+    assert result.iman_davenport_p == pytest.approx(p_value)
+
+
+def test_same_ranking_everywhere__with_ties__p_is_that_of_chi_square() -> None:
+    result = friedman_test(pd.DataFrame([[0.3, 0.2, 0.2]] * 4))
+    assert result.iman_davenport_f == float("inf")
+    assert result.iman_davenport_p == result.p_value == pytest.approx(np.exp(-8 / 2))
+
+
+def test_same_ranking_everywhere__p_too_small_for_a_float__is_not_zero() -> None:
+    scores = pd.DataFrame([np.arange(21.0)] * 18)  # 21!^-17 is about 1e-335
+    assert 0 < friedman_test(scores).iman_davenport_p < 1e-300
 
 
 def test_all_models_tie_everywhere__no_difference() -> None:

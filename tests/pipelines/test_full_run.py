@@ -219,19 +219,36 @@ def test_tags__run_one_family_and_rank_it(project):
 
 def test_paper__marks_what_was_chosen_on_the_test_part(project):
     params = {
-        "grid": {"datasets": "glass", "models": "qcl_mixnet+knn"},
+        "grid": {"datasets": "glass+lymph", "models": "qcl_mixnet+knn"},
         "models": {"qcl_mixnet": {"params": {"epochs": 3}}},
     }
     project.run(env="paper", params=params)
 
-    metrics = pd.read_csv(project.data / "08_reporting/metrics.csv").set_index("model")
-    assert metrics["test_selected"].to_dict() == {"qcl_mixnet": True, "knn": False}
+    reports = project.data / "08_reporting"
+    metrics = pd.read_csv(reports / "metrics.csv")
+    assert len(metrics) == 4
+    assert metrics["test_selected"].tolist() == metrics["model"].eq("qcl_mixnet").tolist()
     assert set(metrics["checkpoint"]) == {"test"}
-    scores = pd.read_csv(project.data / "08_reporting/macro_f1.csv")
+    scores = pd.read_csv(reports / "macro_f1.csv")
     assert list(scores.columns) == ["dataset", "qcl_mixnet*", "knn"]
-    runs = mlflow.search_runs(search_all_experiments=True).set_index("tags.model")
-    assert runs.loc["qcl_mixnet", "tags.test_selected"] == "true"
-    assert runs.loc["knn", "tags.test_selected"] == "false"
+    compared = pd.read_csv(reports / "comparison_with_control.csv")
+    assert set(compared["model"]) == {"knn"}
+    assert compared["control_test_selected"].all()
+    assert not compared["test_selected"].any()
+    starred = {
+        path.stem
+        for path in [reports / "leaderboard.md", *reports.glob("tables/*.md")]
+        if "| QCL-MixNet*" in path.read_text().replace("\\*", "*")
+    }
+    # Both data sets have several classes: Tables 2 and 4 are empty.
+    assert starred == {
+        "leaderboard", "table3", "table5", "table6", "published_comparison", "published_by_model",
+    }  # fmt: skip
+    runs = mlflow.search_runs(search_all_experiments=True)
+    parent = runs[runs["tags.mlflow.runName"] == "full"].iloc[0]
+    assert (parent["tags.test_selected"], parent["tags.checkpoint"]) == ("true", "test")
+    marks = runs.dropna(subset="tags.model").groupby("tags.model")["tags.test_selected"].unique()
+    assert marks.map(list).to_dict() == {"qcl_mixnet": ["true"], "knn": ["false"]}
     history = pd.read_parquet(project.data / "07_model_output/glass/qcl_mixnet/history.parquet")
     assert history["macro_f1"].notna().all()
     record = json.loads((project.data / "07_model_output/glass/qcl_mixnet/fit.json").read_text())

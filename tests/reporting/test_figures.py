@@ -101,7 +101,9 @@ def test_plot_leaderboard__two_models_of_one_name__have_a_bar_each():
 def test_plot_leaderboard__epochs_chosen_on_the_test_part__a_note_says_so(test_selected, noted):
     axes = draw(make_board(test_selected=test_selected))
     assert axes.get_xlabel() == "mean rank by macro F1 over 6 data sets (1 is best)"
-    assert ("chosen on the test part" in axes.figure.get_supxlabel()) == noted
+    assert axes.figure.get_supxlabel() == ("* epochs chosen on the test part" if noted else "")
+    stars = [name.endswith("*") for name in ticks(axes)]
+    assert stars == test_selected
 
 
 def test_plot_leaderboard__failed_cells__are_counted():
@@ -124,6 +126,10 @@ def test_plot_leaderboard__24_models__everything_can_be_read(mean_rank, check_le
     figure = plot_leaderboard(board.assign(mean_rank=mean_rank, label=names, n_datasets=18))
     check_legible(figure)
     assert figure.get_figwidth() == 7
+
+
+def test_plot_leaderboard__dollar_signs__are_no_mathematics():
+    assert ticks(draw(make_board().assign(label="A $5^$ B"))) == ["A $5^$ B"] * 3
 
 
 def test_plot_leaderboard__one_data_set__is_not_plural():

@@ -1,6 +1,9 @@
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from qcl_mixnet.evaluation.comparison import PAPER_METRICS
 from qcl_mixnet.evaluation.errors import EvaluationError
@@ -11,6 +14,7 @@ from qcl_mixnet.reporting.paper_comparison import (
     summarize_comparison,
 )
 
+ROOT = Path(__file__).parents[2]
 FULL = "QCL-MixNet (Full)"
 FAMILIES = {"QCL-MixNet": "proposed", "QCL-MixNet (No Mixup)": "ablation", "RF": "ml", "DT": "ml"}
 
@@ -47,8 +51,9 @@ def describe(**changes):
     return pd.DataFrame(
         {
             "dataset": ["ecoli", "minerals", "my_own"],
-            "n_samples": [336, 3112, 50], "n_classes": [2, 7, 3],
+            "n_samples": [336, 3112, 50], "n_features": [7, 137, 4], "n_classes": [2, 7, 3],
             "printed_rows": pd.array([336, 3112, None], dtype="Int64"),
+            "printed_features": pd.array([7, 140, None], dtype="Int64"),
             "printed_classes": pd.array([2, 7, None], dtype="Int64"),
         }
     ).assign(**changes)  # fmt: skip
@@ -138,10 +143,62 @@ def test_compare__other_table_under_the_name__is_not_comparable():
     other = frame[frame["dataset"].eq("ecoli")]
     assert not other["comparable"].any()
     assert set(other["remark"]) == {
-        "our table has 300 rows and 2 classes, the paper's 336 and 2"
-    }  # fmt: skip
+        "our table has 300 rows, 7 features and 2 classes, the paper's 336, 7 and 2"
+    }
     by_classes = compare(n_classes=[8, 7, 3])
     assert not by_classes.loc[by_classes["dataset"].eq("ecoli"), "comparable"].any()
+
+
+@pytest.mark.parametrize(
+    ("dataset", "features", "comparable"),
+    [
+        # Printed 7, which may count the target.
+        ("ecoli", 7, True), ("ecoli", 6, True), ("ecoli", 5, False), ("ecoli", 8, False),
+        # Printed 140 with target, number and name.
+        ("minerals", 137, True), ("minerals", 140, True), ("minerals", 139, False),
+    ],
+)  # fmt: skip
+def test_compare__other_number_of_features__is_not_comparable(dataset, features, comparable):
+    counts = {"ecoli": 7, "minerals": 137, "my_own": 4, dataset: features}
+    frame = compare(n_features=list(counts.values()))
+    rows = frame[frame["dataset"].eq(dataset) & frame["table"].ne(3)]
+    assert set(rows["comparable"]) == {comparable}
+
+
+def test_compare__no_printed_description__is_not_comparable():
+    nothing = {f"printed_{name}": pd.NA for name in ("rows", "features", "classes")}
+    frame = compare(**nothing)
+    rows = frame[frame["dataset"].eq("ecoli")]
+    assert not rows["comparable"].any()
+    assert set(rows["remark"]) == {"our roster has no printed description (table1)"}
+    # Of a data set that is not in this run there is nothing to doubt.
+    assert frame.loc[frame["dataset"].eq("glass"), "comparable"].all()
+
+
+def test_compare__roster__the_papers_own_tables_are_comparable():
+    # As many as the roster's sources give.
+    features = {
+        "ecoli": 7, "optical_digits": 64, "satimage_binary": 36, "pen_digits": 16, "abalone": 10,
+        "isolet": 617, "arrhythmia": 278, "minerals": 137, "vehicle": 18, "satimage": 36,
+        "har": 561, "wine_quality_red": 11, "lymph": 18, "one_hundred_plants_texture": 64,
+        "balance_scale": 4, "wine_quality_white": 11, "letter": 16, "glass": 9,
+    }  # fmt: skip
+    roster = yaml.safe_load((ROOT / "conf/base/datasets.yml").read_text(encoding="utf-8"))
+    descriptions = pd.DataFrame(
+        [
+            {
+                "dataset": name, "n_samples": printed["rows"], "n_features": features[name],
+                "n_classes": printed["classes"],
+                **{f"printed_{field}": value for field, value in printed.items()},
+            }
+            for name, entry in roster["datasets"].items()
+            if (printed := entry.get("table1"))
+        ]
+    )  # fmt: skip
+    frame = compare_with_published(METRICS, descriptions)
+    assert len(descriptions) == 18
+    assert set(frame.loc[~frame["comparable"], "dataset"]) == {"minerals"}  # Table 3's averages
+    assert (~frame["comparable"]).sum() == 21 * 4
 
 
 def test_compare__two_models_of_one_label__neither_is_taken():

@@ -24,6 +24,8 @@ TEST = {"chi2": 4.5, "p_value": 1.23456e-5, "iman_davenport_f": 9.0, "iman_daven
 STATISTICS = {
     "models": ["rf", "net", "gat"],
     "datasets": ["d1", "d2", "d3"],
+    # Neither an ablation nor a data set without ranks takes part.
+    "failed": ["d1.gat", "d1.no_mixup", "d2.gat", "d3.rf", "d4.rf"],
     "mean_ranks": {
         "accuracy": {"rf": 2.0, "net": 1.0, "gat": 3.0},
         "macro_precision": {"rf": 1.5, "net": 1.501, "gat": 3.0},
@@ -60,12 +62,14 @@ def test_rank_table__body__by_hand():
 def test_rank_table__frame__is_long_and_marks_what_is_to_be_doubted():
     frame = rank_table(METRICS, STATISTICS).frame
     assert list(frame) == [
-        "metric", "model", "label", "family", "test_selected", "mean_rank", "chi2", "p_value",
+        "metric", "model", "label", "family", "test_selected", "n_failed", "mean_rank", "chi2",
+        "p_value",
         "iman_davenport_f", "iman_davenport_p", "reason", "independent",
     ]  # fmt: skip
     assert len(frame) == 5 * 3
     assert frame["model"].tolist() == ["net", "rf", "gat"] * 5
     assert frame["test_selected"].tolist() == [True, False, False] * 5
+    assert frame["n_failed"].tolist() == [0, 1, 2] * 5
     assert frame["metric"].drop_duplicates().tolist() == [
         "accuracy", "macro_recall", "macro_precision", "macro_f1", "average_rank",
     ]  # fmt: skip
@@ -80,10 +84,13 @@ def test_rank_table__frame__is_long_and_marks_what_is_to_be_doubted():
 def test_rank_table__notes():
     notes = " ".join(rank_table(METRICS, STATISTICS).notes)
     assert "Ranks over 3 data set(s)" in notes
+    assert "The test under 'Average Rank' is the paper's global test" in notes
     assert "not independent" in notes
+    assert "Failed, ranked last (3): d1.gat, d2.gat, d3.rf." in notes
     assert notes.count("No test: ") == notes.count("No test: Friedman's test needs more.") == 1
     assert "* With epochs chosen by scores on the test part" in notes
-    unselected = rank_table(METRICS.assign(test_selected=False), STATISTICS)
+    unselected = rank_table(METRICS.assign(test_selected=False), {**STATISTICS, "failed": []})
+    assert "Failed" not in " ".join(unselected.notes)
     assert "* With" not in " ".join(unselected.notes)
     assert "Net" in unselected.body
 

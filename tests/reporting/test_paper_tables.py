@@ -174,7 +174,7 @@ def test_score_tables__no_such_data_set__says_so(make, name):
 
 
 def test_score_table__data_set_without_description__sentence():
-    with pytest.raises(EvaluationError, match="data set 'tiny' has metrics and no description"):
+    with pytest.raises(EvaluationError, match="Data set 'tiny' has results and no row"):
         benchmark_table(ONE_REPEAT, DESCRIPTIONS.iloc[:1], "binary")
 
 

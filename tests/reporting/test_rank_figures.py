@@ -1,3 +1,5 @@
+import io
+import json
 import math
 from itertools import combinations
 
@@ -5,9 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from qcl_mixnet.evaluation.gathering import score_table
-from qcl_mixnet.evaluation.posthoc import critical_difference, nemenyi
-from qcl_mixnet.evaluation.statistics import rank_models
+from qcl_mixnet.evaluation.comparison import ComparisonOptions, compare_models
+from qcl_mixnet.evaluation.posthoc import critical_difference
 from qcl_mixnet.reporting.rank_figures import indistinguishable, plot_critical_difference
 from qcl_mixnet.reporting.style import FAMILY_STYLE
 
@@ -25,6 +26,12 @@ FAMILIES = {"knn": "ml", "mlp": "dl", "qcl": "proposed", "no_mixup": "ablation"}
 # Demšar's table 5 has q = 2.343 for 3 models: times sqrt(3 * 4 / (6 * 4)).
 DIFFERENCE = 2.343 / math.sqrt(2)
 ALPHA = "\N{GREEK SMALL LETTER ALPHA}"
+
+
+def draw(metrics, **options):
+    """What a run draws: the statistics have been a JSON file."""
+    statistics = compare_models(metrics, ComparisonOptions(control="qcl", **options))
+    return plot_critical_difference(metrics, json.loads(json.dumps(statistics)))
 
 
 def row_names(axes):
@@ -53,7 +60,7 @@ def many_models(n_models=24, n_datasets=18, seed=0):
 
 
 def test_plot_critical_difference__ranks__by_hand(make_metrics):
-    axes, _ = plot_critical_difference(make_metrics(SCORES, FAMILIES)).axes
+    axes, _ = draw(make_metrics(SCORES, FAMILIES)).axes
     assert row_names(axes) == ["QCL", "MLP", "KNN"]
     markers = {family: style.marker for family, style in FAMILY_STYLE.items()}
     assert places(axes) == {
@@ -64,7 +71,7 @@ def test_plot_critical_difference__ranks__by_hand(make_metrics):
 
 
 def test_plot_critical_difference__its_bar_is_as_long_as_it_is__by_hand(make_metrics):
-    axes, _ = plot_critical_difference(make_metrics(SCORES, FAMILIES)).axes
+    axes, _ = draw(make_metrics(SCORES, FAMILIES)).axes
     bar = axes.containers[0].lines[2][0].get_segments()[0]
     assert bar[1, 0] - bar[0, 0] == pytest.approx(DIFFERENCE, abs=1e-3)
     assert axes.get_xlim()[0] <= bar[0, 0] < bar[1, 0] <= axes.get_xlim()[1]
@@ -73,7 +80,7 @@ def test_plot_critical_difference__its_bar_is_as_long_as_it_is__by_hand(make_met
 
 
 def test_plot_critical_difference__another_level__is_drawn_and_written(make_metrics):
-    axes, _ = plot_critical_difference(make_metrics(SCORES, FAMILIES), alpha=0.1).axes
+    axes, _ = draw(make_metrics(SCORES, FAMILIES), alpha=0.1).axes
     bar = axes.containers[0].lines[2][0].get_segments()[0]
     # Demšar's table: q = 2.052 for 3 models at 0.10.
     assert bar[1, 0] - bar[0, 0] == pytest.approx(2.052 / math.sqrt(2), abs=1e-3)
@@ -82,17 +89,17 @@ def test_plot_critical_difference__another_level__is_drawn_and_written(make_metr
 
 def test_plot_critical_difference__bars_join_what_does_not_differ__by_hand(make_metrics):
     # QCL and KNN are 1.75 apart, more than 1.66; their neighbours are closer.
-    _, side = plot_critical_difference(make_metrics(SCORES, FAMILIES)).axes
+    _, side = draw(make_metrics(SCORES, FAMILIES)).axes
     assert joined(side) == [[0, 1], [1, 2]]
 
 
 def test_plot_critical_difference__bars__agree_with_nemenyis_test(make_metrics):
     metrics = make_metrics(*many_models(21))
-    _, side = plot_critical_difference(metrics).axes
-    scores = score_table(metrics, "macro_f1")
-    order = rank_models(scores).mean().sort_values().index
-    p_values = nemenyi(scores)
-    pairs = {(a, b) for a, b in combinations(order, 2) if p_values.loc[a, b] >= 0.05}
+    _, side = draw(metrics).axes
+    found = compare_models(metrics, ComparisonOptions(control="qcl"))["nemenyi"]
+    order = pd.Series(found["mean_ranks"]).sort_values().index
+    p_values = found["p_values"]
+    pairs = {(a, b) for a, b in combinations(order, 2) if p_values[a][b] >= 0.05}
     drawn = {pair for rows in joined(side) for pair in combinations(order[rows], 2)}
     assert drawn == pairs
     assert 0 < len(pairs) < 21 * 20 / 2
@@ -113,7 +120,7 @@ def test_indistinguishable__by_hand(ranks, groups):
 
 def test_plot_critical_difference__equal_ranks__stand_in_the_order_of_all_figures(make_metrics):
     scores = SCORES.assign(knn=0.5, mlp=0.5, qcl=0.5)
-    axes, side = plot_critical_difference(make_metrics(scores, FAMILIES)).axes
+    axes, side = draw(make_metrics(scores, FAMILIES)).axes
     assert row_names(axes) == ["QCL", "KNN", "MLP"]
     assert joined(side) == [[0, 1, 2]]
 
@@ -125,23 +132,23 @@ def test_plot_critical_difference__notes(make_metrics):
         scores, {**FAMILIES, "gnn": "gnn", "rf": "ml"}, not_run={("d1", "gnn")},
         test_selected={"qcl"},
     )  # fmt: skip
-    figure = plot_critical_difference(metrics)
+    figure = draw(metrics)
     # On d2 MLP is last: 2.75 on average, KNN 2.5.
-    assert row_names(figure.axes[0]) == ["QCL", "KNN", "MLP", "RF"]
+    assert row_names(figure.axes[0]) == ["QCL*", "KNN", "MLP", "RF"]
     assert figure.get_supxlabel() == (
-        "epochs chosen on the test part · 1 failed cell ranked last · "
+        "* epochs chosen on the test part · 1 failed cell ranked last · "
         "1 model not run on all data sets left out"
     )
     ablation = make_metrics(SCORES, FAMILIES, test_selected={"no_mixup"})
-    assert plot_critical_difference(ablation).get_supxlabel() == ""
+    assert draw(ablation).get_supxlabel() == ""
 
 
 @pytest.mark.parametrize(
     ("datasets", "models", "found"),
     [
-        (["d1"], ["qcl", "mlp", "knn"], "there are 1 and 3"),
-        (["d1", "d2"], ["qcl", "mlp"], "there are 2 and 2"),
-        ([], ["qcl"], "there are 0 and 0"),
+        (["d1"], ["qcl", "mlp", "knn"], "1 data set(s) and 3 model(s)"),
+        (["d1", "d2"], ["qcl", "mlp"], "2 data set(s) and 2 model(s)"),
+        ([], ["qcl"], "0 data set(s) and 0 model(s)"),
     ],
 )
 def test_plot_critical_difference__too_little__a_sentence_says_so(
@@ -149,9 +156,39 @@ def test_plot_critical_difference__too_little__a_sentence_says_so(
 ):
     metrics = make_metrics(SCORES, FAMILIES)
     few = metrics[metrics["dataset"].isin(datasets) & metrics["model"].isin(models)]
-    figure = plot_critical_difference(few)
+    figure = draw(few)
     check_legible(figure)
-    assert found in words(figure).replace("\n", " ")
+    sentence = words(figure).replace("\n", " ")
+    assert sentence.startswith("No critical difference to show: ")
+    assert found in sentence
+
+
+def test_plot_critical_difference__shows_the_statistics__and_computes_none(make_metrics):
+    # Of another run: other ranks, another difference and level, and without d4 and KNN.
+    statistics = {
+        "alpha": 0.2,
+        "datasets": ["d1", "d2", "d3"],
+        "models": ["mlp", "qcl", "rf"],
+        "nemenyi": {
+            "metric": "macro_f1", "mean_ranks": {"mlp": 1.0, "qcl": 1.5, "rf": 2.75},
+            "critical_difference": 1.3, "p_values": {},
+        },
+    }  # fmt: skip
+    metrics = make_metrics(SCORES.assign(rf=0.95), {**FAMILIES, "rf": "ml"})
+    axes, side = plot_critical_difference(metrics, statistics).axes
+    assert row_names(axes) == ["MLP", "QCL", "RF"]
+    assert [text.get_text() for text in axes.texts[:3]] == ["1.00", "1.50", "2.75"]
+    text = f"critical difference 1.30 (Nemenyi, {ALPHA} = 0.2)"
+    assert axes.texts[-1].get_text() == text
+    assert joined(side) == [[0, 1], [1, 2]]
+    assert "over 3 data sets" in axes.get_xlabel()
+
+
+def test_plot_critical_difference__dollar_signs__are_no_mathematics(make_metrics):
+    metrics = make_metrics(SCORES, FAMILIES).replace({"label": {"QCL": "A $5^$ B"}})
+    figure = draw(metrics)
+    figure.savefig(io.BytesIO(), format="svg")
+    assert row_names(figure.axes[0])[0] == "A $5^$ B"
 
 
 @pytest.mark.parametrize(("n_models", "n_datasets"), [(24, 18), (24, 2), (3, 2)])
@@ -160,7 +197,7 @@ def test_plot_critical_difference__any_size__everything_can_be_read(
 ):
     # At this level the critical difference of two data sets is longer than all ranks.
     metrics = make_metrics(*many_models(n_models, n_datasets))
-    figure = plot_critical_difference(metrics, alpha=0.001)
+    figure = draw(metrics, alpha=0.001)
     check_legible(figure)
     assert figure.get_figwidth() == 7
     right = figure.axes[0].get_xlim()[1]

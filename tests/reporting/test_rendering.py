@@ -50,17 +50,18 @@ def test_markdown__by_hand():
 
 
 def test_markdown__signs_with_a_meaning__are_themselves():
-    body = pd.DataFrame({"_a_b_": ["a|b", r"\a", "[a](b)", "<i>", "`a`"]})
+    body = pd.DataFrame({"_a_b_": ["a|b", r"\a", "[a](b)", "<i>", "`a`", "$x$"]})
     lines = make_table(body).to_markdown().splitlines()
     assert lines[2] == r"| \_a_b\_ |"
-    assert lines[4:9] == [
-        r"| a\|b |", r"| \\a |", r"| \[a](b) |", r"| \<i> |", r"| \`a\` |",
+    assert lines[4:10] == [
+        r"| a\|b |", r"| \\a |", r"| \[a](b) |", r"| \<i> |", r"| \`a\` |", r"| \$x\$ |",
     ]  # fmt: skip
 
 
 def test_latex__by_hand():
     assert make_table(bold=frozenset({(0, 1)})).to_latex() == (
-        "% needs \\usepackage{booktabs}\n"
+        "% needs \\usepackage{booktabs}; where labels have other than Latin letters also XeLaTeX "
+        "or LuaLaTeX and a font that has them\n"
         "\\begin{table}[htbp]\n"
         "\\centering\n"
         "\\caption{Scores in 100 \\%.}\n"
@@ -84,7 +85,7 @@ def test_latex__long_table__runs_over_pages_with_its_notes_behind():
     latex = make_table(pd.DataFrame({"n": [str(i) for i in range(41)]})).to_latex()
     check_environments(latex)
     assert "\\begin{table}" not in latex
-    assert "}\n{\\normalsize\n\\begin{longtable}{l}" in latex
+    assert "\n{\\normalsize\n\\begin{longtable}{l}" in latex
     assert latex.endswith(
         "\\end{longtable}\n"
         "\\par\\footnotesize {}* Test-selected.\n\\par\\footnotesize See \\#2.\n\\par}\n"
@@ -106,18 +107,36 @@ def test_latex__wide_table__is_transposed():
 
 
 @pytest.mark.parametrize(
-    ("cell", "header", "size"),
+    ("cell", "header", "bold", "size"),
     [
-        # 450 points less two gaps of 12, 5 points a character; the first column has 2.
-        (83, 0, r"\normalsize"), (0, 83, r"\normalsize"), (84, 0, r"\small"), (89, 0, r"\small"),
-        (90, 0, r"\footnotesize"), (98, 0, r"\footnotesize"), (99, 0, r"\scriptsize"),
-        (107, 0, r"\scriptsize"), (108, 0, r"\tiny\setlength{\tabcolsep}{3pt}"),
-        (0, 999, r"\tiny\setlength{\tabcolsep}{3pt}"),
+        # 450 points less two gaps of 12 and 10.8 of the first column; 5.4 points a character.
+        ("x" * 76, "", False, r"\normalsize"), ("", "x" * 76, False, r"\normalsize"),
+        ("x" * 77, "", False, r"\small"), ("x" * 82, "", False, r"\small"),
+        ("x" * 83, "", False, r"\footnotesize"), ("x" * 90, "", False, r"\footnotesize"),
+        ("x" * 91, "", False, r"\scriptsize"), ("x" * 99, "", False, r"\scriptsize"),
+        ("x" * 100, "", False, r"\tiny\setlength{\tabcolsep}{3pt}"),
+        # Capitals have 7.6 points, narrow letters 3.6, and bold ones are wider by .15.
+        ("W" * 54, "", False, r"\normalsize"), ("W" * 55, "", False, r"\small"),
+        ("i" * 115, "", False, r"\normalsize"), ("i" * 116, "", False, r"\small"),
+        ("x" * 66, "", True, r"\normalsize"), ("x" * 67, "", True, r"\small"),
     ],
 )  # fmt: skip
-def test_latex__wide_text__is_set_smaller(cell, header, size):
-    body = pd.DataFrame([["ab", "x" * cell], ["a", ""]], columns=["", "y" * header])
-    assert f"\n{size}\n\\begin{{tabular}}" in make_table(body).to_latex()
+def test_latex__wide_text__is_set_smaller(cell, header, bold, size):
+    body = pd.DataFrame([["ab", cell], ["a", ""]], columns=["", header])
+    latex = make_table(body, bold=frozenset({(0, 1)} if bold else ())).to_latex()
+    assert f"\n{size}\n\\begin{{tabular}}" in latex
+
+
+def test_latex__few_rows_and_too_wide_columns__are_transposed():
+    body = pd.DataFrame([["F1", "1", "2"]], columns=["Metric", "x" * 60, "y" * 60])
+    rows = [line for line in make_table(body).to_latex().splitlines() if line.endswith("\\\\")]
+    assert rows == [" & F1 \\\\", f"{'x' * 60} & 1 \\\\", f"{'y' * 60} & 2 \\\\"]
+    many = pd.concat([body] * 3, ignore_index=True)
+    assert "Metric & xx" in make_table(many).to_latex()
+
+
+def test_markdown__bar_in_a_header__does_not_end_it():
+    assert make_table(pd.DataFrame({"a|b": ["c"]})).to_markdown().splitlines()[2] == r"| a\|b |"
 
 
 def test_columns_of_one_name__are_both_printed():

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from matplotlib import rc_context
 from matplotlib.colors import to_hex
+from matplotlib.text import Text
 
 from qcl_mixnet.reporting.figures import plot_ablation, plot_gain, plot_score_distribution
 from qcl_mixnet.reporting.style import FAMILY_STYLE
@@ -181,7 +182,7 @@ def test_plot_ablation__variant_that_failed_everywhere__empties_no_panel(make_me
 @pytest.mark.parametrize("plot", PLOTS)
 def test_plots__epochs_chosen_on_the_test_part__are_noted(plot, make_metrics):
     noted = plot(make_metrics(SCORES, FAMILIES, test_selected={"qcl"}), DESCRIPTIONS)
-    assert noted.get_supxlabel() == "epochs chosen on the test part"
+    assert noted.get_supxlabel() == "* epochs chosen on the test part"
     assert plot(make_metrics(SCORES, FAMILIES), DESCRIPTIONS).get_supxlabel() == ""
 
 
@@ -194,6 +195,39 @@ def test_plots__models_that_are_not_shown__leave_no_note(plot, models, make_metr
     notes = plot(metrics, DESCRIPTIONS).get_supxlabel()
     assert ("chosen" in notes) == (plot is plot_gain)  # there MLP is a baseline
     assert ("not run" in notes) == (plot is plot_ablation)
+
+
+@pytest.mark.parametrize("plot", [plot_score_distribution, plot_ablation])
+def test_plots__epochs_chosen_on_the_test_part__these_models_have_stars(plot, make_metrics):
+    metrics = make_metrics(SCORES, FAMILIES, test_selected={"no_mixup"})
+    names = row_names(plot(metrics, DESCRIPTIONS).axes[0])
+    assert names[:2] == ["QCL", "NO_MIXUP*"]
+    assert [name for name in names if name.endswith("*")] == ["NO_MIXUP*"]
+
+
+def test_plot_gain__epochs_chosen_on_the_test_part__what_is_named_has_stars(make_metrics):
+    figure = plot_gain(make_metrics(SCORES, FAMILIES, test_selected={"qcl", "mlp"}), DESCRIPTIONS)
+    binary, multiclass = figure.axes
+    assert texts(binary) == {0: "+0.050 vs MLP*"}
+    # On d2 KNN and MLP are level: the one more has the star.
+    assert texts(multiclass)[1].endswith(" vs KNN and 1 more*")
+    assert multiclass.get_xlabel() == "macro F1 of QCL* minus macro F1 of the best baseline"
+
+
+def test_plot_gain__baseline_that_is_never_best__leaves_no_note(make_metrics):
+    metrics = make_metrics(SCORES.assign(knn=0.1), FAMILIES, test_selected={"knn"})
+    assert plot_gain(metrics, DESCRIPTIONS).get_supxlabel() == ""
+
+
+@pytest.mark.parametrize("plot", PLOTS)
+def test_plots__dollar_signs__are_no_mathematics(plot, make_metrics, words):
+    # An empty superscript would end the run, and a formula lose its signs.
+    metrics = make_metrics(SCORES, FAMILIES).replace({"label": {"QCL": "A $5^$ B"}})
+    figure = plot(metrics, DESCRIPTIONS.assign(label="$x$ and $5^$"))
+    figure.savefig(io.BytesIO(), format="svg")
+    assert "A $5^$ B" in words(figure)
+    with_dollars = [text for text in figure.findobj(Text) if "$" in text.get_text()]
+    assert not any(text.get_parse_math() for text in with_dollars)
 
 
 @pytest.mark.parametrize("plot", PLOTS)

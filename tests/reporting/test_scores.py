@@ -10,6 +10,8 @@ from qcl_mixnet.reporting.scores import (
     count,
     datasets_by_task,
     proposed_model,
+    shown_models,
+    star_notes,
     task_notes,
 )
 
@@ -45,9 +47,23 @@ def test_cell_notes__by_hand(make_metrics):
     metrics = make_metrics(SCORES, FAMILIES, not_run={("d1", "knn")}, test_selected={"qcl"})
     cells = cell_scores(metrics)
     assert cell_notes(cells, failed="ranked last") == [
-        "epochs chosen on the test part", "1 failed cell ranked last", "1 cell not run",
-    ]  # fmt: skip
+        "1 failed cell ranked last",
+        "1 cell not run",
+    ]
     assert cell_notes(cells.iloc[-1:]) == []
+
+
+def test_star_notes():
+    assert star_notes([False, True]) == ["* epochs chosen on the test part"]
+    assert star_notes([False]) == star_notes([]) == []
+
+
+def test_shown_models__one_row_each_in_order__star_where_any_cell_is_test_selected(make_metrics):
+    # Of two cells of qcl one failed, and is not test-selected.
+    models = shown_models(cell_scores(make_metrics(SCORES, FAMILIES, test_selected={"qcl"})))
+    assert models[["model", "family", "test_selected", "label"]].to_numpy().tolist() == [
+        ["qcl", "proposed", True, "QCL*"], ["knn", "ml", False, "KNN"],
+    ]  # fmt: skip
 
 
 def test_datasets_by_task__in_the_order_of_descriptions(make_metrics):
@@ -62,7 +78,7 @@ def test_datasets_by_task__in_the_order_of_descriptions(make_metrics):
 
 def test_datasets_by_task__data_set_without_description__is_refused(make_metrics):
     cells = cell_scores(make_metrics(SCORES, FAMILIES))
-    with pytest.raises(EvaluationError, match="'d2' has no row"):
+    with pytest.raises(EvaluationError, match="'d2' has results and no row"):
         datasets_by_task(cells, DESCRIPTIONS.iloc[1:])
 
 

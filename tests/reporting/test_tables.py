@@ -5,8 +5,7 @@ import pandas as pd
 import pytest
 
 from qcl_mixnet.evaluation.errors import EvaluationError
-from qcl_mixnet.evaluation.metrics import METRICS
-from qcl_mixnet.reporting.tables import leaderboard, to_markdown
+from qcl_mixnet.reporting.tables import leaderboard, leaderboard_table
 
 #          a          b          c            ranks
 # d1   0.9 (1)    0.8 (2.5)  0.8 (2.5)     b and c share 2 and 3
@@ -19,32 +18,8 @@ SCORES = pd.DataFrame(
 FAMILIES = {"a": "ml", "b": "proposed", "c": "ml", "no_x": "ablation"}
 
 
-def make_metrics(scores=SCORES, repeats=2, test_selected=(), not_run=()):
-    """Rows as ``gather_metrics`` makes them; all metrics follow the scores."""
-    rows = []
-    for dataset, of_dataset in scores.iterrows():
-        for model, score in of_dataset.items():
-            status = "failed" if math.isnan(score) else "ok"
-            if (dataset, model) in not_run:
-                status, score = "not run", math.nan
-            for repeat in range(repeats):
-                # The repeats lie 0.02 apart, around the score.
-                value = score + 0.02 * (repeat - (repeats - 1) / 2)
-                values = {m: value if METRICS[m].higher_is_better else 1 - value for m in METRICS}
-                rows.append(
-                    {
-                        "dataset": dataset, "model": model, "label": model.upper(),
-                        "family": FAMILIES[model], "checkpoint": "last",
-                        "test_selected": model in test_selected and status == "ok",
-                        "repeat": repeat, "status": status, **values,
-                        "fit_seconds": 10 * value, "predict_seconds": 0.1,
-                    }
-                )  # fmt: skip
-    return pd.DataFrame(rows)
-
-
-def test_leaderboard__by_hand():
-    board = leaderboard(make_metrics())
+def test_leaderboard__by_hand(make_metrics):
+    board = leaderboard(make_metrics(SCORES, FAMILIES))
     assert list(board.columns) == [
         "model", "label", "family", "test_selected", "mean_rank", "wins", "n_datasets", "n_failed",
         "macro_f1", "macro_recall", "g_mean", "mcc", "fit_seconds",
@@ -61,68 +36,82 @@ def test_leaderboard__by_hand():
     assert not board["test_selected"].any()
 
 
-def test_leaderboard__order__is_that_of_the_ranks():
-    board = leaderboard(make_metrics(SCORES[["c", "b", "a"]]))
+def test_leaderboard__order__is_that_of_the_ranks(make_metrics):
+    board = leaderboard(make_metrics(SCORES[["c", "b", "a"]], FAMILIES))
     assert board["model"].tolist() == ["a", "b", "c"]
 
 
-def test_leaderboard__metric_with_the_small_end_good__same_ranks():
-    board = leaderboard(make_metrics(), "log_loss").set_index("model")
+def test_leaderboard__metric_with_the_small_end_good__same_ranks(make_metrics):
+    board = leaderboard(make_metrics(SCORES, FAMILIES), "log_loss").set_index("model")
     assert board["mean_rank"].to_dict() == pytest.approx({"a": 4.5 / 3, "b": 5 / 3, "c": 8.5 / 3})
     assert board.loc["a", "log_loss"] == pytest.approx(1 - 2.0 / 3)
 
 
-def test_leaderboard__test_selected_anywhere__is_marked():
-    board = leaderboard(make_metrics(test_selected=("b", "c"))).set_index("model")
+def test_leaderboard__test_selected_anywhere__is_marked(make_metrics):
+    board = leaderboard(make_metrics(SCORES, FAMILIES, test_selected=("b", "c"))).set_index("model")
     assert board["test_selected"].to_dict() == {"a": False, "b": True, "c": True}
 
 
-def test_leaderboard__model_not_run_somewhere__is_left_out():
-    board = leaderboard(make_metrics(not_run={("d2", "b")})).set_index("model")
+def test_leaderboard__model_not_run_somewhere__is_left_out(make_metrics):
+    board = leaderboard(make_metrics(SCORES, FAMILIES, not_run={("d2", "b")})).set_index("model")
     # a: first in d1, d2 and d3; c: second there, failed where it is second.
     assert board["mean_rank"].to_dict() == {"a": 1, "c": 2}
     assert board["wins"].to_dict() == {"a": 3, "c": 0}
 
 
-def test_leaderboard__model_that_failed_everywhere__is_last_without_scores():
-    board = leaderboard(make_metrics(SCORES.assign(c=np.nan))).set_index("model")
+def test_leaderboard__model_that_failed_everywhere__is_last_without_scores(make_metrics):
+    board = leaderboard(make_metrics(SCORES.assign(c=np.nan), FAMILIES)).set_index("model")
     assert board.loc["c", "mean_rank"] == 3
     assert board.loc["c", "n_failed"] == 3
     assert math.isnan(board.loc["c", "macro_f1"])
     assert list(board.index)[-1] == "c"
 
 
-def test_leaderboard__nothing_was_run__says_so():
+def test_leaderboard__nothing_was_run__says_so(make_metrics):
     cells = {(dataset, model) for dataset in SCORES.index for model in SCORES.columns}
     with pytest.raises(EvaluationError, match="at least one data set"):
-        leaderboard(make_metrics(not_run=cells))
+        leaderboard(make_metrics(SCORES, FAMILIES, not_run=cells))
 
 
-def test_leaderboard__ablations__are_left_out_beside_competitors():
+def test_leaderboard__ablations__are_left_out_beside_competitors(make_metrics):
     scores = SCORES.assign(no_x=[0.1, 0.1, 0.99])
-    pd.testing.assert_frame_equal(leaderboard(make_metrics(scores)), leaderboard(make_metrics()))
-    alone = leaderboard(make_metrics(scores[["b", "no_x"]]))
+    pd.testing.assert_frame_equal(
+        leaderboard(make_metrics(scores, FAMILIES)), leaderboard(make_metrics(SCORES, FAMILIES))
+    )
+    alone = leaderboard(make_metrics(scores[["b", "no_x"]], FAMILIES))
     assert alone["model"].tolist() == ["b", "no_x"]
 
 
-def test_to_markdown__by_hand():
-    frame = pd.DataFrame(
-        {"model": ["a", "b"], "score": [0.12345, float("nan")], "n": [1, 2], "ok": [True, False]}
-    )
-    assert to_markdown(frame) == (
-        "| model | score | n | ok |\n"
-        "| --- | --- | --- | --- |\n"
-        "| a | 0.123 | 1 | True |\n"
-        "| b | nan | 2 | False |\n"
-    )
-    assert "| a | 0.1 | 1 | True |" in to_markdown(frame, decimals=1)
+def test_leaderboard_table__by_hand(make_metrics):
+    table = leaderboard_table(leaderboard(make_metrics(SCORES, FAMILIES)))
+    assert (table.name, table.caption) == ("leaderboard", "Leaderboard: mean ranks by Macro F1")
+    assert list(table.body) == [
+        "Model", "Family", "Mean rank", "Wins", "Failed", "Macro F1", "Macro recall", "G-mean",
+        "MCC", "Seconds",
+    ]  # fmt: skip
+    assert table.body.to_numpy().tolist() == [
+        ["A", "ml", "1.50", "2", "0", *["0.667"] * 4, "6.7"],
+        ["B", "proposed", "1.67", "2", "0", *["0.700"] * 4, "7.0"],
+        ["C", "ml", "2.83", "0", "1", *["0.600"] * 4, "6.0"],
+    ]
+    assert "over 3 data set(s)" in table.notes[0]
+    assert len(table.notes) == 1
 
 
-def test_to_markdown__no_rows__is_the_header():
-    text = to_markdown(pd.DataFrame(columns=["a", "b"]))
-    assert text == "| a | b |\n| --- | --- |\n"
+def test_leaderboard_table__model_that_failed_everywhere__has_no_nan(make_metrics):
+    board = leaderboard(make_metrics(SCORES.assign(c=np.nan), FAMILIES))
+    table = leaderboard_table(board)
+    assert table.body.iloc[-1].tolist() == ["C", "ml", "3.00", "0", "3", *["n/a"] * 5]
+    assert "nan" not in table.to_markdown()
 
 
-def test_to_markdown__bar_in_a_cell__does_not_end_it():
-    text = to_markdown(pd.DataFrame({"label": ["a|b"]}))
-    assert text.splitlines()[2] == "| a\\|b |"
+def test_leaderboard_table__test_selected__star_and_note(make_metrics):
+    metrics = make_metrics(SCORES, FAMILIES, test_selected={"b"})
+    table = leaderboard_table(leaderboard(metrics))
+    assert table.body["Model"].tolist() == ["A", "B*", "C"]
+    assert "* With epochs chosen by scores on the test part" in table.notes[-1]
+
+
+def test_leaderboard_table__label_with_signs__is_printed_as_it_is(make_metrics):
+    board = leaderboard(make_metrics(SCORES, FAMILIES)).assign(label="a|<b>*")
+    assert r"| a\|\<b>\* | ml |" in leaderboard_table(board).to_markdown()

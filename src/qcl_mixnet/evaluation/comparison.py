@@ -6,6 +6,7 @@ all models, and are compared with the control by themselves.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Mapping
 from dataclasses import asdict
 from typing import Any
@@ -33,6 +34,19 @@ _NOT_INDEPENDENT = (
     "The metrics are computed from the same predictions, so they are no independent repetitions "
     "and this p-value is not to be trusted; the tests per metric carry the conclusions."
 )
+
+_F_IS_INFINITE = (
+    "F is infinite: all data sets (of a global test: metrics) rank the models alike. Its p is the "
+    "probability of that if every ranking is equally likely; with ties, it is chi-square's."
+)
+
+# What a failed cell stands for at least in a difference of scores. Log loss has no worst value.
+_WORST_SCORES: dict[str, float | None] = {
+    **dict.fromkeys(METRICS, 0.0),
+    "mcc": -1.0,
+    "log_loss": None,
+    "brier": 2.0,
+}
 
 # What a test gives: its numbers, or {"reason": why there are none}.
 Outcome = dict[str, Any]
@@ -71,14 +85,16 @@ def compare_models(metrics: pd.DataFrame, options: ComparisonOptions) -> dict[st
     Returns
     -------
     dict
-        Ready for JSON. A test that is not possible is ``{"reason": ...}``.
+        Ready for strict JSON: what is not finite is None. A test that is not possible is
+        ``{"reason": ...}``.
 
         - ``models``, ``datasets``: those of the ranks and tests.
         - ``not_run``, ``failed``: lists of "dataset.model", ablations among them.
         - ``test_selected``: whether any epoch was chosen on the test part.
         - ``control``, ``alpha``, ``rope``: the options.
         - ``mean_ranks``: metric to model to mean rank.
-        - ``tests``: metric to the fields of ``FriedmanResult``.
+        - ``tests``: metric to the fields of ``FriedmanResult``; where F is infinite, with an
+          ``iman_davenport_note``.
         - ``global_test``: of :func:`global_test`.
         - ``nemenyi``: for the headline metric ``metric``, ``mean_ranks``,
           ``critical_difference`` and ``p_values``, model to model to p.
@@ -90,7 +106,7 @@ def compare_models(metrics: pd.DataFrame, options: ComparisonOptions) -> dict[st
     mean_ranks = mean_rank_table(tables)
     tests = {name: _friedman(name, table, options) for name, table in tables.items()}
     cells = metrics["dataset"] + "." + metrics["model"]
-    return {
+    statistics = {
         "models": list(scores.columns),
         "datasets": list(scores.index),
         "not_run": sorted(cells[metrics["status"] == "not run"].unique()),
@@ -103,6 +119,7 @@ def compare_models(metrics: pd.DataFrame, options: ComparisonOptions) -> dict[st
         "comparisons": {name: _against(name, table, options) for name, table in tables.items()},
         "ablation": _compare_ablations(metrics, options),
     }
+    return _strict_json(statistics)
 
 
 def comparison_table(statistics: Mapping[str, Any], metrics: pd.DataFrame) -> pd.DataFrame:
@@ -118,9 +135,11 @@ def comparison_table(statistics: Mapping[str, Any], metrics: pd.DataFrame) -> pd
     Returns
     -------
     DataFrame
-        ``metric``, ``control``, then the columns of ``compare_with_control`` with ``label`` and
-        ``family`` behind ``model``. Ablations, known by their family, stand last in a metric;
-        where there are competitors, their p-values are adjusted among themselves.
+        ``metric``, ``control``, ``control_test_selected``, then the columns of
+        ``compare_with_control`` with ``label``, ``family`` and ``test_selected`` behind ``model``;
+        test-selected is a model with an epoch chosen on the test part of any data set. Ablations,
+        known by their family, stand last in a metric; where there are competitors, their p-values
+        are adjusted among themselves.
     """
     found = [
         {"metric": metric, "control": statistics["control"], **row}
@@ -132,9 +151,13 @@ def comparison_table(statistics: Mapping[str, Any], metrics: pd.DataFrame) -> pd
     table = pd.DataFrame(found, columns=["metric", "control", *COMPARISON_COLUMNS])
     # A run of ablations alone has the same rows twice.
     table = table.drop_duplicates(["metric", "model"])
-    identity = metrics.groupby("model")[["label", "family"]].first()
+    identity = metrics.groupby("model").agg(
+        {"label": "first", "family": "first", "test_selected": "any"}
+    )
     for place, name in enumerate(identity, start=3):
         table.insert(place, name, table["model"].map(identity[name]))
+    selected = table["control"].map(identity["test_selected"])
+    table.insert(2, "control_test_selected", selected)
     return table.reset_index(drop=True)
 
 
@@ -172,18 +195,18 @@ def global_test(mean_ranks: pd.DataFrame, *, alpha: float = 0.05) -> dict[str, A
     Returns
     -------
     dict
-        ``metrics``; the fields of ``FriedmanResult`` with ``n_metrics`` for ``n_datasets``, of
-        the ranks of the mean ranks within each metric; ``paper_form``, what the paper's numbers
-        come from: ``chi2``, ``p_value``, ``iman_davenport_f`` and ``iman_davenport_p`` of the
-        mean ranks put into Friedman's formula as if they were ranks; ``independent``, False; and
-        a ``note`` that says why.
+        ``metrics``; the fields of ``tests`` of :func:`compare_models` with ``n_metrics`` for
+        ``n_datasets``, of the ranks of the mean ranks within each metric; ``paper_form``, what the
+        paper's numbers come from: ``chi2``, ``p_value``, ``iman_davenport_f`` and
+        ``iman_davenport_p`` of the mean ranks put into Friedman's formula as if they were ranks;
+        ``independent``, False; and a ``note`` that says why.
 
     Raises
     ------
     EvaluationError
         With fewer than 2 metrics or 3 models.
     """
-    result = asdict(friedman_test(mean_ranks, higher_is_better=False, alpha=alpha))
+    result = _explained(asdict(friedman_test(mean_ranks, higher_is_better=False, alpha=alpha)))
     n, k = result.pop("n_datasets"), result["n_models"]
     squares = (mean_ranks.mean() ** 2).sum()
     chi2 = float(12 * n / (k * (k + 1)) * (squares - k * (k + 1) ** 2 / 4))
@@ -192,15 +215,34 @@ def global_test(mean_ranks: pd.DataFrame, *, alpha: float = 0.05) -> dict[str, A
         "metrics": list(mean_ranks.index),
         "n_metrics": n,
         **result,
-        "paper_form": {
-            "chi2": chi2,
-            "p_value": float(stats.chi2.sf(chi2, k - 1)),
-            "iman_davenport_f": f,
-            "iman_davenport_p": f_p,
-        },
+        "paper_form": _explained(
+            {
+                "chi2": chi2,
+                "p_value": float(stats.chi2.sf(chi2, k - 1)),
+                "iman_davenport_f": f,
+                "iman_davenport_p": f_p,
+            }
+        ),
         "independent": False,
         "note": _NOT_INDEPENDENT,
     }
+
+
+def _explained(test: Outcome) -> Outcome:
+    if math.isinf(test["iman_davenport_f"]):
+        return {**test, "iman_davenport_note": _F_IS_INFINITE}
+    return test
+
+
+def _strict_json(value: Any) -> Any:
+    """Put None for numbers that are not finite, which browsers refuse to read."""
+    if isinstance(value, dict):
+        return {key: _strict_json(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_strict_json(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
 
 
 def _score_tables(metrics: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -210,9 +252,10 @@ def _score_tables(metrics: pd.DataFrame) -> dict[str, pd.DataFrame]:
 def _friedman(name: str, scores: pd.DataFrame, options: ComparisonOptions) -> Outcome:
     try:
         higher_is_better = METRICS[name].higher_is_better
-        return asdict(friedman_test(scores, higher_is_better=higher_is_better, alpha=options.alpha))
+        result = friedman_test(scores, higher_is_better=higher_is_better, alpha=options.alpha)
     except EvaluationError as error:
         return {"reason": str(error)}
+    return _explained(asdict(result))
 
 
 def _follow_up(
@@ -245,6 +288,7 @@ def _against(name: str, scores: pd.DataFrame, options: ComparisonOptions) -> Row
             higher_is_better=METRICS[name].higher_is_better,
             alpha=options.alpha,
             rope=options.rope,
+            worst_score=_WORST_SCORES[name],
         )
     except EvaluationError as error:
         return {"reason": str(error)}

@@ -1,7 +1,8 @@
 """Do two models differ? Differences of their scores, and the tests that read them.
 
-A NaN in a table of scores is a cell that failed. Its difference to another counts from the worst
-score that any model of the table has on that data set, so two failed cells differ by 0.
+A NaN in a table of scores is a cell that failed. It loses to a cell that did not, by more than any
+other difference of the two models; where both failed there is nothing to compare. So a difference
+depends on the two models alone, and failing is never practically equivalent to anything.
 """
 
 from __future__ import annotations
@@ -25,22 +26,33 @@ SEED = 0
 _MAX_PERMUTED = 13
 # Far above the rounding of a subtraction, far below a difference of scores that means anything.
 _DECIMALS = 12
+# By how much a failed cell's difference exceeds all others: enough to survive the rounding.
+_BEYOND = 1e-10
 
 
 def paired_differences(
-    scores: pd.DataFrame, control: str, *, higher_is_better: bool = True
+    scores: pd.DataFrame,
+    control: str,
+    *,
+    rope: float,
+    higher_is_better: bool = True,
+    worst_score: float | None = None,
 ) -> pd.DataFrame:
     """Score of the control minus that of every other model, positive where the control is better.
 
     Parameters
     ----------
-    scores, control, higher_is_better
+    scores, control, rope, higher_is_better, worst_score
         As in `compare_with_control`.
 
     Returns
     -------
     DataFrame of shape (n_datasets, n_models - 1)
-        Without NaN. Rounded to 12 decimals: .87 - .85 and .57 - .55 are a tie.
+        Rounded to 12 decimals: .87 - .85 and .57 - .55 are a tie. Where one of the two failed, a
+        little more than the largest of the pair's other differences, of those of its failed cells
+        if they had `worst_score`, and of twice `rope`, so that its mean with a difference of 0
+        lies outside the region too. NaN where both failed, and throughout for a pair of which one
+        has no score at all.
 
     Raises
     ------
@@ -59,11 +71,16 @@ def paired_differences(
             f"A comparison with the control got {n_datasets} data set(s) and {n_models} model(s) "
             "and needs at least 2 of both; add data sets or models."
         )
-    worst = scores.min(axis=1) if higher_is_better else scores.max(axis=1)
-    # Still NaN after that: a data set on which every model failed, which tells nothing.
-    filled = scores.apply(lambda column: column.fillna(worst)).fillna(0.0)
+    failed = scores.isna()
+    ours, theirs = failed[[control]].to_numpy(), failed.drop(columns=control).to_numpy()
+    filled = scores.where(~failed, np.nan if worst_score is None else worst_score)
     differences = filled.drop(columns=control).rsub(filled[control], axis=0)
-    return (differences if higher_is_better else -differences).round(_DECIMALS)
+    differences = (differences if higher_is_better else -differences).round(_DECIMALS)
+    largest = differences.abs().max().clip(lower=2 * rope).fillna(2 * rope) + _BEYOND
+    # The model failed: 1. The control failed: -1.
+    winner = theirs.astype(np.int64) - ours
+    differences = differences.where(winner == 0, winner * largest.to_numpy())
+    return differences.mask((ours & theirs) | ours.all() | theirs.all(axis=0))
 
 
 def signed_rank_test(differences: FloatArray) -> tuple[float, float, float]:
@@ -81,7 +98,8 @@ def signed_rank_test(differences: FloatArray) -> tuple[float, float, float]:
     Returns
     -------
     effect_size, statistic, p_value : float
-        (R+ - R-) / (n (n + 1) / 2); min(R+, R-); p, which is 1 if all differences are 0.
+        (R+ - R-) / (n (n + 1) / 2); min(R+, R-); p, which is 1 if all differences are 0. NaN
+        without differences.
 
     References
     ----------
@@ -91,6 +109,8 @@ def signed_rank_test(differences: FloatArray) -> tuple[float, float, float]:
        differences are present", JASA 62, 1967.
     """
     n = len(differences)
+    if n == 0:
+        return float("nan"), float("nan"), float("nan")
     magnitudes = np.abs(differences)
     if not magnitudes.any():
         return 0.0, 0.0, 1.0  # scipy divides zero by zero
@@ -120,7 +140,7 @@ def bayesian_signed_rank(
     Parameters
     ----------
     differences : ndarray of shape (n_datasets, n_models)
-        Positive where the control is better.
+        Positive where the control is better, NaN for a data set that the two are not compared on.
     rope : float
         Half width of the region.
     rng : Generator
@@ -129,7 +149,7 @@ def bayesian_signed_rank(
     Returns
     -------
     ndarray of shape (n_models, 3)
-        Better, equivalent, worse; rows sum to 1.
+        Better, equivalent, worse; rows sum to 1, or are NaN for a model without differences.
 
     References
     ----------
@@ -141,14 +161,20 @@ def bayesian_signed_rank(
     weights = rng.dirichlet([PRIOR_STRENGTH, *np.ones(n_datasets)], size=N_DRAWS)
     observations = np.vstack([np.zeros(n_models), differences])
     border = np.round(2 * rope, _DECIMALS)
-    shares = np.empty((n_models, 3))
-    for i, z in enumerate(observations.T):
+    shares = np.full((n_models, 3), np.nan)
+    for i, column in enumerate(observations.T):
+        kept = ~np.isnan(column)
+        if kept.sum() == 1:  # the pseudo-observation
+            continue
+        # Some of a draw's weights, divided by their sum, are again a draw of Dirichlet weights.
+        # Which region has most of their mass does not depend on the division.
+        z, w = column[kept], weights[:, kept]
         sums = np.round(z[:, None] + z, _DECIMALS)
         # (draws, n) @ (n, n) * (draws, n) -> (draws,)
         better, worse = (
-            np.einsum("dn,dn->d", weights @ region.astype(np.float64), weights)
+            np.einsum("dn,dn->d", w @ region.astype(np.float64), w)
             for region in (sums > border, sums < -border)
         )
-        largest = np.argmax([better, 1 - better - worse, worse], axis=0)
+        largest = np.argmax([better, w.sum(axis=1) ** 2 - better - worse, worse], axis=0)
         shares[i] = np.bincount(largest, minlength=3) / N_DRAWS
     return shares

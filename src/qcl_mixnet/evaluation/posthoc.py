@@ -1,7 +1,7 @@
 """Which models differ? A control against every model, and all pairs by Nemenyi's test.
 
 A table of scores has one row a data set and one column a model; a NaN is a cell that failed. It
-ranks last on its data set; what it counts for in a difference of scores, `paired` says.
+ranks last on its data set; what it counts for in a difference of scores, `paired_differences` says.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from qcl_mixnet.evaluation.paired import (
 from qcl_mixnet.evaluation.statistics import rank_models
 
 COMPARISON_COLUMNS = [
-    "model", "n_datasets", "control_failed", "model_failed", "wins", "ties", "losses",
+    "model", "n_datasets", "n_compared", "control_failed", "model_failed", "wins", "ties", "losses",
     "median_difference", "effect_size", "wilcoxon_statistic", "p_value", "p_holm", "differs",
     "prob_control_better", "prob_equivalent", "prob_model_better",
 ]  # fmt: skip
@@ -34,6 +34,7 @@ def compare_with_control(
     higher_is_better: bool = True,
     alpha: float = 0.05,
     rope: float = 0.01,
+    worst_score: float | None = None,
 ) -> pd.DataFrame:
     """Compare one model with every other: signed-rank tests, effect sizes, practical equivalence.
 
@@ -49,18 +50,23 @@ def compare_with_control(
         Level of ``differs``, kept over all rows of the table together.
     rope : float, default=0.01
         Half width of the region of practical equivalence, in units of the metric.
+    worst_score : float, optional
+        The metric's worst value, which a failed cell stands for at least, see
+        `paired_differences`. None for a metric that has none.
 
     Returns
     -------
-    DataFrame of shape (n_models - 1, 16)
-        ``model`` in the order of the columns; ``n_datasets``; ``control_failed`` and
-        ``model_failed``, counts of data sets; ``wins``, ``ties`` and ``losses`` of the control (a
-        failed cell loses to any that did not fail); ``median_difference``, positive where the
+    DataFrame of shape (n_models - 1, 17)
+        ``model`` in the order of the columns; ``n_datasets``; ``n_compared``, those on which not
+        both failed; ``control_failed`` and ``model_failed``, counts of data sets; ``wins``,
+        ``ties`` and ``losses`` of the control, of those compared (a failed cell loses);
+        ``median_difference`` over the data sets on which both have a score, positive where the
         control is better; ``effect_size``, the matched-pairs rank-biserial correlation [1]_ from
-        -1 to 1, over all pairs, so that ties draw it to 0; ``wilcoxon_statistic`` and
-        ``p_value``, see `signed_rank_test`; ``p_holm``, adjusted by `holm`, and ``differs``;
-        ``prob_control_better``, ``prob_equivalent`` and ``prob_model_better``, see
-        `bayesian_signed_rank`.
+        -1 to 1, over all compared, so that ties draw it to 0; ``wilcoxon_statistic`` and
+        ``p_value``, see `signed_rank_test`; ``p_holm``, adjusted by `holm` for the models that
+        have a p-value, and ``differs``; ``prob_control_better``, ``prob_equivalent`` and
+        ``prob_model_better``, see `bayesian_signed_rank`. From ``median_difference`` on all are
+        NaN, and ``differs`` false, if the control or the model has no score at all.
 
     Raises
     ------
@@ -71,25 +77,37 @@ def compare_with_control(
     ----------
     .. [1] Kerby, "The simple difference formula", Comprehensive Psychology 3, 2014.
     """
-    differences = paired_differences(scores, control, higher_is_better=higher_is_better)
+    differences = paired_differences(
+        scores,
+        control,
+        rope=rope,
+        higher_is_better=higher_is_better,
+        worst_score=worst_score,
+    )
     failed = scores.isna()
     others = failed[differences.columns]
+    # A pair that is not judged has no differences, and wins and losses all the same.
     wins = differences.gt(0) | others.gt(failed[control], axis=0)
     losses = differences.lt(0) | others.lt(failed[control], axis=0)
-    tests = np.array([signed_rank_test(column) for column in differences.to_numpy().T])
+    n_compared = len(scores) - others.mul(failed[control], axis=0).sum()
+    both_scored = (~others).mul(~failed[control], axis=0)
+    tests = np.array([signed_rank_test(z[~np.isnan(z)]) for z in differences.to_numpy().T])
     effect_size, statistic, p_value = tests.T
-    p_holm = holm(p_value)
+    judged = ~np.isnan(p_value)
+    p_holm = np.full_like(p_value, np.nan)
+    p_holm[judged] = holm(p_value[judged])
     rng = np.random.default_rng(SEED)
     better, equivalent, worse = bayesian_signed_rank(differences.to_numpy(), rope, rng).T
     table = pd.DataFrame(
         {
             "n_datasets": len(scores),
+            "n_compared": n_compared,
             "control_failed": failed[control].sum(),
             "model_failed": others.sum(),
             "wins": wins.sum(),
-            "ties": (~wins & ~losses).sum(),
+            "ties": n_compared - wins.sum() - losses.sum(),
             "losses": losses.sum(),
-            "median_difference": differences.median(),
+            "median_difference": differences.where(both_scored).median(),
             "effect_size": effect_size,
             "wilcoxon_statistic": statistic,
             "p_value": p_value,

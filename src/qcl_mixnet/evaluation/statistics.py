@@ -6,6 +6,8 @@ ranks last. Every function takes the table and the direction of its metric.
 
 from __future__ import annotations
 
+import math
+import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,11 +36,12 @@ class FriedmanResult:
     iman_davenport_df : tuple of int
         k - 1 and (k - 1)(N - 1).
     iman_davenport_p : float
-        From the F distribution.
+        From the F distribution; where F is infinite, see `iman_davenport`.
     alpha : float
         Level of the critical value.
     critical_f : float
-        The models differ at level `alpha` if `iman_davenport_f` exceeds this.
+        The models differ at level `alpha` if a finite `iman_davenport_f` exceeds this; where it is
+        infinite, `iman_davenport_p` decides.
     """
 
     n_datasets: int
@@ -131,7 +134,8 @@ def friedman_test(
         chi2, p_value = 0.0, 1.0  # scipy's tie correction would divide zero by zero
     else:
         chi2, p_value = (float(v) for v in stats.friedmanchisquare(*ranks.T))
-    f, df, f_p = iman_davenport(chi2, n_datasets=n_datasets, n_models=n_models)
+    tied = bool((np.sort(ranks) != np.arange(1, n_models + 1)).any())
+    f, df, f_p = iman_davenport(chi2, n_datasets=n_datasets, n_models=n_models, tied=tied)
     return FriedmanResult(
         n_datasets=n_datasets,
         n_models=n_models,
@@ -147,7 +151,7 @@ def friedman_test(
 
 
 def iman_davenport(
-    chi2: float, *, n_datasets: int, n_models: int
+    chi2: float, *, n_datasets: int, n_models: int, tied: bool = False
 ) -> tuple[float, tuple[int, int], float]:
     """Turn Friedman's chi-square into Iman and Davenport's F, which is less conservative.
 
@@ -157,11 +161,15 @@ def iman_davenport(
         Friedman's statistic, at most N (k - 1).
     n_datasets, n_models : int
         N and k.
+    tied : bool, default=False
+        Whether models tie on a data set.
 
     Returns
     -------
     f, (df1, df2), p_value
-        `f` is infinite and `p_value` 0 where chi2 is at its maximum.
+        `f` is infinite where chi2 is at its maximum, since all data sets rank the models alike.
+        The F distribution would call that impossible by chance (p = 0). `p_value` is then the
+        share (1 / k!)^(N - 1) of all ways to rank in which they do, or, with ties, chi2's own p.
 
     References
     ----------
@@ -171,7 +179,10 @@ def iman_davenport(
     df = (n_models - 1, (n_models - 1) * (n_datasets - 1))
     maximum = n_datasets * (n_models - 1)
     if np.isclose(chi2, maximum, rtol=1e-12, atol=0.0):
-        return float("inf"), df, 0.0
+        if tied:
+            return float("inf"), df, float(stats.chi2.sf(chi2, df[0]))
+        p_value = math.exp((1 - n_datasets) * math.lgamma(n_models + 1))
+        return float("inf"), df, max(p_value, sys.float_info.min)  # too small for a float is not 0
     f = (n_datasets - 1) * chi2 / (maximum - chi2)
     return f, df, float(stats.f.sf(f, *df))
 

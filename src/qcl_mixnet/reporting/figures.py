@@ -7,20 +7,23 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from qcl_mixnet.reporting.rendering import starred
 from qcl_mixnet.reporting.scores import (
     BASELINES,
-    TEST_SELECTED,
     cell_notes,
     cell_scores,
     count,
     datasets_by_task,
     proposed_model,
+    shown_models,
+    star_notes,
     task_notes,
 )
 from qcl_mixnet.reporting.style import (
     FAMILY_STYLE,
     NORMAL,
     WIDTH,
+    PlainFigure,
     add_legend,
     add_notes,
     family_patches,
@@ -39,7 +42,7 @@ def plot_leaderboard(leaderboard: pd.DataFrame) -> Figure:
         What ``qcl_mixnet.reporting.tables.leaderboard`` returned.
     """
     rows = leaderboard.iloc[::-1].reset_index(drop=True)
-    figure = Figure(figsize=(WIDTH, 1.2 + 0.32 * len(rows)), layout="constrained")
+    figure = PlainFigure(figsize=(WIDTH, 1.2 + 0.32 * len(rows)), layout="constrained")
     axes = figure.subplots()
     for family, style in FAMILY_STYLE.items():
         group = rows[rows["family"] == family]
@@ -52,16 +55,15 @@ def plot_leaderboard(leaderboard: pd.DataFrame) -> Figure:
             for rank, f1 in scores
         ]
         axes.bar_label(bars, texts, padding=3, fontsize=NORMAL)
-    axes.set_yticks(rows.index, rows["label"])
+    names = zip(rows["label"], rows["test_selected"], strict=True)
+    axes.set_yticks(rows.index, [starred(*name) for name in names])
     axes.set_ylim(-0.6, len(rows) - 0.4)
     axes.set_xlim(0, 1.3 * rows["mean_rank"].max())
     n_datasets = count(rows["n_datasets"].iloc[0], "data set")
     axes.set_xlabel(f"mean rank by macro F1 over {n_datasets} (1 is best)")
     axes.spines[["top", "right"]].set_visible(False)
     add_legend(figure, family_patches(rows["family"]))
-    notes = []
-    if rows["test_selected"].any():
-        notes.append(TEST_SELECTED)
+    notes = star_notes(rows["test_selected"])
     n_failed = int(rows["n_failed"].sum())
     if n_failed:
         notes.append(f"{count(n_failed, 'failed cell')} ranked last")
@@ -91,39 +93,45 @@ def plot_gain(metrics: pd.DataFrame, descriptions: pd.DataFrame) -> Figure:
         )
     tasks = datasets_by_task(cells, descriptions)
     heights = [len(rows) + 0.6 for rows in tasks.values()]
-    figure = Figure(figsize=(WIDTH, 1.3 + 0.24 * sum(heights)), layout="constrained")
+    figure = PlainFigure(figsize=(WIDTH, 1.3 + 0.24 * sum(heights)), layout="constrained")
     panels = figure.subplots(len(tasks), sharex=True, squeeze=False, height_ratios=heights)[:, 0]
-    families = set()
+    best = []
     for axes, (task, rows) in zip(panels, tasks.items(), strict=True):
         axes.set_title(task, fontsize=NORMAL, loc="left")
-        families |= _draw_gains(axes, cells, rows, proposed)
-    label = cells.loc[cells["model"] == proposed, "label"].iloc[0]
+        best += _draw_gains(axes, cells, rows, proposed)
+    own = shown_models(cells[cells["model"] == proposed])
     panels[-1].set_xlabel(
-        f"macro F1 of {label} minus macro F1 of the best baseline", fontsize=NORMAL
+        f"macro F1 of {own['label'].iloc[0]} minus macro F1 of the best baseline", fontsize=NORMAL
     )
+    families = [baselines["family"].iloc[0] for baselines in best]
     add_legend(figure, family_patches(families), title="family of the best baseline")
-    add_notes(figure, [*cell_notes(cells), *task_notes(tasks)])
+    # Of the baselines only the best are in the figure.
+    shown = pd.concat([own, *best])
+    notes = [*star_notes(shown["test_selected"]), *cell_notes(cells), *task_notes(tasks)]
+    add_notes(figure, notes)
     return figure
 
 
-def _draw_gains(axes: Axes, cells: pd.DataFrame, rows: pd.DataFrame, proposed: str) -> set[str]:
-    """Draw a bar per data set of `rows`, first on top; return the families of best baselines."""
-    families = set()
+def _draw_gains(
+    axes: Axes, cells: pd.DataFrame, rows: pd.DataFrame, proposed: str
+) -> list[pd.DataFrame]:
+    """Draw a bar per data set of `rows`, first on top; return the best baselines of each bar."""
+    drawn = []
     for y, dataset in enumerate(rows["dataset"]):
-        gain, text, family = _gain(cells[cells["dataset"] == dataset], proposed)
-        if family is not None:
-            families.add(family)
-            axes.barh(y, gain, **FAMILY_STYLE[family].fill)
+        gain, text, best = _gain(cells[cells["dataset"] == dataset], proposed)
+        if best is not None:
+            drawn.append(best)
+            axes.barh(y, gain, **FAMILY_STYLE[best["family"].iloc[0]].fill)
         # In a column of its own: beside the bars it would meet the names of the data sets.
         write_in_row(axes, y, text, x=1.01)
     axes.axvline(0, color="black", linewidth=0.8)
     axes.spines["left"].set_visible(False)
     set_rows(axes, rows["label"])
-    return families
+    return drawn
 
 
-def _gain(cells: pd.DataFrame, proposed: str) -> tuple[float, str, str | None]:
-    """Gain on one data set, what to write beside its bar, and the best baseline's family."""
+def _gain(cells: pd.DataFrame, proposed: str) -> tuple[float, str, pd.DataFrame | None]:
+    """Gain on one data set, what to write beside its bar, and the cells of the best baselines."""
     with_score = cells.dropna(subset="score")
     is_proposed = with_score["model"] == proposed
     own, baselines = with_score.loc[is_proposed, "score"], with_score[~is_proposed]
@@ -133,10 +141,12 @@ def _gain(cells: pd.DataFrame, proposed: str) -> tuple[float, str, str | None]:
         return np.nan, "no baseline has a score", None
     best = baselines[baselines["score"] == baselines["score"].max()]
     gain = own.iloc[0] - best["score"].iloc[0]
-    others = f" and {len(best) - 1} more" if len(best) > 1 else ""
+    names = starred(best["label"].iloc[0], best["test_selected"].iloc[0])
+    if len(best) > 1:
+        names += starred(f" and {len(best) - 1} more", best["test_selected"].iloc[1:].any())
     # Adding 0 turns a rounded -0 into 0; the axis, too, has a true minus sign.
     number = f"{round(gain, 3) + 0:+.3f}".replace("-", "\N{MINUS SIGN}")
-    return gain, f"{number} vs {best['label'].iloc[0]}{others}", best["family"].iloc[0]
+    return gain, f"{number} vs {names}", best
 
 
 def plot_score_distribution(metrics: pd.DataFrame, descriptions: pd.DataFrame) -> Figure:
@@ -155,15 +165,16 @@ def plot_score_distribution(metrics: pd.DataFrame, descriptions: pd.DataFrame) -
     cells = cell_scores(metrics)
     if cells["score"].isna().all():
         return sentence_figure("No scores to show: no cell has been run successfully.")
-    models = cells.drop_duplicates("model")
+    models = shown_models(cells)
     tasks = datasets_by_task(cells, descriptions)
-    figure = Figure(figsize=(WIDTH, 1.5 + 0.27 * len(models)), layout="constrained")
+    figure = PlainFigure(figsize=(WIDTH, 1.5 + 0.27 * len(models)), layout="constrained")
     panels = figure.subplots(1, len(tasks), sharex=True, sharey=True, squeeze=False)[0]
     for axes, (task, rows) in zip(panels, tasks.items(), strict=True):
         axes.set_title(f"{task}, {count(len(rows), 'data set')}", fontsize=NORMAL, loc="left")
         _draw_boxes(axes, cells[cells["dataset"].isin(rows["dataset"])], models)
     add_legend(figure, family_patches(models["family"]))
-    add_notes(figure, [*cell_notes(cells), *task_notes(tasks)])
+    notes = [*star_notes(models["test_selected"]), *cell_notes(cells), *task_notes(tasks)]
+    add_notes(figure, notes)
     return figure
 
 
@@ -208,9 +219,9 @@ def plot_ablation(metrics: pd.DataFrame, descriptions: pd.DataFrame) -> Figure:
         return sentence_figure(
             "No ablation to show: it needs the proposed model and at least one of its ablations."
         )
-    variants = cells.drop_duplicates("model")
+    variants = shown_models(cells)
     tasks = datasets_by_task(cells, descriptions)
-    figure = Figure(figsize=(WIDTH, 1.4 + 0.32 * len(variants)), layout="constrained")
+    figure = PlainFigure(figsize=(WIDTH, 1.4 + 0.32 * len(variants)), layout="constrained")
     panels = figure.subplots(1, len(tasks), sharex=True, sharey=True, squeeze=False)[0]
     n_left_out = 0
     for axes, (task, rows) in zip(panels, tasks.items(), strict=True):
@@ -218,7 +229,7 @@ def plot_ablation(metrics: pd.DataFrame, descriptions: pd.DataFrame) -> Figure:
         n_left_out += len(rows) - len(scores)
         axes.set_title(f"{task}, {count(len(scores), 'data set')}", fontsize=NORMAL, loc="left")
         _draw_means(axes, scores, variants)
-    notes = cell_notes(cells)
+    notes = [*star_notes(variants["test_selected"]), *cell_notes(cells)]
     if n_left_out:
         notes.append(f"{count(n_left_out, 'data set')} not scored by all variants left out")
     add_notes(figure, [*notes, *task_notes(tasks)])

@@ -40,7 +40,8 @@ def rank_table(metrics: pd.DataFrame, statistics: Mapping[str, Any]) -> Table:
     -------
     Table
         Its frame has one row per metric and model: ``metric`` (the last is "average_rank"),
-        ``model``, ``label``, ``family``, ``test_selected``, ``mean_rank``; the metric's test,
+        ``model``, ``label``, ``family``, ``test_selected``, ``n_failed`` (cells of the model,
+        which rank last), ``mean_rank``; the metric's test,
         ``chi2``, ``p_value``, ``iman_davenport_f`` and ``iman_davenport_p``, NaN where there is
         none, and ``reason`` then; ``independent``, false for the paper's global test.
     """
@@ -74,6 +75,8 @@ def _rank_frame(metrics: pd.DataFrame, statistics: Mapping[str, Any]) -> pd.Data
     identity = metrics.groupby("model").agg(
         {"label": "first", "family": "first", "test_selected": "any"}
     )
+    failed = [name.split(".")[1] for name in _failed_cells(statistics)]
+    identity["n_failed"] = [failed.count(model) for model in identity.index]
     rows = [
         {
             "metric": metric,
@@ -92,6 +95,12 @@ def _rank_frame(metrics: pd.DataFrame, statistics: Mapping[str, Any]) -> pd.Data
     return pd.DataFrame(rows, columns=columns)
 
 
+def _failed_cells(statistics: Mapping[str, Any]) -> list[str]:
+    """Names "dataset.model" of the failed cells that take part in the ranks."""
+    ranked = {f"{d}.{m}" for d in statistics["datasets"] for m in statistics["models"]}
+    return [name for name in statistics["failed"] if name in ranked]
+
+
 def _test_text(value: float) -> str:
     return "n/a" if pd.isna(value) else f"{value:.3g}"
 
@@ -102,8 +111,11 @@ def _notes(frame: pd.DataFrame, statistics: Mapping[str, Any]) -> tuple[str, ...
     notes = [
         f"Ranks over {len(statistics['datasets'])} data set(s), 1 being the best; maR, maP and "
         "maF1 are macro recall, precision and F1. χ² is Friedman's, F Iman and Davenport's.",
-        "The test of the last row is the paper's global test, with metrics for data sets. The "
-        "metrics are of the same predictions and not independent: its p is not to be trusted.",
+        "The test under 'Average Rank' is the paper's global test, with metrics for data sets. "
+        "The metrics are of the same predictions and not independent: its p is not to be trusted.",
     ]
+    failed = _failed_cells(statistics)
+    if failed:
+        notes.append(f"Failed, ranked last ({len(failed)}): {', '.join(failed)}.")
     notes += [f"No test: {reason}" for reason in frame["reason"].unique() if reason]
     return (*notes, STAR_NOTE) if frame["test_selected"].any() else tuple(notes)

@@ -8,7 +8,6 @@ from typing import Any, Literal
 import pandas as pd
 
 from qcl_mixnet.evaluation.comparison import PAPER_METRICS
-from qcl_mixnet.evaluation.errors import EvaluationError
 from qcl_mixnet.evaluation.metrics import METRICS
 from qcl_mixnet.reporting.paper_comparison import (
     compare_with_published,
@@ -18,6 +17,7 @@ from qcl_mixnet.reporting.paper_comparison import (
 from qcl_mixnet.reporting.paper_ranks import rank_table
 from qcl_mixnet.reporting.rendering import STAR_NOTE, Table, starred
 from qcl_mixnet.reporting.repeats import summarize_repeats
+from qcl_mixnet.reporting.scores import described
 
 Task = Literal["binary", "multiclass"]
 
@@ -151,8 +151,8 @@ def ablation_table(metrics: pd.DataFrame, descriptions: pd.DataFrame, task: Task
 def _score_table(
     metrics: pd.DataFrame, descriptions: pd.DataFrame, task: Task, number: int, subject: str
 ) -> Table:
-    _check_described(metrics, descriptions)
-    chosen = descriptions[descriptions["task"].eq(task)]
+    chosen = described(metrics, descriptions)
+    chosen = chosen[chosen["task"].eq(task)]
     scores = summarize_repeats(metrics[metrics["dataset"].isin(chosen["dataset"])])
     scores["text"] = [_score_text(row) for row in scores.itertuples()]
     labels = dict(zip(chosen["dataset"], chosen["label"], strict=True))
@@ -170,15 +170,6 @@ def _score_table(
         text_columns=2,
         bold=_best_scores(scores),
     )
-
-
-def _check_described(metrics: pd.DataFrame, descriptions: pd.DataFrame) -> None:
-    unknown = sorted(set(metrics["dataset"]) - set(descriptions["dataset"]))
-    if unknown:
-        raise EvaluationError(
-            f"data set '{unknown[0]}' has metrics and no description; describe each of the "
-            f"{metrics['dataset'].nunique()} data sets."
-        )
 
 
 def _score_text(row: Any) -> str:

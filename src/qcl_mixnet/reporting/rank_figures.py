@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from qcl_mixnet.evaluation.comparison import HEADLINE
-from qcl_mixnet.evaluation.gathering import score_table, without_ablations
-from qcl_mixnet.evaluation.posthoc import critical_difference
-from qcl_mixnet.evaluation.statistics import rank_models
+from qcl_mixnet.evaluation.gathering import without_ablations
 from qcl_mixnet.reporting.order import model_order
-from qcl_mixnet.reporting.scores import cell_notes, cell_scores, count
+from qcl_mixnet.reporting.scores import cell_notes, cell_scores, count, shown_models, star_notes
 from qcl_mixnet.reporting.style import (
     FAMILY_STYLE,
     NORMAL,
     SMALL,
     WIDTH,
+    PlainFigure,
     add_legend,
     add_notes,
     sentence_figure,
@@ -33,34 +34,28 @@ from qcl_mixnet.reporting.style import (
 _ALPHA = "\N{GREEK SMALL LETTER ALPHA}"
 
 
-def plot_critical_difference(metrics: pd.DataFrame, alpha: float = 0.05) -> Figure:
+def plot_critical_difference(metrics: pd.DataFrame, statistics: Mapping[str, Any]) -> Figure:
     """Mean ranks by macro F1, best on top, and which models Nemenyi's test cannot tell apart.
-
-    Ablations are left out, see ``without_ablations``. Failed cells rank last.
 
     Parameters
     ----------
     metrics : DataFrame
         Rows of ``gather_metrics`` for all data sets.
-    alpha : float, default=0.05
-        Level over all pairs together.
+    statistics : mapping
+        Of ``compare_models``: nothing is computed anew, so that the figure shows what it says.
     """
-    compared = without_ablations(metrics)
-    scores = score_table(compared, HEADLINE)
-    scores = scores[[model for model in model_order(compared) if model in scores]]
-    n_datasets, n_models = scores.shape
-    if n_datasets < 2 or n_models < 3:
-        return sentence_figure(
-            "No critical difference to show: it needs at least 2 data sets and 3 models that were "
-            f"run on all of them; there are {n_datasets} and {n_models}."
-        )
-    ranks = rank_models(scores).mean().sort_values(kind="stable")
-    difference = critical_difference(n_models, n_datasets, alpha)
-    cells = cell_scores(compared)
-    shown = cells[cells["model"].isin(ranks.index) & cells["dataset"].isin(scores.index)]
-    models = shown.drop_duplicates("model").set_index("model").loc[ranks.index]
+    nemenyi, alpha, datasets = (statistics[name] for name in ("nemenyi", "alpha", "datasets"))
+    if "reason" in nemenyi:
+        return sentence_figure(f"No critical difference to show: {nemenyi['reason']}")
+    order = [model for model in model_order(metrics) if model in nemenyi["mean_ranks"]]
+    ranks = pd.Series(nemenyi["mean_ranks"]).loc[order].sort_values(kind="stable")
+    difference = nemenyi["critical_difference"]
+    cells = cell_scores(without_ablations(metrics))
+    shown = cells[cells["model"].isin(ranks.index) & cells["dataset"].isin(datasets)]
+    models = shown_models(shown).set_index("model").loc[ranks.index]
+    n_models = len(ranks)
 
-    figure = Figure(figsize=(WIDTH, 1.6 + 0.24 * n_models), layout="constrained")
+    figure = PlainFigure(figsize=(WIDTH, 1.6 + 0.24 * n_models), layout="constrained")
     groups = indistinguishable(ranks, difference)
     axes, side = figure.subplots(
         1, 2, sharey=True, width_ratios=[1, 0.06 + 0.03 * max(len(groups), 3)]
@@ -69,10 +64,11 @@ def plot_critical_difference(metrics: pd.DataFrame, alpha: float = 0.05) -> Figu
     _draw_difference(axes, ranks, difference, alpha)
     _draw_groups(side, groups)
     axes.set_xlabel(
-        f"mean rank by macro F1 over {count(n_datasets, 'data set')} (1 is best)", fontsize=NORMAL
+        f"mean rank by macro F1 over {count(len(datasets), 'data set')} (1 is best)",
+        fontsize=NORMAL,
     )
     add_legend(figure, _handles(models["family"]))
-    notes = cell_notes(shown, failed="ranked last")
+    notes = [*star_notes(models["test_selected"]), *cell_notes(shown, failed="ranked last")]
     n_left_out = cells["model"].nunique() - n_models
     if n_left_out:
         notes.append(f"{count(n_left_out, 'model')} not run on all data sets left out")

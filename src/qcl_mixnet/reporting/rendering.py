@@ -6,25 +6,30 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
-
-from qcl_mixnet.reporting.tables import to_markdown
 
 STAR_NOTE = (
     "* With epochs chosen by scores on the test part: better than on data that nobody has seen."
 )
 
-# A page holds about this many columns and rows. A wider table is printed on its side, a longer
-# one over several pages.
+# A page holds about this many columns and rows. A wider table is turned, a longer one printed
+# over several pages.
 _PAGE_COLUMNS = 10
 _PAGE_ROWS = 40
 
-# In points: the width of a text on A4 or letter paper with margins of an inch, of an average
-# character of 10 points, of the space between two columns.
+# In points: the width of a text on A4 or letter paper with margins of an inch; of narrow, wide and
+# other characters of Computer Modern at 10 points; of the space between two columns.
 _PAGE_POINTS = 450
-_POINTS_A_CHARACTER = 5
+_NARROW = frozenset(" .,:;'!|()[]-/*fijlrstI")
+_NARROW_POINTS = 3.6
+_WIDE = frozenset("mwABCDEFGHKLMNOPQRTUVWXYZ%&@+<>=±χ†")
+_WIDE_POINTS = 7.6
+_OTHER_POINTS = 5.4
+_BOLD_SHARE = 1.15
 _POINTS_A_GAP = 12
 _FONT_SIZES = {"normalsize": 1.0, "small": 0.93, "footnotesize": 0.85, "scriptsize": 0.78}
+_SMALLEST = r"\tiny\setlength{\tabcolsep}{3pt}"
 
 _LATEX_CHARACTERS = str.maketrans(
     {
@@ -76,15 +81,17 @@ class Table:
         """Write caption, table and notes in GitHub's Markdown."""
         cells = _decorate(self.body, self.bold, _escape_markdown, "**{}**")
         notes = [_escape_markdown(note) + "\n" for note in self.notes]
-        return "\n".join([f"# {_escape_markdown(self.caption)}\n", to_markdown(cells), *notes])
+        return "\n".join([f"# {_escape_markdown(self.caption)}\n", _pipe_table(cells), *notes])
 
     def to_latex(self) -> str:
         r"""Write the table for LaTeX with booktabs; a long one as a ``longtable``.
 
-        A table with more columns than a page can hold is transposed.
+        A table with more columns than a page can hold is transposed, and so is one of few rows
+        whose columns are too wide.
         """
         body, bold, text_columns = self.body, self.bold, self.text_columns
-        if body.shape[1] > _PAGE_COLUMNS:
+        few_rows = len(body) < body.shape[1]
+        if body.shape[1] > _PAGE_COLUMNS or (few_rows and _font_size(body, bold) == _SMALLEST):
             body, bold, text_columns = _transpose(body), frozenset(_swap(bold)), 1
         long = len(body) > _PAGE_ROWS
         inner, outer = ("longtable", "longtable") if long else ("tabular", "table")
@@ -99,11 +106,15 @@ class Table:
             position_float=None if long else "centering",
         )
         start, end = f"\\begin{{{inner}}}", f"\\end{{{outer}}}\n"
-        latex = latex.replace(start, f"{_font_size(body)}\n{start}").removesuffix(end)
+        latex = latex.replace(start, f"{_font_size(body, bold)}\n{start}").removesuffix(end)
         notes = "".join(f"\\par\\footnotesize {escape_latex(note)}\n" for note in self.notes)
         # A float has its notes inside. A longtable needs a group, so that the sizes end with it.
         latex = f"{{{latex}{end}{notes}\\par}}\n" if long else f"{latex}{notes}{end}"
-        return f"% needs \\usepackage{{{'booktabs,longtable' if long else 'booktabs'}}}\n{latex}"
+        packages = "booktabs,longtable" if long else "booktabs"
+        return (
+            f"% needs \\usepackage{{{packages}}}; where labels have other than Latin letters also "
+            f"XeLaTeX or LuaLaTeX and a font that has them\n{latex}"
+        )
 
 
 def starred(label: str, test_selected: bool) -> str:
@@ -118,8 +129,8 @@ def escape_latex(text: str) -> str:
 
 
 def _escape_markdown(text: str) -> str:
-    # Inside a word an underscore means itself.
-    return re.sub(r"([\\`*<\[]|\b_|_\b)", r"\\\1", text)
+    # Inside a word an underscore means itself. GitHub reads mathematics between dollar signs.
+    return re.sub(r"([\\`*<\[$]|\b_|_\b)", r"\\\1", text)
 
 
 def _decorate(
@@ -134,14 +145,30 @@ def _decorate(
     return cells.rename(columns=escape)
 
 
-def _font_size(body: pd.DataFrame) -> str:
-    """Choose the largest size at which the table is as wide as a page, by a rough estimate."""
-    columns = [[name, *body.iloc[:, i]] for i, name in enumerate(body.columns)]
-    characters = sum(max(map(len, column)) for column in columns)
+def _pipe_table(cells: pd.DataFrame) -> str:
+    """Write escaped texts as a table of GitHub's Markdown, where only a bar could end a cell."""
+    rows = [list(cells.columns), ["---"] * cells.shape[1], *cells.to_numpy().tolist()]
+    lines = ["| " + " | ".join(text.replace("|", r"\|") for text in row) + " |" for row in rows]
+    return "\n".join([*lines, ""])
+
+
+def _font_size(body: pd.DataFrame, bold: frozenset[tuple[int, int]]) -> str:
+    """Choose the largest size at which the table is no wider than a page, by an estimate."""
+    points = body.map(_text_points).to_numpy(dtype=np.float64, copy=True)
+    for place in bold:
+        points[place] *= _BOLD_SHARE
+    widths = np.vstack([[_text_points(name) for name in body.columns], points]).max(axis=0)
     for name, share in _FONT_SIZES.items():
-        if share * _POINTS_A_CHARACTER * characters + _POINTS_A_GAP * len(columns) <= _PAGE_POINTS:
+        if share * widths.sum() + _POINTS_A_GAP * len(widths) <= _PAGE_POINTS:
             return f"\\{name}"
-    return r"\tiny\setlength{\tabcolsep}{3pt}"
+    return _SMALLEST
+
+
+def _text_points(text: str) -> float:
+    return sum(
+        _NARROW_POINTS if sign in _NARROW else _WIDE_POINTS if sign in _WIDE else _OTHER_POINTS
+        for sign in text
+    )
 
 
 def _transpose(body: pd.DataFrame) -> pd.DataFrame:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import logging
 import math
 import textwrap
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -15,25 +18,88 @@ from matplotlib.lines import Line2D
 from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
 
+from qcl_mixnet.evaluation.cells import CellResult
 from qcl_mixnet.evaluation.errors import EvaluationError
-from qcl_mixnet.reporting.scores import TEST_SELECTED, count, described
+from qcl_mixnet.evaluation.keys import code_digest, digest
+from qcl_mixnet.reporting.rendering import starred
+from qcl_mixnet.reporting.scores import count, described, star_notes
 from qcl_mixnet.reporting.style import (
     N_CLASS_STYLES,
     SMALL,
     WIDTH,
+    PlainFigure,
     add_legend,
     add_notes,
     class_style,
     sentence_figure,
 )
 
+logger = logging.getLogger(__name__)
+
 FloatArray = npt.NDArray[np.float64]
 
 # t-SNE's perplexity is a number of neighbours and must be less than that of rows.
 _MIN_ROWS = 5
 _COLUMNS = 4
+_MAP_COLUMNS = ["row", "y_true", "x", "y"]
+_NO_MAP = pd.DataFrame(columns=[*_MAP_COLUMNS, "dataset", "model", "test_selected", "key"])
 _PLACES = ("largest", "2nd", "3rd", "4th", "5th", "6th", "7th", "8th")
 _MARKER: dict[str, Any] = {"markersize": 3.5, "markeredgecolor": "black", "markeredgewidth": 0.25}
+
+
+def project_first_repeat(
+    dataset: str,
+    results: Mapping[str, CellResult | None],
+    *,
+    seed: int,
+    previous: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """Map the first repeat's test rows of each model that left a representation of them.
+
+    A model whose representation cannot be mapped is left out with a warning.
+
+    Parameters
+    ----------
+    dataset : str
+        Name of the data set.
+    results : mapping of str to CellResult or None
+        Current results by model; None where a cell was never run.
+    seed : int
+        Of t-SNE.
+    previous : DataFrame or None
+        What this function returned before. t-SNE takes seconds for a thousand rows; where
+        representation, seed and code are still the same, so is the map, and it is taken from here.
+
+    Returns
+    -------
+    DataFrame of shape (n_rows, 8)
+        The columns of :func:`project_representation`, ``dataset``, ``model``, ``test_selected``
+        and ``key``, a hash of all that the map depends on.
+    """
+    known = previous if previous is not None and "key" in previous else _NO_MAP
+    maps = []
+    for model, result in results.items():
+        if result is None or result.representation.empty:
+            continue
+        frame = result.representation[result.representation["repeat"] == 0]
+        key = _map_key(frame, seed)
+        places = known.loc[known["model"].eq(model) & known["key"].eq(key), _MAP_COLUMNS]
+        if places.empty:
+            try:
+                places = project_representation(frame, seed=seed)
+            except EvaluationError as error:
+                logger.warning("%s on %s is left out of figure 4: %s", model, dataset, error)
+                continue
+        selected = result.record["test_selected"]
+        maps.append(places.assign(dataset=dataset, model=model, test_selected=selected, key=key))
+    return pd.concat([one for one in maps if len(one)] or [_NO_MAP], ignore_index=True)
+
+
+def _map_key(representation: pd.DataFrame, seed: int) -> str:
+    # Of the rows themselves: a cell whose folder was deleted is computed again under its old key.
+    rows = pd.util.hash_pandas_object(representation, index=False).to_numpy()
+    content = hashlib.sha256(rows.tobytes()).hexdigest()
+    return digest({"rows": content, "seed": seed, "code": code_digest((__name__,))})
 
 
 def project_representation(
@@ -71,7 +137,8 @@ def project_representation(
     if len(sample) < _MIN_ROWS:
         sample = sample.iloc[:0]
     places = _t_sne(sample[h.columns].to_numpy(dtype=np.float64), seed)
-    return sample[["row", "y_true"]].assign(x=places[:, 0], y=places[:, 1]).reset_index(drop=True)
+    points = sample.assign(x=places[:, 0], y=places[:, 1])
+    return points[_MAP_COLUMNS].reset_index(drop=True)
 
 
 def _stratified_sample(rows: pd.DataFrame, seed: int, max_rows: int) -> pd.DataFrame:
@@ -96,7 +163,9 @@ def _t_sne(h: FloatArray, seed: int) -> FloatArray:
         return t_sne.fit_transform(h).astype(np.float64)
 
 
-def plot_representation(projections: pd.DataFrame, descriptions: pd.DataFrame) -> Figure:
+def plot_representation(
+    projections: pd.DataFrame, metrics: pd.DataFrame, descriptions: pd.DataFrame
+) -> Figure:
     """t-SNE of the representation of test rows, a panel per data set (figure 4).
 
     Colours and markers go by a class's size in its panel, so the rare classes of all panels look
@@ -105,34 +174,39 @@ def plot_representation(projections: pd.DataFrame, descriptions: pd.DataFrame) -
     Parameters
     ----------
     projections : DataFrame
-        ``dataset``, ``test_selected`` and the columns ``y_true``, ``x`` and ``y`` of
-        :func:`project_representation`. Where there is a column ``model``, the first is shown.
+        Of :func:`project_first_repeat`, for all data sets. Of several models the first is shown.
+    metrics : DataFrame
+        Rows of ``gather_metrics`` for all data sets; they have the model's label and say how many
+        repeats there are.
     descriptions : DataFrame
         ``dataset`` and ``label`` of each data set, in the order of the panels.
     """
-    if "model" in projections and len(projections):
-        projections = projections[projections["model"] == projections["model"].iloc[0]]
-    shown = described(projections, descriptions)
-    if shown.empty:
+    if projections.empty:
         return sentence_figure("No representation to show: no data set has enough test rows of it.")
+    model = projections["model"].iloc[0]
+    projections = projections[projections["model"] == model]
+    selected = set(projections.loc[projections["test_selected"], "dataset"])
+    shown = described(projections, descriptions)
     n_columns = min(_COLUMNS, len(shown))
     n_rows = math.ceil(len(shown) / n_columns)
     side = min(WIDTH / n_columns, 4.5)
-    figure = Figure(figsize=(WIDTH, (side + 0.25) * n_rows + 0.6), layout="constrained")
+    figure = PlainFigure(figsize=(WIDTH, (side + 0.25) * n_rows + 0.6), layout="constrained")
     panels = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
     most_classes = 0
     for axes, dataset, label in zip(panels, shown["dataset"], shown["label"], strict=False):
         n_classes = _draw_classes(axes, projections[projections["dataset"] == dataset])
-        axes.set_title(
-            f"{textwrap.fill(label, 26)}\n({count(n_classes, 'class', 'classes')})", fontsize=SMALL
-        )
+        name = textwrap.fill(starred(label, dataset in selected), 26)
+        axes.set_title(f"{name}\n({count(n_classes, 'class', 'classes')})", fontsize=SMALL)
         most_classes = max(most_classes, n_classes)
     for axes in panels[len(shown) :]:
         axes.remove()
     add_legend(figure, _class_handles(most_classes), title="classes of a panel by size")
-    notes = []
-    if projections["test_selected"].any():
-        notes.append(TEST_SELECTED)
+    of_model = metrics[metrics["model"] == model]
+    notes = [f"test rows as {starred(of_model['label'].iloc[0], bool(selected))} represents them"]
+    n_repeats = of_model["repeat"].nunique()
+    if n_repeats > 1:
+        notes.append(f"first of {n_repeats} repeats")
+    notes += star_notes(projections["test_selected"])
     if most_classes > N_CLASS_STYLES:
         notes.append(f"classes beyond {N_CLASS_STYLES} have other pairs of colour and marker")
     n_missing = len(descriptions) - len(shown)

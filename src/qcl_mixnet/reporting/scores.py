@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pandas as pd
 
 from qcl_mixnet.evaluation.comparison import HEADLINE
 from qcl_mixnet.evaluation.errors import EvaluationError
 from qcl_mixnet.reporting.order import model_order
+from qcl_mixnet.reporting.rendering import starred
 
 TASKS = {"binary": "binary", "multiclass": "multi-class"}
-TEST_SELECTED = "epochs chosen on the test part"
+TEST_SELECTED = "* epochs chosen on the test part"
 BASELINES = ("ml", "dl", "gnn")
 
 
@@ -38,6 +41,27 @@ def cell_scores(metrics: pd.DataFrame) -> pd.DataFrame:
     return cells.sort_values("model", key=lambda model: model.map(place), kind="stable")
 
 
+def shown_models(cells: pd.DataFrame) -> pd.DataFrame:
+    """One row per model, for the rows of a figure.
+
+    Parameters
+    ----------
+    cells : DataFrame
+        Rows of :func:`cell_scores` that the figure is about.
+
+    Returns
+    -------
+    DataFrame of shape (n_models, 4)
+        ``model``, ``family``, ``test_selected`` (of any of its cells) and ``label``, with a star
+        where that is so. In the order of `cells`.
+    """
+    models = cells.groupby("model", sort=False, as_index=False).agg(
+        family=("family", "first"), test_selected=("test_selected", "any"), label=("label", "first")
+    )
+    labels = zip(models["label"], models["test_selected"], strict=True)
+    return models.assign(label=[starred(*row) for row in labels])
+
+
 def described(frame: pd.DataFrame, descriptions: pd.DataFrame) -> pd.DataFrame:
     """Rows of `descriptions`, in their order, for the data sets of `frame`.
 
@@ -49,7 +73,8 @@ def described(frame: pd.DataFrame, descriptions: pd.DataFrame) -> pd.DataFrame:
     unknown = frame.loc[~frame["dataset"].isin(descriptions["dataset"]), "dataset"]
     if len(unknown):
         raise EvaluationError(
-            f"Data set {unknown.iloc[0]!r} has no row in the descriptions; a figure needs one."
+            f"Data set {unknown.iloc[0]!r} has results and no row in the descriptions; "
+            "describe_dataset makes one for each data set, as the evaluation pipeline does."
         )
     return descriptions[descriptions["dataset"].isin(frame["dataset"])]
 
@@ -67,8 +92,13 @@ def datasets_by_task(cells: pd.DataFrame, descriptions: pd.DataFrame) -> dict[st
     return {name: rows for name, rows in split.items() if len(rows)}
 
 
+def star_notes(test_selected: Iterable[bool]) -> list[str]:
+    """Explain the stars of a figure, if what it shows has any."""
+    return [TEST_SELECTED] if any(test_selected) else []
+
+
 def cell_notes(cells: pd.DataFrame, failed: str = "left out") -> list[str]:
-    """Say what the figure's numbers leave out, and whether the test part chose the epochs.
+    """Say what the figure's numbers leave out.
 
     Parameters
     ----------
@@ -78,8 +108,6 @@ def cell_notes(cells: pd.DataFrame, failed: str = "left out") -> list[str]:
         What the figure does with failed cells.
     """
     notes = []
-    if cells["test_selected"].any():
-        notes.append(TEST_SELECTED)
     n_failed = int(cells["status"].eq("failed").sum())
     if n_failed:
         notes.append(f"{count(n_failed, 'failed cell')} {failed}")

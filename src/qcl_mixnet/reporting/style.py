@@ -8,13 +8,25 @@ from typing import Any, NamedTuple
 
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.backend_bases import RendererBase
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from matplotlib.text import Text
 
 # Inches. Text is set for this width: 7 or 8 points, as a page prints it.
 WIDTH = 7.0
 SMALL = 7
 NORMAL = 8
+
+
+class PlainFigure(Figure):
+    """A figure whose dollar signs are dollar signs: labels are the user's, and no mathematics."""
+
+    def draw(self, renderer: RendererBase) -> None:
+        """Draw; only now is all text there, that of the ticks included."""
+        for text in self.findobj(Text):
+            text.set_parse_math(False)
+        super().draw(renderer)
 
 
 class FamilyStyle(NamedTuple):
@@ -103,6 +115,6 @@ def write_in_row(
 
 def sentence_figure(sentence: str) -> Figure:
     """Draw a figure that says why there is nothing to see."""
-    figure = Figure(figsize=(WIDTH, 1.2))
+    figure = PlainFigure(figsize=(WIDTH, 1.2))
     figure.text(0.5, 0.5, textwrap.fill(sentence, 80), ha="center", va="center", fontsize=10)
     return figure

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pandas as pd
 
 from qcl_mixnet.evaluation.comparison import HEADLINE
 from qcl_mixnet.evaluation.gathering import score_table, without_ablations
 from qcl_mixnet.evaluation.metrics import METRICS
 from qcl_mixnet.evaluation.statistics import summarize_ranks
+from qcl_mixnet.reporting.rendering import STAR_NOTE, Table, starred
 
 
 def leaderboard(metrics: pd.DataFrame, metric: str = HEADLINE) -> pd.DataFrame:
@@ -45,15 +44,42 @@ def leaderboard(metrics: pd.DataFrame, metric: str = HEADLINE) -> pd.DataFrame:
     return board.reset_index()[[*identity, *ranks, *columns]]
 
 
-def to_markdown(frame: pd.DataFrame, decimals: int = 3) -> str:
-    """Write a table in GitHub's Markdown."""
+def leaderboard_table(board: pd.DataFrame) -> Table:
+    """Lay out a leaderboard.
 
-    def cell(value: Any) -> str:
-        if isinstance(value, float):
-            return f"{value:.{decimals}f}"
-        return str(value).replace("|", "\\|")
+    Parameters
+    ----------
+    board : DataFrame
+        Of :func:`leaderboard`.
+    """
+    # The metric that ranks comes first.
+    scores = {METRICS[name].label: name for name in board.columns if name in METRICS}
+    names = zip(board["label"], board["test_selected"], strict=True)
+    body = pd.DataFrame(
+        {
+            "Model": [starred(*name) for name in names],
+            "Family": board["family"],
+            "Mean rank": board["mean_rank"].map("{:.2f}".format),
+            "Wins": board["wins"].astype(str),
+            "Failed": board["n_failed"].astype(str),
+            **{label: _numbers(board[name], 3) for label, name in scores.items()},
+            "Seconds": _numbers(board["fit_seconds"], 1),
+        }
+    )
+    notes = [
+        f"Mean rank over {board['n_datasets'].iloc[0]} data set(s), 1 being the best; failed cells "
+        "rank last. Wins: data sets on which no model is better. Failed: failed cells. Scores and "
+        "seconds (of fitting) are means over what did not fail."
+    ]
+    return Table(
+        name="leaderboard",
+        caption=f"Leaderboard: mean ranks by {next(iter(scores))}",
+        notes=(*notes, STAR_NOTE) if board["test_selected"].any() else tuple(notes),
+        frame=board,
+        body=body,
+        text_columns=2,
+    )
 
-    header = "| " + " | ".join(map(str, frame.columns)) + " |"
-    rule = "| " + " | ".join("---" for _ in frame.columns) + " |"
-    rows = ["| " + " | ".join(map(cell, row)) + " |" for row in frame.itertuples(index=False)]
-    return "\n".join([header, rule, *rows, ""])
+
+def _numbers(values: pd.Series, decimals: int) -> list[str]:
+    return ["n/a" if pd.isna(value) else f"{value:.{decimals}f}" for value in values]

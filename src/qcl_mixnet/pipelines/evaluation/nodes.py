@@ -1,6 +1,5 @@
 """Nodes of the evaluation pipeline."""
 
-import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,14 +9,9 @@ from qcl_mixnet.baselines.specs import ModelSpec
 from qcl_mixnet.data.roster import DatasetEntry
 from qcl_mixnet.evaluation.cells import CellResult
 from qcl_mixnet.evaluation.description import describe_dataset
-from qcl_mixnet.evaluation.errors import EvaluationError
 from qcl_mixnet.evaluation.gathering import current_results, gather_metrics, gather_per_class
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
-from qcl_mixnet.reporting.representation import project_representation
-
-logger = logging.getLogger(__name__)
-
-_MAP_COLUMNS = ["row", "y_true", "x", "y", "dataset", "model", "test_selected"]
+from qcl_mixnet.reporting.representation import project_first_repeat
 
 
 @dataclass(frozen=True)
@@ -42,11 +36,13 @@ class EvaluateDataset:
         splits: pd.DataFrame,
         protocol: EvaluationProtocol,
         models: dict[str, Any],
+        previous_projection: pd.DataFrame,
         **results: CellResult | None,
     ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
         """Metrics per model and repeat, scores per class, the data set's figures, and its map.
 
-        The map is a t-SNE of the proposed model's representation of the first repeat's test rows.
+        The map is a t-SNE of the proposed model's representation of the first repeat's test rows,
+        the previous one where nothing has changed.
         """
         # A mapping where the node runs as another pipeline's prerequisite, as in preprocessing.
         protocol = EvaluationProtocol.model_validate(protocol)
@@ -57,24 +53,7 @@ class EvaluateDataset:
             gather_metrics(self.dataset, current, specs, protocol, schema["fingerprint"]),
             gather_per_class(self.dataset, current, schema["class_names"]),
             describe_dataset(self.dataset, DatasetEntry.model_validate(entry), schema, splits),
-            project_first_repeat(self.dataset, proposed, seed=protocol.seed),
+            project_first_repeat(
+                self.dataset, proposed, seed=protocol.seed, previous=previous_projection
+            ),
         )
-
-
-def project_first_repeat(
-    dataset: str, results: dict[str, CellResult | None], *, seed: int
-) -> pd.DataFrame:
-    """Map the first repeat's test rows of each model that left a representation of them."""
-    maps = [pd.DataFrame(columns=_MAP_COLUMNS)]
-    for model, result in results.items():
-        if result is None or result.representation.empty:
-            continue
-        frame = result.representation
-        try:
-            places = project_representation(frame[frame["repeat"] == 0], seed=seed)
-        except EvaluationError as error:
-            logger.warning("%s on %s is left out of figure 4: %s", model, dataset, error)
-            continue
-        selected = result.record["test_selected"]
-        maps.append(places.assign(dataset=dataset, model=model, test_selected=selected))
-    return pd.concat([one for one in maps if len(one)] or maps, ignore_index=True)

@@ -23,6 +23,7 @@ def _gather(dataset: str, configuration: Configuration) -> Pipeline:
             "splits": "splits",
             "protocol": "params:protocol",
             "models": "params:models",
+            "previous_projection": "previous_projection",
             **{model: f"{model}_result" for model in configuration.grid.models},
         },
         list(GATHERED),

@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-import matplotlib
 import pandas as pd
 from matplotlib.figure import Figure
 
-from qcl_mixnet.evaluation.comparison import ComparisonOptions
+from qcl_mixnet.evaluation.comparison import HEADLINE
 from qcl_mixnet.evaluation.gathering import score_table
 from qcl_mixnet.reporting.figures import (
     plot_ablation,
@@ -17,8 +16,9 @@ from qcl_mixnet.reporting.figures import (
 )
 from qcl_mixnet.reporting.paper_tables import paper_tables
 from qcl_mixnet.reporting.rank_figures import plot_critical_difference
+from qcl_mixnet.reporting.rendering import Table
 from qcl_mixnet.reporting.representation import plot_representation
-from qcl_mixnet.reporting.tables import HEADLINE, to_markdown
+from qcl_mixnet.reporting.tables import leaderboard_table
 
 
 def report_scores(leaderboard: pd.DataFrame, metrics: pd.DataFrame) -> tuple[str, pd.DataFrame]:
@@ -28,21 +28,14 @@ def report_scores(leaderboard: pd.DataFrame, metrics: pd.DataFrame) -> tuple[str
     """
     selected = metrics.loc[metrics["test_selected"], "model"].unique()
     scores = score_table(metrics, HEADLINE).rename(columns={m: f"{m}*" for m in selected})
-    return to_markdown(leaderboard), scores.reset_index()
+    return leaderboard_table(leaderboard).to_markdown(), scores.reset_index()
 
 
 def write_tables(
     metrics: pd.DataFrame, descriptions: pd.DataFrame, statistics: Mapping[str, Any]
-) -> dict[str, pd.DataFrame | str]:
-    """Make the paper's tables, and those of ours beside the printed values, in three formats."""
-    outputs: dict[str, pd.DataFrame | str] = {}
-    for name, table in paper_tables(metrics, descriptions, statistics).items():
-        outputs |= {
-            f"{name}_csv": table.frame,
-            f"{name}_md": table.to_markdown(),
-            f"{name}_tex": table.to_latex(),
-        }
-    return outputs
+) -> dict[str, Table]:
+    """Make the paper's tables, and those of ours beside the printed values."""
+    return paper_tables(metrics, descriptions, statistics)
 
 
 def draw_figures(
@@ -50,18 +43,14 @@ def draw_figures(
     metrics: pd.DataFrame,
     descriptions: pd.DataFrame,
     projections: pd.DataFrame,
-    options: Mapping[str, Any],
+    statistics: Mapping[str, Any],
 ) -> dict[str, Figure]:
-    """Draw every figure once, to be saved as PNG and as SVG."""
-    # The identifiers inside an SVG hang on it: with it equal figures are equal files.
-    matplotlib.rcParams["svg.hashsalt"] = "qcl-mixnet"
-    alpha = ComparisonOptions.model_validate(options).alpha
-    figures = {
+    """Draw the leaderboard, the paper's figures and the critical-difference diagram."""
+    return {
         "leaderboard": plot_leaderboard(leaderboard),
         "figure2_gain": plot_gain(metrics, descriptions),
         "figure3_distribution": plot_score_distribution(metrics, descriptions),
-        "figure4_representation": plot_representation(projections, descriptions),
+        "figure4_representation": plot_representation(projections, metrics, descriptions),
         "figure5_ablation": plot_ablation(metrics, descriptions),
-        "critical_difference": plot_critical_difference(metrics, alpha),
+        "critical_difference": plot_critical_difference(metrics, statistics),
     }
-    return {f"{name}_{form}": figure for name, figure in figures.items() for form in ("png", "svg")}

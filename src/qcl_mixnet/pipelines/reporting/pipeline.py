@@ -34,20 +34,15 @@ def create_pipeline(configuration: Configuration) -> Pipeline:
             Node(
                 write_tables,
                 ["metrics", "descriptions", "statistics"],
-                _each(TABLES, ("csv", "md", "tex"), "table"),
+                {name: f"table_{name}" for name in TABLES},
                 name="write_tables",
             ),
             Node(
                 draw_figures,
-                ["leaderboard", "metrics", "descriptions", "projections", "params:statistics"],
-                _each(FIGURES, ("png", "svg"), "figure"),
+                ["leaderboard", "metrics", "descriptions", "projections", "statistics"],
+                {name: f"figure_{name}" for name in FIGURES},
                 name="draw_figures",
             ),
         ],
         tags=list(configuration.families),
     )
-
-
-def _each(names: tuple[str, ...], forms: tuple[str, ...], kind: str) -> dict[str, str]:
-    """Name what a node returns, and the catalog's entry for each."""
-    return {f"{name}_{form}": f"{kind}_{form}_{name}" for name in names for form in forms}
