@@ -1,9 +1,10 @@
 import os
 import subprocess
 
+import pandas as pd
 import pytest
 
-from qcl_mixnet.hooks import check_writable, git_commit
+from qcl_mixnet.hooks import check_writable, git_commit, speed_metrics
 from qcl_mixnet.parameters import ConfigurationError
 
 
@@ -50,6 +51,23 @@ def test_check_writable__disk_is_full__is_refused(tmp_path, monkeypatch):
 
     monkeypatch.setattr("qcl_mixnet.hooks.tempfile.TemporaryFile", full)
     assert "No space left on device" in refusal(tmp_path)
+
+
+def test_speed_metrics__the_engine_s_figures_by_data_set_and_members():
+    table = pd.DataFrame(
+        {
+            "dataset": ["d"] * 4, "members": [1, 1, 10, 10],
+            "implementation": ["reference", "engine"] * 2, "ms": [6.0, 3.0, 6.0, 0.5],
+            "ratio": [1.0, 2.0, 1.0, 12.0], "fraction": [0.1, 0.2, 0.1, 0.5],
+            "peak_mib": [3, 2, 3, 9],
+        }
+    )  # fmt: skip
+    assert speed_metrics(table) == {
+        "speed_ratio/d_1_members": 2, "speed_ms/d_1_members": 3,
+        "speed_fraction/d_1_members": 0.2, "speed_peak_mib/d_1_members": 2,
+        "speed_ratio/d_10_members": 12, "speed_ms/d_10_members": 0.5,
+        "speed_fraction/d_10_members": 0.5, "speed_peak_mib/d_10_members": 9,
+    }  # fmt: skip
 
 
 @pytest.fixture

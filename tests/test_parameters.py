@@ -21,6 +21,7 @@ GOOD = {
     "ingestion": {"downloads": "data/downloads"},
     "resources": {},
     "statistics": {"control": "net"},
+    "speed": {},
 }  # fmt: skip
 
 
@@ -46,6 +47,7 @@ def test_parse__good__types_and_defaults():
     assert configuration.statistics.model_dump() == {"control": "net", "alpha": 0.05, "rope": 0.01}
     assert configuration.datasets["glass"].sources[0].data_id == 41
     assert configuration.models["net"].preprocess is False
+    assert configuration.speed.members == [1, 10, 40]
     assert configuration.data_root is None
 
 
@@ -88,7 +90,7 @@ def refusal(parameters):
     "path",
     [
         "protocl", "grid.dataset", "protocol.sede", "ingestion.retry", "resources.jobs",
-        "statistics.kontrol",
+        "statistics.kontrol", "speed.repeat",
         "models.tree.parameters", "models.net.preproces",
     ],
 )  # fmt: skip
@@ -126,6 +128,7 @@ def test_parse__unknown_key_of_the_roster__names_the_data_set_and_the_key(path, 
         ("statistics.alpha", 0, "greater than 0"),
         ("statistics.rope", -0.01, "greater than or equal to 0"),
         ("statistics.control", 5, "valid string"),
+        ("speed.repeats", 0, "greater than or equal to 1"),
         ("ingestion.timeout", 0, "greater than 0"),
         ("ingestion.retries", -1, "greater than or equal to 0"),
         ("ingestion.backoff", -0.5, "greater than or equal to 0"),

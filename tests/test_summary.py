@@ -19,6 +19,7 @@ from qcl_mixnet.summary import (
     print_summary,
     report_path,
     report_paths,
+    speed_table,
 )
 from qcl_mixnet.tracking import RunBinding
 
@@ -51,10 +52,10 @@ def compared(
 
 FAILED = compared(None, None, None, effect_size=None, model_failed=18, p_value=None)
 ROWS = [
-    compared(0.9, 0.1, 0.0, differs=True),
-    compared(0.6, 0.3, 0.1),
-    compared(0.1, 0.5, 0.4, effect_size=-0.1),
-    compared(0.0, 0.1, 0.9, differs=True, effect_size=-0.9),
+    compared(0.96, 0.04, 0.0, differs=True),
+    compared(0.6, 0.3, 0.1),  # undecided
+    compared(0.0, 0.99, 0.01, effect_size=-0.1),
+    compared(0.0, 0.02, 0.98, differs=True, effect_size=-0.9),
 ]
 STATISTICS = {
     "tests": {"macro_f1": TEST}, "datasets": ["d1", "d2"], "failed": [], "not_run": [],
@@ -112,6 +113,24 @@ def test_leaderboard_table__as_read_back_from_csv__is_the_same(tmp_path):
     assert shown(leaderboard_table(stored)) == shown(leaderboard_table(board))
 
 
+FIGURES = pd.DataFrame(
+    {
+        "dataset": ["net [a]"] * 4, "members": [1, 1, 10, 10],
+        "implementation": ["reference", "engine"] * 2, "ms": [6.004, 3.0, 6.5, 0.5123],
+        "ratio": [1.0, 2.0, 1.0, 12.345], "fraction": [0.001, 0.002, 0.001, 0.0456],
+        "peak_mib": [3.0, 2.0, 3.0, 123.4],
+    }
+)  # fmt: skip
+
+
+def test_speed_table__a_line_for_every_group_of_members():
+    lines = [line.split() for line in shown(speed_table(FIGURES)).splitlines() if "net" in line]
+    assert lines == [
+        ["net", "[a]", "1", "6", "3", "2", "0.2%", "2"],
+        ["net", "[a]", "10", "6.5", "0.512", "12.3", "4.6%", "123"],
+    ]
+
+
 def test_friedman_line__statistic_degrees_and_p_values():
     assert friedman_line(STATISTICS) == (
         "Friedman chi2(8) = 19.46, p = 0.013; Iman-Davenport F(8, 40) = 3.42, p = 0.0042"
@@ -130,25 +149,25 @@ def test_friedman_line__f_is_infinite__says_what_that_means():
     )
 
 
-def test_control_lines__tests_and_most_likely_reading():
+def test_control_lines__tests_and_probabilities():
     lines = control_lines(STATISTICS).splitlines()
     assert lines == [
         "net beats 1 and loses to 1 of 4 model(s) (Wilcoxon-Holm, 0.05)",
-        "Most likely better than 2, within 0.01 of 1, worse than 1 (Bayesian signed-rank)",
+        "Better than 1, within 0.01 of 1, worse than 1 (Bayesian signed-rank, > 0.95)",
     ]
     assert max(map(len, lines)) <= 80
 
 
 def test_control_lines__too_few_data_sets_for_any_finding__says_so():
     # At best p is 2 / 2^6 = 1 / 32, times 8 models.
-    rows = [compared(0.9, 0.1, 0.0, n_datasets=6)] * 8
+    rows = [compared(0.96, 0.04, 0.0, n_datasets=6)] * 8
     statistics = {**STATISTICS, "control": "qcl_mixnet", "comparisons": {"macro_f1": rows}}
     first, second = control_lines(statistics).splitlines()
     assert first == (
         "6 data sets are too few to tell qcl_mixnet from 8 model(s) (Wilcoxon-Holm, 0.05)"
     )
     assert len(first) <= 80
-    assert second.startswith("Most likely better than 8, within 0.01 of 0")
+    assert second.startswith("Better than 8, within 0.01 of 0")
     two = {**statistics, "comparisons": {"macro_f1": rows[:2]}}
     assert control_lines(two).startswith("6 data sets are too few")
     one = {**statistics, "comparisons": {"macro_f1": rows[:1]}}

@@ -333,13 +333,17 @@ def test_log_run__parent_run__has_parameters_metrics_tags_and_reports(binding, c
     )
     (tmp_path / "table.csv").write_text("a")
     tags = {"checkpoint": "test", "test_selected": "true"}
-    log_run(binding, {"protocol": {"seed": 1}}, board, [tmp_path / "table.csv"], tags)
+    metrics = {"speed_ratio/d_1_members": 4.5, "unknown": math.inf}
+    log_run(binding, {"protocol": {"seed": 1}}, board, [tmp_path / "table.csv"], tags, metrics)
     run = client.get_run(binding.run_id)
     assert {name: run.data.tags[name] for name in (*tags, *binding.provenance)} == {
         **tags, "git_commit": "abc", "environment": "test"
     }  # fmt: skip
     assert run.data.params == {"protocol.seed": "1"}
-    assert run.data.metrics == {"mean_rank/knn": 1.5, "mean_rank/net": 2, "macro_f1/knn": 0.5}
+    assert run.data.metrics == {
+        "mean_rank/knn": 1.5, "mean_rank/net": 2, "macro_f1/knn": 0.5,
+        "speed_ratio/d_1_members": 4.5,
+    }  # fmt: skip
     attached = client.list_artifacts(binding.run_id, "reports")
     assert [item.path for item in attached] == ["reports/table.csv"]
 

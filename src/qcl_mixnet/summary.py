@@ -160,10 +160,11 @@ def _judgement(statistics: dict[str, Any], rows: list[dict[str, Any]]) -> list[s
     else:
         found = f"{control} beats {better} and loses to {worse} of {len(rows)} model(s)"
     outcomes = ("prob_control_better", "prob_equivalent", "prob_model_better")
-    likeliest = [max(outcomes, key=row.__getitem__) for row in rows]
-    n_better, n_equivalent, n_worse = map(likeliest.count, outcomes)
+    n_better, n_equivalent, n_worse = (
+        sum(row[outcome] > 1 - alpha for row in rows) for outcome in outcomes
+    )
     return [
         f"{found} (Wilcoxon-Holm, {alpha:g})",
-        f"Most likely better than {n_better}, within {rope:g} of {n_equivalent}, worse than "
-        f"{n_worse} (Bayesian signed-rank)",
+        f"Better than {n_better}, within {rope:g} of {n_equivalent}, worse than {n_worse} "
+        f"(Bayesian signed-rank, > {1 - alpha:g})",
     ]

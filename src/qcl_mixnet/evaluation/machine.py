@@ -15,8 +15,9 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-# Side of the square matrices whose product shows what a device can do at most.
-PEAK_SIZE = 4096
+# Side of the square matrices whose product shows what a device can do at most; on the CPU twice
+# the size gives a few per cent more and takes eight times as long.
+CPU_PEAK_SIZE, GPU_PEAK_SIZE = 2048, 8192
 
 
 @dataclass(frozen=True)
@@ -42,16 +43,17 @@ class Machine:
     gflop_per_second: float
 
 
-def describe_machine(device: str, peak_size: int = PEAK_SIZE) -> Machine:
+def describe_machine(device: str, peak_size: int | None = None) -> Machine:
     """Name a device and measure the best that it can do.
 
     Parameters
     ----------
     device : str
         A PyTorch device.
-    peak_size : int, default=4096
-        Side of the matrices that are multiplied.
+    peak_size : int, optional
+        Side of the matrices that are multiplied; None: 2048 on the CPU, 8192 on a GPU.
     """
+    peak_size = peak_size or (GPU_PEAK_SIZE if _is_cuda(device) else CPU_PEAK_SIZE)
     a = torch.ones(peak_size, peak_size, device=device)
     seconds_of(lambda: a @ a, device)  # warm-up
     fastest = min(seconds_of(lambda: a @ a, device) for _ in range(3))

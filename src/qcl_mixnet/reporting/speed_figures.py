@@ -12,7 +12,14 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from qcl_mixnet.evaluation.machine import Machine
 from qcl_mixnet.reporting.scores import count
-from qcl_mixnet.reporting.style import NORMAL, SMALL, WIDTH, add_legend, add_notes
+from qcl_mixnet.reporting.style import (
+    NORMAL,
+    SMALL,
+    WIDTH,
+    PlainFigure,
+    add_legend,
+    add_notes,
+)
 
 # Told apart by marker and dashes where there is no colour.
 _LINES: dict[str, dict[str, Any]] = {
@@ -40,7 +47,7 @@ def plot_speed(table: pd.DataFrame, machine: Machine) -> Figure:
         Of ``qcl_mixnet.evaluation.speed.SpeedResult``.
     """
     shapes = table.drop_duplicates("dataset")
-    figure = Figure(figsize=(WIDTH, 3.6), layout="constrained")
+    figure = PlainFigure(figsize=(WIDTH, 3.6), layout="constrained")
     panels = figure.subplots(1, len(shapes), sharey=True, squeeze=False)[0]
     for axes, shape in zip(panels, shapes.itertuples(), strict=True):
         axes.set_title(

@@ -19,7 +19,7 @@ def create_pipeline(configuration: Configuration) -> Pipeline:  # noqa: ARG001 (
             Node(
                 draw_speed,
                 ["speed_table", "speed_measured"],
-                ["speed_png", "speed_svg"],
+                "speed_figure",
                 name="draw_speed",
             ),
         ]
