@@ -82,7 +82,7 @@ class SpeedOptions(BaseModel):
         Sizes of the groups that the engine trains.
     gpu_members : list of int, default=[64, 256]
         Those besides on a GPU.
-    steps : int, default=50
+    steps : int, default=30
         Mini-batches of a measurement at least. A smaller table is gone through several times, of
         a larger one no more rows are used than they hold.
     repeats : int, default=5
@@ -102,7 +102,7 @@ class SpeedOptions(BaseModel):
     shapes: dict[str, Shape] = Field(default=PAPER_SHAPES, min_length=1)
     members: list[Members] = Field(default=[1, 10, 40], min_length=1)
     gpu_members: list[Members] = [64, 256]
-    steps: int = Field(default=50, ge=1)
+    steps: int = Field(default=30, ge=1)
     repeats: int = Field(default=5, ge=1)
     batch_size: int = Field(default=64, ge=2)
     device: str = "auto"
