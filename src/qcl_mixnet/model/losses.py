@@ -8,18 +8,23 @@ pytorch-metric-learning.
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from qcl_mixnet.model import kernels
 from qcl_mixnet.model.stacking import take_rows
 
 IntraClass = Literal["squared_norm", "mse"]
 TripletDistance = Literal["euclidean", "squared_euclidean"]
 Reduction = Literal["mean", "sum"]
+
+# How much closer than the closest of the others a pair may be and still be kept by the miner: the
+# default of Wang et al. (2019) and of the library that the paper names.
+MINER_EPSILON = 0.1
 
 # Below the rounding of a cosine in float32.
 SMALLEST_SQUARE = 1e-12
@@ -112,7 +117,7 @@ def supervised_contrastive_loss(
 
 
 @torch.no_grad()
-def multi_similarity_pairs(similarity: Tensor, pairs: Pairs, epsilon: float = 0.1) -> Pairs:
+def multi_similarity_pairs(similarity: Tensor, pairs: Pairs, epsilon: float = MINER_EPSILON) -> Pairs:
     """Pairs that a Multi-Similarity miner keeps (Wang et al., 2019).
 
     A positive pair is kept when it is less similar (cosine) than the anchor's most similar negative
@@ -178,7 +183,7 @@ def sort_rows(values: Tensor) -> Tensor:
 
 
 class LossTerms(NamedTuple):
-    """The hybrid loss and what it is made of, each a scalar tensor."""
+    """The hybrid loss and what it is made of, each a scalar tensor or ``(members,)``."""
 
     total: Tensor
     focal: Tensor
@@ -255,6 +260,12 @@ class HybridLoss(nn.Module):
         embeddings : Tensor of shape (..., batch, width)
         labels : Tensor of shape (..., batch), int64
         """
+        if logits.device.type == "cpu":
+            return LossTerms(*_CompiledLoss.apply(self, logits, embeddings, labels, self.centroids))
+        return self.composed(logits, embeddings, labels)
+
+    def composed(self, logits: Tensor, embeddings: Tensor, labels: Tensor) -> LossTerms:
+        """Put the loss together from the functions of this module, on any device."""
         focal = focal_loss(logits, labels, self.gamma)
         intra = intra_class_variance(embeddings, labels, self.centroids, self.intra_class)
         inter = inter_class_separation(labels, self.centroids)
@@ -267,3 +278,44 @@ class HybridLoss(nn.Module):
         focal_variance = focal + self.beta * intra + inter
         total = self.weight * focal_variance + (1 - self.weight) * (supcon + triplet)
         return LossTerms(total, focal, intra, inter, supcon, triplet)
+
+
+class _CompiledLoss(torch.autograd.Function):
+    """The hybrid loss on a CPU, with its gradient from the same pass (see ``kernels``)."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        options: HybridLoss,
+        logits: Tensor,
+        embeddings: Tensor,
+        labels: Tensor,
+        centroids: Tensor,
+    ) -> tuple[Tensor, ...]:
+        members = logits.shape[:-2]
+        constants = (
+            options.weight, options.gamma, options.beta,
+            options.temperature, options.margin, MINER_EPSILON,
+        )  # fmt: skip
+        inputs = (logits, embeddings, labels, centroids)
+        arrays = [t.detach().reshape(-1, *t.shape[len(members) :]).numpy() for t in inputs]
+        terms = logits.new_empty(len(arrays[0]), len(LossTerms._fields))
+        ctx.gradients = [torch.empty_like(t) for t in (logits, embeddings, centroids)]
+        kernels.hybrid_loss(
+            *(np.ascontiguousarray(array) for array in arrays),
+            np.array(constants, dtype=arrays[0].dtype),
+            options.intra_class == "mse",
+            options.supcon_reduction == "sum",
+            options.triplet_distance == "squared_euclidean",
+            terms.numpy(),
+            *(g.view(-1, *g.shape[len(members) :]).numpy() for g in ctx.gradients),
+        )
+        total, *parts = terms.view(*members, -1).unbind(-1)
+        ctx.mark_non_differentiable(*parts)
+        return total, *parts
+
+    @staticmethod
+    def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor | None, ...]:
+        total = slopes[0][..., None, None]
+        by_logits, by_embeddings, by_centroids = (total * g for g in ctx.gradients)
+        return None, by_logits, by_embeddings, None, by_centroids

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from qcl_mixnet.model import kernels
 from qcl_mixnet.model.stacking import take_rows
 
 # Up to this width distances are taken from plain differences.
@@ -79,11 +80,16 @@ def nearest_neighbors(points: Tensor, n_neighbors: int) -> Tensor:
     -------
     Tensor of shape (..., batch, min(n_neighbors, batch - 1)), int64
     """
+    k = min(n_neighbors, points.shape[-2] - 1)
+    if points.device.type == "cpu":
+        batches = points.detach().reshape(-1, *points.shape[-2:])
+        neighbors = torch.empty(*batches.shape[:2], k, dtype=torch.int64)
+        kernels.nearest_neighbors(batches.contiguous().numpy(), neighbors.numpy())
+        return neighbors.view(*points.shape[:-1], k)
     # The matrix product is faster for wide rows, but rounds near zero.
     mode = _PLAIN if points.shape[-1] <= PLAIN_WIDTH else _PRODUCT
     distances = torch.cdist(points, points, compute_mode=mode)
     distances.diagonal(dim1=-2, dim2=-1).fill_(torch.inf)
-    k = min(n_neighbors, points.shape[-2] - 1)
     return distances.topk(k, dim=-1, largest=False, sorted=True).indices
 
 
