@@ -3,7 +3,7 @@ import pytest
 import torch
 from sklearn.neighbors import NearestNeighbors
 
-from qcl_mixnet.model.mixup import MixupDraws, draw_mixup, knn_mixup, nearest_neighbors
+from qcl_mixnet.model.mixup import MixupDraws, draw_mixup, mix, nearest_neighbors
 
 
 def test_nearest_neighbors__equals_scikit_learn():
@@ -28,7 +28,7 @@ def test_knn_mixup__by_hand():
     neighbors = nearest_neighbors(x, 2)  # of row 0: 1, 2; of row 1: 0, 2; of row 2: 0, 1
     draws = MixupDraws(choice=torch.tensor([0.5, 0.49, 0.0]), weight=torch.tensor([0.75, 0.5, 1.0]))
     expected = torch.tensor([[0.0, 1.0], [0.5, 0.0], [0.0, 4.0]])
-    torch.testing.assert_close(knn_mixup(x, neighbors, draws), expected)
+    torch.testing.assert_close(mix(x, neighbors, draws), expected)
 
 
 def test_draw_mixup__weights_keep_the_row_dominant_and_ranks_in_range():

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from qcl_mixnet.model.losses import HybridLoss
-from qcl_mixnet.model.mixup import draw_mixup, knn_mixup, nearest_neighbors
+from qcl_mixnet.model.mixup import draw_mixup, mix, nearest_neighbors
 from qcl_mixnet.model.network import QCLMixNet
 from qcl_mixnet.model.objective import HybridObjective, MixupOptions
 from qcl_mixnet.model.stacking import stack
@@ -56,7 +56,7 @@ def test_terms__with_mixup__use_the_draws_of_their_places():
     rows = torch.tensor([3, 1, 30, 7, 12, 9, 22])
     made = objective(problem)
     draws = draw_mixup(40, alpha=0.4, rng=np.random.default_rng(0))[10:17]
-    batch = knn_mixup(x[rows], nearest_neighbors(x[rows], 5), draws)
+    batch = mix(x[rows], nearest_neighbors(x[rows], 5), draws)
     expected = loss(*net.logits_and_embedding(batch), y[rows]).total
     torch.testing.assert_close(made(rows.unsqueeze(0), slice(10, 17))["loss"][0], expected)
 

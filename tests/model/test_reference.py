@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from qcl_mixnet.model.losses import HybridLoss
-from qcl_mixnet.model.mixup import draw_mixup, knn_mixup, nearest_neighbors
+from qcl_mixnet.model.mixup import draw_mixup, mix, nearest_neighbors
 from qcl_mixnet.model.network import QCLMixNet
 from qcl_mixnet.model.objective import HybridObjective, MixupOptions
 from qcl_mixnet.model.randomness import Streams
@@ -86,7 +86,7 @@ def test_mixup__reference_and_engine__equal_a_loop_over_rows(n_rows):
     draws = draw_mixup(n_rows, alpha=0.4, rng=np.random.default_rng(1), dtype=x.dtype)
     expected = mixup_row_by_row(x, draws, 5)
     torch.testing.assert_close(reference_mixup(x, draws, 5), expected)
-    torch.testing.assert_close(knn_mixup(x, nearest_neighbors(x, 5), draws), expected)
+    torch.testing.assert_close(mix(x, nearest_neighbors(x, 5), draws), expected)
 
 
 class Recorder(HybridObjective):

@@ -14,7 +14,7 @@ from typing import TypeVar
 import numpy as np
 import torch
 from sklearn.utils._param_validation import Interval
-from torch import nn
+from torch import Tensor, nn
 
 from qcl_mixnet.model.estimator import Checkpoint, NetworkClassifier
 
@@ -39,8 +39,9 @@ class BaselineObjective:
         """The network's parameters: the loss has none of its own."""
         return self.network.parameters()
 
-    def start_epoch(self) -> None:
+    def start_epoch(self, order: Tensor) -> None:
         """Nothing is random here but the order of the rows."""
+        self.order = order
 
 
 @dataclass(kw_only=True, eq=False, repr=False)

@@ -50,9 +50,9 @@ class GraphObjective(BaselineObjective):
         super().__init__(network)
         self.graph, self.labels = graph, labels
 
-    def __call__(self, rows: Tensor, places: slice) -> Mapping[str, Tensor]:  # noqa: ARG002
-        """``loss`` of the rows with these indices, not of the neighbours that they drag in."""
-        (rows,) = rows  # of the only member
+    def __call__(self, places: slice) -> Mapping[str, Tensor]:
+        """``loss`` of the epoch's rows at these places, not of the neighbours that they drag in."""
+        rows = self.order[0, places]  # of the only member
         logits = row_logits(self.network, self.graph, rows)
         return {"loss": nn.functional.cross_entropy(logits, self.labels[rows]).unsqueeze(0)}
 

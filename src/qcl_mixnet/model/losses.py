@@ -15,8 +15,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from qcl_mixnet.model import kernels
+from qcl_mixnet.model.kernels.loss import hybrid_loss
 from qcl_mixnet.model.stacking import take_rows
+from qcl_mixnet.model.threads import share_members
 
 IntraClass = Literal["squared_norm", "mse"]
 TripletDistance = Literal["euclidean", "squared_euclidean"]
@@ -260,8 +261,9 @@ class HybridLoss(nn.Module):
         embeddings : Tensor of shape (..., batch, width)
         labels : Tensor of shape (..., batch), int64
         """
-        if logits.device.type == "cpu":
-            return LossTerms(*_CompiledLoss.apply(self, logits, embeddings, labels, self.centroids))
+        if logits.dim() == 3 and logits.device.type == "cpu":
+            total, parts = _CompiledLoss.apply(self, logits, embeddings, labels, self.centroids)
+            return LossTerms(total, *parts.unbind(-1))
         return self.composed(logits, embeddings, labels)
 
     def composed(self, logits: Tensor, embeddings: Tensor, labels: Tensor) -> LossTerms:
@@ -281,7 +283,7 @@ class HybridLoss(nn.Module):
 
 
 class _CompiledLoss(torch.autograd.Function):
-    """The hybrid loss on a CPU, with its gradient from the same pass (see ``kernels``)."""
+    """The stacked hybrid loss on a CPU, with its gradient from the same pass (see ``kernels``)."""
 
     @staticmethod
     def forward(
@@ -291,31 +293,33 @@ class _CompiledLoss(torch.autograd.Function):
         embeddings: Tensor,
         labels: Tensor,
         centroids: Tensor,
-    ) -> tuple[Tensor, ...]:
-        members = logits.shape[:-2]
+    ) -> tuple[Tensor, Tensor]:
+        inputs = (logits, embeddings, labels, centroids)
+        read = [t.detach().contiguous().numpy() for t in inputs]
+        gradients = [np.empty_like(read[i]) for i in (0, 1, 3)]
+        terms = logits.new_empty(len(logits), len(LossTerms._fields))
+        written = [terms.numpy(), *gradients]
         constants = (
             options.weight, options.gamma, options.beta,
             options.temperature, options.margin, MINER_EPSILON,
         )  # fmt: skip
-        inputs = (logits, embeddings, labels, centroids)
-        arrays = [t.detach().reshape(-1, *t.shape[len(members) :]).numpy() for t in inputs]
-        terms = logits.new_empty(len(arrays[0]), len(LossTerms._fields))
-        ctx.gradients = [torch.empty_like(t) for t in (logits, embeddings, centroids)]
-        kernels.hybrid_loss(
-            *(np.ascontiguousarray(array) for array in arrays),
-            np.array(constants, dtype=arrays[0].dtype),
+        readings = (
+            np.array(constants, dtype=read[0].dtype),
             options.intra_class == "mse",
             options.supcon_reduction == "sum",
             options.triplet_distance == "squared_euclidean",
-            terms.numpy(),
-            *(g.view(-1, *g.shape[len(members) :]).numpy() for g in ctx.gradients),
         )
-        total, *parts = terms.view(*members, -1).unbind(-1)
-        ctx.mark_non_differentiable(*parts)
-        return total, *parts
+        share_members(
+            lambda m: hybrid_loss(*(a[m] for a in read), *readings, *(a[m] for a in written)),
+            len(terms),
+        )
+        ctx.gradients = [torch.from_numpy(g) for g in gradients]
+        total, parts = terms[:, 0], terms[:, 1:]
+        ctx.mark_non_differentiable(parts)
+        return total, parts
 
     @staticmethod
-    def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor | None, ...]:
-        total = slopes[0][..., None, None]
-        by_logits, by_embeddings, by_centroids = (total * g for g in ctx.gradients)
+    def backward(ctx: Any, slopes: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
+        slopes = slopes[:, None, None]
+        by_logits, by_embeddings, by_centroids = (slopes * g for g in ctx.gradients)
         return None, by_logits, by_embeddings, None, by_centroids

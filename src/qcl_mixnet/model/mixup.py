@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from qcl_mixnet.model import kernels
+from qcl_mixnet.model.kernels import batches as kernels
 from qcl_mixnet.model.stacking import take_rows
+from qcl_mixnet.model.threads import share_members
 
 # Up to this width distances are taken from plain differences.
 PLAIN_WIDTH = 64
@@ -36,6 +37,10 @@ class MixupDraws:
     def __getitem__(self, rows: slice) -> MixupDraws:
         """Draws of some of the rows."""
         return MixupDraws(self.choice[..., rows], self.weight[..., rows])
+
+    def view(self, *shape: int) -> MixupDraws:
+        """Draws of the rows in another arrangement."""
+        return MixupDraws(self.choice.reshape(shape), self.weight.reshape(shape))
 
     def rank(self, n_neighbors: int) -> Tensor:
         """Rank of each row's partner among ``n_neighbors``, 0 being the nearest."""
@@ -81,11 +86,6 @@ def nearest_neighbors(points: Tensor, n_neighbors: int) -> Tensor:
     Tensor of shape (..., batch, min(n_neighbors, batch - 1)), int64
     """
     k = min(n_neighbors, points.shape[-2] - 1)
-    if points.device.type == "cpu":
-        batches = points.detach().reshape(-1, *points.shape[-2:])
-        neighbors = torch.empty(*batches.shape[:2], k, dtype=torch.int64)
-        kernels.nearest_neighbors(batches.contiguous().numpy(), neighbors.numpy())
-        return neighbors.view(*points.shape[:-1], k)
     # The matrix product is faster for wide rows, but rounds near zero.
     mode = _PLAIN if points.shape[-1] <= PLAIN_WIDTH else _PRODUCT
     distances = torch.cdist(points, points, compute_mode=mode)
@@ -93,7 +93,7 @@ def nearest_neighbors(points: Tensor, n_neighbors: int) -> Tensor:
     return distances.topk(k, dim=-1, largest=False, sorted=True).indices
 
 
-def knn_mixup(x: Tensor, neighbors: Tensor, draws: MixupDraws) -> Tensor:
+def knn_mixup(x: Tensor, points: Tensor, draws: MixupDraws, n_neighbors: int) -> Tensor:
     """Mix every row with one of its neighbours (Eq. 7).
 
     The label of a mixed row stays the row's own: the paper computes the mixed label of Eq. 8 but
@@ -101,17 +101,33 @@ def knn_mixup(x: Tensor, neighbors: Tensor, draws: MixupDraws) -> Tensor:
 
     Parameters
     ----------
-    x : Tensor of shape (..., batch, n_features)
+    x : Tensor of shape (members, batch, n_features)
         Rows of the mini-batch.
-    neighbors : Tensor of shape (..., batch, k), int64
-        What :func:`nearest_neighbors` returned.
+    points : Tensor of shape (members, batch, width)
+        The space that neighbours are found in.
     draws : MixupDraws
         Those of these rows.
+    n_neighbors : int
+        Cut to ``batch - 1``.
 
     Returns
     -------
-    Tensor of shape (..., batch, n_features)
+    Tensor of shape (members, batch, n_features)
     """
+    if x.device.type != "cpu":
+        return mix(x, nearest_neighbors(points, n_neighbors), draws)
+    mixed = torch.empty_like(x)
+    tensors = (x, points, draws.choice, draws.weight)
+    arrays = [t.detach().contiguous().numpy() for t in tensors]
+    out, k = mixed.numpy(), min(n_neighbors, x.shape[-2] - 1)
+    share_members(
+        lambda part: kernels.knn_mixup(*(a[part] for a in arrays), k, out[part]), len(x)
+    )
+    return mixed
+
+
+def mix(x: Tensor, neighbors: Tensor, draws: MixupDraws) -> Tensor:
+    """Mix every row with the one of its ``neighbors`` ``(..., batch, k)`` that was drawn."""
     rank = draws.rank(neighbors.shape[-1]).unsqueeze(-1)
     partner = take_rows(x, neighbors.gather(-1, rank).squeeze(-1))
     return torch.lerp(partner, x, draws.weight.unsqueeze(-1))

@@ -11,9 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from qcl_mixnet.model.losses import HybridLoss, LossTerms
-from qcl_mixnet.model.mixup import MixupDraws, draw_mixup, knn_mixup, nearest_neighbors
+from qcl_mixnet.model.mixup import MixupDraws, draw_mixup, knn_mixup
 from qcl_mixnet.model.network import QCLMixNet
 from qcl_mixnet.model.stacking import take_rows
+
+# Of rows that are mixed at a time.
+BLOCK_VALUES = 2**22
 
 NeighborSpace = Literal["input", "representation", "embedding"]
 
@@ -62,18 +65,46 @@ class HybridObjective:
         yield from self.net.parameters()
         yield from self.loss.parameters()
 
-    def start_epoch(self) -> None:
+    def start_epoch(self, order: Tensor) -> None:
         """Draw all that mixup needs in an epoch."""
+        self.order, self.labels = order, self.y.gather(1, order)
         self.draws = draw_epoch(self.x, self.options.mixup_alpha, self.rngs)
+        self.mixed = range(0)
 
-    def __call__(self, rows: Tensor, places: slice) -> Mapping[str, Tensor]:
+    def __call__(self, places: slice) -> Mapping[str, Tensor]:
         """``loss``, ``focal``, ``intra``, ``inter``, ``supcon`` and ``triplet`` of the batch."""
-        batch = take_rows(self.x, rows)
-        if self.options.mixup:
-            batch = mix_batch(self.net, batch, self.draws[places], self.options)
-        logits, embeddings = self.net.logits_and_embedding(batch)
-        terms: LossTerms = self.loss(logits, embeddings, self.y.gather(1, rows))
+        logits, embeddings = self.net.logits_and_embedding(self._batch(places))
+        terms: LossTerms = self.loss(logits, embeddings, self.labels[:, places])
         return {"loss": terms.total, **dict(zip(terms._fields[1:], terms[1:], strict=True))}
+
+    def _batch(self, places: slice) -> Tensor:
+        """Rows of a mini-batch, mixed."""
+        if not self.options.mixup:
+            return take_rows(self.x, self.order[:, places])
+        if self.options.neighbor_space != "input":
+            batch = take_rows(self.x, self.order[:, places])
+            return self._mix(batch, _look_up(self.net, batch, self.options.neighbor_space), self.draws[places])
+        if places.start not in self.mixed:
+            self._mix_block(places)
+        return self.block[:, places.start - self.mixed.start : places.stop - self.mixed.start]
+
+    def _mix_block(self, first: slice) -> None:
+        """Mix a mini-batch and those after it, as one group of independent batches.
+
+        Neighbours in the input do not depend on the network, so nothing has to wait for a step.
+        """
+        members, n_rows = self.order.shape
+        batch, width = first.stop - first.start, self.x.shape[-1]
+        n_batches = max(1, BLOCK_VALUES // (members * batch * width))
+        n_batches = min(n_batches, (n_rows - first.start) // batch)
+        block = slice(first.start, first.start + n_batches * batch)
+        self.mixed = range(block.start, block.stop)
+        rows = take_rows(self.x, self.order[:, block]).view(-1, batch, width)
+        draws = self.draws[block].view(-1, batch)
+        self.block = self._mix(rows, rows, draws).view(members, -1, width)
+
+    def _mix(self, x: Tensor, points: Tensor, draws: MixupDraws) -> Tensor:
+        return knn_mixup(x, points, draws, self.options.n_neighbors)
 
 
 def draw_epoch(x: Tensor, alpha: float, rngs: Sequence[np.random.Generator]) -> MixupDraws:
@@ -85,17 +116,14 @@ def draw_epoch(x: Tensor, alpha: float, rngs: Sequence[np.random.Generator]) -> 
     )
 
 
-def mix_batch(net: QCLMixNet, x: Tensor, draws: MixupDraws, options: MixupOptions) -> Tensor:
-    """Mix a mini-batch with neighbours found in the chosen space (Algorithm 1: the input)."""
-    if options.neighbor_space == "input":
-        points = x
-    else:
-        # Running averages must not move for a look-up, and no gradient flows through a choice.
-        was_training = net.training
-        net.eval()
-        with torch.no_grad():
-            points = net.represent(x)
-            if options.neighbor_space == "embedding":
-                points = net.projection(points)
-        net.train(was_training)
-    return knn_mixup(x, nearest_neighbors(points, options.n_neighbors), draws)
+def _look_up(net: QCLMixNet, x: Tensor, space: NeighborSpace) -> Tensor:
+    """Rows in the network's representation or embedding, without a trace in the network."""
+    # Running averages must not move for a look-up, and no gradient flows through a choice.
+    was_training = net.training
+    net.eval()
+    with torch.no_grad():
+        points = net.represent(x)
+        if space == "embedding":
+            points = net.projection(points)
+    net.train(was_training)
+    return points

@@ -16,9 +16,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional
+
+from qcl_mixnet.model.threads import training_threads
 
 # A batch of one row has no variance for batch norm and no neighbour for mixup.
 SMALLEST_BATCH = 2
+
+# More values than any CPU takes at a time. A buffer whose last values are fewer has them rounded
+# otherwise than the same values in the middle of a longer one.
+VECTOR = 64
 
 
 class TrainingDivergedError(ArithmeticError):
@@ -42,14 +49,16 @@ class Objective(Protocol):
     def parameters(self) -> Iterable[nn.Parameter]:
         """All that is trained: the networks' parameters and the losses' own."""
 
-    def start_epoch(self) -> None:
-        """Make the epoch's random draws, all at once."""
+    def start_epoch(self, order: Tensor) -> None:
+        """Get ready for an epoch: its random draws, and all else that need not wait for a step.
 
-    def __call__(self, rows: Tensor, places: slice) -> Mapping[str, Tensor]:
+        ``order`` is ``(members, n_rows)``: each member's training rows in the epoch's order.
+        """
+
+    def __call__(self, places: slice) -> Mapping[str, Tensor]:
         """Terms of a mini-batch, each ``(members,)``: ``loss``, which is minimised, and its parts.
 
-        ``rows`` is ``(members, batch)``, each member's training rows; ``places`` says where in
-        the epoch they stand.
+        ``places`` says where in the epoch's order the batch stands.
         """
 
 
@@ -92,11 +101,11 @@ def batch_bounds(n_rows: int, batch_size: int) -> list[tuple[int, int]]:
 
 
 def make_optimizer(
-    parameters: Iterable[nn.Parameter], options: TrainingOptions, steps: int
+    parameters: Iterable[nn.Parameter], options: TrainingOptions, steps: int, *, fused: bool = False
 ) -> tuple[torch.optim.Optimizer, Scheduler | None]:
     """AdamW, and OneCycleLR unless ``max_learning_rate`` is None."""
     optimizer = torch.optim.AdamW(
-        parameters, lr=options.learning_rate, weight_decay=options.weight_decay
+        parameters, lr=options.learning_rate, weight_decay=options.weight_decay, fused=fused
     )
     if options.max_learning_rate is None:
         return optimizer, None
@@ -119,9 +128,10 @@ def flatten_parameters(parameters: Sequence[nn.Parameter]) -> nn.Parameter:
     Returns
     -------
     nn.Parameter of shape (n_values,)
-        With its gradient.
+        With its gradient; filled up with zeros to a multiple of ``VECTOR``.
     """
-    buffer = nn.Parameter(torch.cat([p.detach().reshape(-1) for p in parameters]))
+    values = torch.cat([p.detach().reshape(-1) for p in parameters])
+    buffer = nn.Parameter(functional.pad(values, (0, -len(values) % VECTOR)))
     buffer.grad = torch.zeros_like(buffer)
     start = 0
     for parameter in parameters:
@@ -139,6 +149,7 @@ def train(
     options: TrainingOptions,
     rngs: Sequence[np.random.Generator],
     score_epoch: Callable[[nn.Module], NDArray[np.float64]] | None = None,
+    n_threads: int | None = None,
 ) -> list[TrainingResult]:
     """Train the members of a group in place.
 
@@ -159,6 +170,8 @@ def train(
     score_epoch : callable, optional
         Called with the network, in evaluation mode, after every epoch; gives a score per member,
         ``(members,)``. Each member keeps the first epoch with its highest score. None: the last.
+    n_threads : int, optional
+        Threads of the CPU; None: as many as PyTorch uses.
 
     Returns
     -------
@@ -171,19 +184,32 @@ def train(
     TrainingDivergedError
         When a member diverges in the first epoch.
     """
+    step_flop = 6 * options.batch_size * sum(p.numel() for p in objective.parameters())
+    with training_threads(n_threads or torch.get_num_threads(), step_flop):
+        return _train(network, objective, n_rows, options, rngs, score_epoch)
+
+
+def _train(
+    network: nn.Module,
+    objective: Objective,
+    n_rows: int,
+    options: TrainingOptions,
+    rngs: Sequence[np.random.Generator],
+    score_epoch: Callable[[nn.Module], NDArray[np.float64]] | None,
+) -> list[TrainingResult]:
     device = next(network.parameters()).device
     bounds = batch_bounds(n_rows, options.batch_size)
     values = flatten_parameters(list(objective.parameters()))
-    optimizer, scheduler = make_optimizer([values], options, options.epochs * len(bounds))
+    optimizer, scheduler = make_optimizer(
+        [values], options, options.epochs * len(bounds), fused=True
+    )
     kept = _Checkpoints(network, len(rngs))
     results = [TrainingResult() for _ in rngs]
     for epoch in range(1, options.epochs + 1):
         network.train()
-        objective.start_epoch()
         order = np.stack([rng.permutation(n_rows) for rng in rngs])
-        means = _train_epoch(
-            objective, torch.from_numpy(order).to(device), bounds, optimizer, scheduler
-        )
+        objective.start_epoch(torch.from_numpy(order).to(device))
+        means = _train_epoch(objective, bounds, optimizer, scheduler)
         rate = optimizer.param_groups[0]["lr"]
         network.eval()
         scores = score_epoch(network) if score_epoch is not None else None
@@ -253,7 +279,6 @@ class _Checkpoints:
 
 def _train_epoch(
     objective: Objective,
-    order: Tensor,
     bounds: Iterable[tuple[int, int]],
     optimizer: torch.optim.Optimizer,
     scheduler: Scheduler | None,
@@ -261,9 +286,10 @@ def _train_epoch(
     """Take every step of one epoch and return each member's mean of every term."""
     steps = []
     names: list[str] = []
+    (values,) = optimizer.param_groups[0]["params"]
     for start, stop in bounds:
-        terms = objective(order[:, start:stop], slice(start, stop))
-        optimizer.zero_grad(set_to_none=False)  # gradients are views of the optimiser's buffer
+        terms = objective(slice(start, stop))
+        values.grad.zero_()
         terms["loss"].sum().backward()
         optimizer.step()
         if scheduler is not None:

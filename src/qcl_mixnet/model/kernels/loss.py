@@ -1,91 +1,19 @@
-"""The pairwise work of a training step on a CPU, compiled by numba.
-
-Mixup's neighbours and the hybrid loss compare all rows of a mini-batch with one another. In
-PyTorch's operations each of these comparisons is dozens of passes over small tensors, which cost
-more in dispatch and in memory traffic than in arithmetic. Here every member is one loop that stays
-in the cache, and the loss comes with its gradients. ``losses`` and ``mixup`` say the same in
-PyTorch's words, for GPUs and for the tests that hold the two against each other.
-
-The first call on a machine compiles for some seconds; the result is kept on disk. Sums are taken
-in float64, whatever the type of the tensors, and no order of operations is left to the compiler,
-so a result depends neither on the other members nor on the number of threads.
-"""
+"""The hybrid loss and its gradient (Eq. 9-16)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-import numba
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from qcl_mixnet.model.kernels.compilation import Array, compiled
 
-# A pair's place in the miner.
-_NEITHER, _POSITIVE, _NEGATIVE = 0, 1, 2
+# Of squared distances.
+FLOOR = 1e-12
 
-
-def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile at the first call; without the interpreter's lock, so that threads can share work."""
-    try:
-        return numba.njit(cache=True, nogil=True, error_model="numpy")(function)
-    except RuntimeError:  # neither the package nor the user's cache folder can be written to
-        return numba.njit(nogil=True, error_model="numpy")(function)
+# That a row is divided by, as in torch.nn.functional.normalize.
+SMALLEST_NORM = 1e-12
 
 
-@_compiled
-def nearest_neighbors(points: Array, neighbors: Array) -> None:
-    """Find the nearest other rows of every row of a mini-batch.
-
-    Parameters
-    ----------
-    points : ndarray of shape (members, batch, width)
-        The space that Euclidean distances are measured in.
-    neighbors : ndarray of shape (members, batch, k), int64, k < batch
-        Written: positions in the batch, nearest first; equally near rows in their order.
-    """
-    members, batch, width = points.shape
-    k = neighbors.shape[-1]
-    columns = np.empty((width, batch), points.dtype)
-    distances = np.empty((batch, batch), points.dtype)
-    nearest = np.empty(k, points.dtype)
-    for member in range(members):
-        columns[:] = points[member].T
-        _squared_distances(columns, distances)
-        for i in range(batch):
-            places = neighbors[member, i]
-            found = 0
-            for j in range(batch):
-                distance = distances[i, j]
-                if j == i or (found == k and not distance < nearest[k - 1]):
-                    continue
-                # An insertion sort that, after the first rows, rarely inserts.
-                place = min(found, k - 1)
-                while place > 0 and distance < nearest[place - 1]:
-                    nearest[place] = nearest[place - 1]
-                    places[place] = places[place - 1]
-                    place -= 1
-                nearest[place] = distance
-                places[place] = j
-                found = min(found + 1, k)
-
-
-@_compiled
-def _squared_distances(columns: Array, distances: Array) -> None:
-    """Squared Euclidean distance of every two rows, given column by column."""
-    width, batch = columns.shape
-    for i in range(batch):
-        row = distances[i]
-        row[:] = 0
-        for k in range(width):
-            value = columns[k, i]
-            for j in range(batch):
-                difference = columns[k, j] - value
-                row[j] += difference * difference
-
-
-@_compiled
+@compiled
 def hybrid_loss(
     logits: Array,
     embeddings: Array,
@@ -101,6 +29,8 @@ def hybrid_loss(
     centroids_gradient: Array,
 ) -> None:
     """Hybrid loss of every member (Eq. 9-16), and the gradient of its total.
+
+    Sums are taken in float64, whatever the type of the arrays.
 
     Parameters
     ----------
@@ -118,28 +48,58 @@ def hybrid_loss(
     """
     members, batch, width = embeddings.shape
     weight, gamma, beta, temperature, margin, epsilon = constants
+    sorted_embeddings = np.empty((batch, width), embeddings.dtype)
+    sorted_gradient = np.empty((batch, width), embeddings.dtype)
     unit = np.empty((batch, width), embeddings.dtype)
     norms = np.empty(batch, embeddings.dtype)
     similarity = np.empty((batch, batch), embeddings.dtype)
     gradient = np.empty((batch, batch), embeddings.dtype)
+    distances = np.empty((batch, batch), embeddings.dtype)
+    balance = np.empty((batch, batch), np.int32)
     for m in range(members):
-        y = labels[m]
-        focal = _focal(logits[m], y, gamma, weight, logits_gradient[m])
+        focal = _focal(logits[m], labels[m], gamma, weight, logits_gradient[m])
+        # Rows of a class side by side: then an anchor's positives are a slice.
+        order, starts, stops = _by_class(labels[m], logits.shape[2])
+        for i in range(batch):
+            sorted_embeddings[i] = embeddings[m, order[i]]
         intra = _intra(
-            embeddings[m], y, centroids[m], mean_squares, weight * beta,
-            embeddings_gradient[m], centroids_gradient[m],
+            sorted_embeddings, labels[m][order], centroids[m], mean_squares, weight * beta,
+            sorted_gradient, centroids_gradient[m],
         )  # fmt: skip
-        inter = _inter(y, centroids[m], weight, centroids_gradient[m])
-        _cosines(embeddings[m], unit, norms, similarity)
-        supcon = _supcon(similarity, y, temperature, sum_anchors, 1 - weight, gradient)
-        triplet = _triplet(similarity, y, margin, epsilon, squared, 1 - weight, gradient)
-        _through_cosines(gradient, unit, norms, embeddings_gradient[m])
+        inter = _inter(labels[m], centroids[m], weight, centroids_gradient[m])
+        _cosines(sorted_embeddings, unit, norms, similarity)
+        supcon = _supcon(similarity, starts, stops, temperature, sum_anchors, 1 - weight, gradient)
+        triplet = _triplet(
+            similarity, starts, stops, margin, epsilon, squared, 1 - weight,
+            distances, balance, gradient,
+        )  # fmt: skip
+        _through_cosines(gradient, unit, norms, sorted_gradient)
+        for i in range(batch):
+            embeddings_gradient[m, order[i]] = sorted_gradient[i]
         terms[m, 0] = weight * (focal + beta * intra + inter) + (1 - weight) * (supcon + triplet)
         terms[m, 1], terms[m, 2], terms[m, 3] = focal, intra, inter
         terms[m, 4], terms[m, 5] = supcon, triplet
 
 
-@_compiled
+@compiled
+def _by_class(labels: Array, n_classes: int) -> tuple[Array, Array, Array]:
+    """Order of the rows by class, and where each row's class starts and stops in that order."""
+    batch = len(labels)
+    bounds = np.zeros(n_classes + 1, np.int64)
+    for label in labels:
+        bounds[label + 1] += 1
+    bounds = bounds.cumsum()
+    order, starts, stops = np.empty(batch, np.int64), np.empty(batch, np.int64), np.empty(batch, np.int64)
+    following = bounds.copy()
+    for i in range(batch):
+        label = labels[i]
+        place = following[label]
+        following[label] += 1
+        order[place], starts[place], stops[place] = i, bounds[label], bounds[label + 1]
+    return order, starts, stops
+
+
+@compiled
 def _focal(logits: Array, labels: Array, gamma: float, scale: float, gradient: Array) -> float:
     """First term of Eq. 10; writes ``gradient``."""
     batch, n_classes = logits.shape
@@ -167,7 +127,7 @@ def _focal(logits: Array, labels: Array, gamma: float, scale: float, gradient: A
     return total / batch
 
 
-@_compiled
+@compiled
 def _intra(
     embeddings: Array,
     labels: Array,
@@ -193,7 +153,7 @@ def _intra(
     return total / n_values
 
 
-@_compiled
+@compiled
 def _inter(labels: Array, centroids: Array, scale: float, gradient: Array) -> float:
     """Eq. 12; adds to ``gradient``."""
     n_classes, width = centroids.shape
@@ -224,7 +184,7 @@ def _inter(labels: Array, centroids: Array, scale: float, gradient: Array) -> fl
     return np.log1p(np.exp(-mean))
 
 
-@_compiled
+@compiled
 def _cosines(embeddings: Array, unit: Array, norms: Array, similarity: Array) -> None:
     """Write unit rows, the norms that they were divided by and the cosine of every two rows."""
     batch, width = embeddings.shape
@@ -233,7 +193,7 @@ def _cosines(embeddings: Array, unit: Array, norms: Array, similarity: Array) ->
         square = 0.0
         for k in range(width):
             square += embeddings[i, k] ** 2
-        norms[i] = max(np.sqrt(square), 1e-12)  # as torch.nn.functional.normalize
+        norms[i] = max(np.sqrt(square), SMALLEST_NORM)
         for k in range(width):
             unit[i, k] = embeddings[i, k] / norms[i]
             columns[k, i] = unit[i, k]
@@ -246,131 +206,135 @@ def _cosines(embeddings: Array, unit: Array, norms: Array, similarity: Array) ->
                 row[j] += value * columns[k, j]
 
 
-@_compiled
+@compiled
 def _supcon(
     similarity: Array,
-    labels: Array,
+    starts: Array,
+    stops: Array,
     temperature: float,
     sum_anchors: bool,
     scale: float,
     gradient: Array,
 ) -> float:
     """Eq. 15; writes the derivative by each similarity."""
-    batch = len(labels)
+    batch = len(similarity)
     gradient[:] = 0
-    counts = np.zeros(batch, np.int64)
-    for i in range(batch):
-        for j in range(batch):
-            counts[i] += labels[i] == labels[j]
-        counts[i] -= 1  # itself
-    n_anchors = (counts > 0).sum()
+    n_anchors = (stops - starts > 1).sum()
     # A batch of one class has nothing to contrast with.
-    if n_anchors == 0 or counts[0] == batch - 1:
+    if n_anchors == 0 or stops[0] == batch:
         return 0.0
     share = 1.0 if sum_anchors else 1.0 / n_anchors
     total = 0.0
     for i in range(batch):
-        if counts[i] == 0:
+        n_positives = stops[i] - starts[i] - 1
+        if n_positives == 0:
             continue
         row, out = similarity[i], gradient[i]
         highest = row[i - 1]  # any but its own; the others follow
         for j in range(batch):
             if j != i:
                 highest = max(highest, row[j])
-        exponentials, positives = 0.0, 0.0
         for j in range(batch):
             out[j] = np.exp((row[j] - highest) / temperature)
         out[i] = 0
+        exponentials, positives = 0.0, 0.0
         for j in range(batch):
             exponentials += out[j]
-            if j != i and labels[j] == labels[i]:
-                positives += row[j]
-        total += np.log(exponentials) + (highest - positives / counts[i]) / temperature
+        for j in range(starts[i], stops[i]):
+            positives += row[j]
+        positives = (positives - row[i]) / n_positives
+        total += np.log(exponentials) + (highest - positives) / temperature
         factor = scale * share / temperature
         for j in range(batch):
             out[j] *= factor / exponentials
-            if j != i and labels[j] == labels[i]:
-                out[j] -= factor / counts[i]
+        for j in range(starts[i], stops[i]):
+            out[j] -= factor / n_positives
+        out[i] = 0
     return total * share
 
 
-@_compiled
+@compiled
 def _triplet(
     similarity: Array,
-    labels: Array,
+    starts: Array,
+    stops: Array,
     margin: float,
     epsilon: float,
     squared: bool,
     scale: float,
+    distances: Array,
+    balance: Array,
     gradient: Array,
 ) -> float:
-    """Eq. 16 over the pairs of a Multi-Similarity miner; adds the derivative to ``gradient``."""
-    batch = len(labels)
-    distances = np.empty((batch, batch), similarity.dtype)
-    balance = np.zeros((batch, batch), np.int32)  # triplets above zero: as positive less as negative
-    place = np.empty(batch, np.int64)
-    apart = np.empty(batch, similarity.dtype)  # distances of the mined negatives
-    used = np.empty(batch, np.int32)
+    """Eq. 16 over the pairs of a Multi-Similarity miner; adds the derivative to ``gradient``.
+
+    A triplet above zero adds its positive's distance and takes its negative's away, so each pair's
+    distance counts as often as the pair is a positive less as often as it is a negative: its
+    ``balance``. This and ``distances`` are room for both.
+    """
+    batch = len(similarity)
+    balance[:] = 0
+    mined = np.empty(batch, similarity.dtype)  # distances of the mined negatives, else infinite
     n_triplets = 0
     total = 0.0
     for i in range(batch):
-        row, far = similarity[i], distances[i]
+        start, stop = starts[i], stops[i]
+        row, far, counts = similarity[i], distances[i], balance[i]
         for j in range(batch):
-            square = max(2 - 2 * row[j], row.dtype.type(1e-12))
+            square = max(2 - 2 * row[j], row.dtype.type(FLOOR))
             far[j] = square if squared else np.sqrt(square)
         nearest_negative, farthest_positive = -np.inf, np.inf
         for j in range(batch):
-            if labels[j] != labels[i]:
+            if j < start or j >= stop:
                 nearest_negative = max(nearest_negative, row[j])
             elif j != i:
                 farthest_positive = min(farthest_positive, row[j])
-        n_negatives = 0
         for j in range(batch):
-            if labels[j] != labels[i] and row[j] + epsilon > farthest_positive:
-                place[n_negatives] = j
-                apart[n_negatives] = far[j]
-                used[n_negatives] = 0
-                n_negatives += 1
-        for j in range(batch):
-            if j == i or labels[j] != labels[i] or not row[j] - epsilon < nearest_negative:
+            mined[j] = far[j] if row[j] + epsilon > farthest_positive else np.inf
+        mined[start:stop] = np.inf
+        for p in range(start, stop):
+            if p == i or not row[p] - epsilon < nearest_negative:
                 continue
-            reach = far[j] + margin
-            count = 0
-            for n in range(n_negatives):
-                above = np.int32(apart[n] < reach)
-                used[n] += above
+            reach = far[p] + margin
+            count = np.int32(0)
+            for j in range(batch):
+                above = np.int32(mined[j] < reach)
+                counts[j] -= above
                 count += above
-            balance[i, j] = count
+            counts[p] = count  # no positive is a negative
             n_triplets += count
-            total += count * (far[j] + margin)
-        for n in range(n_negatives):
-            balance[i, place[n]] = -used[n]
-            total -= used[n] * apart[n]
+            total += count * margin
     if n_triplets == 0:
         return 0.0
+    factor = distances.dtype.type(scale / n_triplets)
     for i in range(batch):
         for j in range(batch):
+            total += balance[i, j] * distances[i, j]
+            slope = distances.dtype.type(2) if squared else 1 / distances[i, j]
             # Distances at the floor do not move with the cosine.
-            if balance[i, j] != 0 and 2 - 2 * similarity[i, j] >= 1e-12:
-                slope = 2.0 if squared else 1 / distances[i, j]
-                gradient[i, j] -= scale * balance[i, j] / n_triplets * slope
+            moves = 2 - 2 * similarity[i, j] >= FLOOR
+            gradient[i, j] -= factor * balance[i, j] * slope * moves
     return total / n_triplets
 
 
-@_compiled
+@compiled
 def _through_cosines(gradient: Array, unit: Array, norms: Array, out: Array) -> None:
     """Add what the derivatives by the cosines mean for the embeddings."""
     batch, width = unit.shape
+    columns = unit.T.copy()
+    both = np.empty(batch, unit.dtype)
     pull = np.empty(width, unit.dtype)
     for i in range(batch):
-        pull[:] = 0
         for j in range(batch):
-            both = gradient[i, j] + gradient[j, i]
-            for k in range(width):
-                pull[k] += both * unit[j, k]
+            both[j] = gradient[i, j] + gradient[j, i]
         along = 0.0
-        if norms[i] > 1e-12:
-            for k in range(width):
-                along += pull[k] * unit[i, k]
+        for k in range(width):
+            total = unit.dtype.type(0)
+            for j in range(batch):
+                total += both[j] * columns[k, j]
+            pull[k] = total
+            along += total * unit[i, k]
+        if norms[i] <= SMALLEST_NORM:
+            along = 0.0
         for k in range(width):
             out[i, k] += (pull[k] - along * unit[i, k]) / norms[i]

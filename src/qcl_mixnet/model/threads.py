@@ -1,0 +1,60 @@
+"""How many threads training uses on a CPU."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+import torch
+
+# Below this many floating-point operations in the matrix products of a step, PyTorch's threads
+# lose more time waiting for one another than they save; much more where other processes are busy.
+SHARED_FLOP = 500e6
+
+# Members that are worth a thread of their own: waking it takes as long as some of them.
+SMALLEST_PART = 4
+
+_Helpers = tuple[Executor, int] | None
+_helpers: ContextVar[_Helpers] = ContextVar("helpers", default=None)
+
+
+@contextmanager
+def training_threads(n_threads: int, step_flop: float) -> Iterator[None]:
+    """Give a training ``n_threads`` threads of the CPU.
+
+    PyTorch's operations are shared among them where a step is large enough, the compiled kernels
+    always are, member by member.
+
+    Parameters
+    ----------
+    n_threads : int
+    step_flop : float
+        Floating-point operations in the matrix products of a step.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(n_threads if step_flop >= SHARED_FLOP else 1)
+    with ThreadPoolExecutor(max(n_threads - 1, 1)) as pool:
+        token = _helpers.set((pool, n_threads) if n_threads > 1 else None)
+        try:
+            yield
+        finally:
+            _helpers.reset(token)
+            torch.set_num_threads(before)
+
+
+def share_members(work: Callable[[slice], None], n_members: int) -> None:
+    """Call ``work`` with slices that together are all members, one in every thread."""
+    helpers = _helpers.get()
+    if helpers is None or n_members < 2 * SMALLEST_PART:
+        work(slice(None))
+        return
+    pool, n_threads = helpers
+    n_parts = min(n_threads, n_members // SMALLEST_PART)
+    bounds = [n_members * part // n_parts for part in range(n_parts + 1)]
+    own, *others = (slice(a, b) for a, b in zip(bounds[:-1], bounds[1:], strict=True))
+    waiting = [pool.submit(work, part) for part in others]
+    work(own)
+    for result in waiting:
+        result.result()
