@@ -17,13 +17,14 @@ from sklearn.utils._param_validation import Interval
 from torch import Tensor, nn
 
 from qcl_mixnet.model.estimator import Checkpoint, NetworkClassifier
+from qcl_mixnet.model.training import AutogradObjective
 
 Network = TypeVar("Network", bound=nn.Module)
 
 POSITIVE = Interval(Integral, 1, None, closed="left")
 
 
-class BaselineObjective:
+class BaselineObjective(AutogradObjective):
     """What the baselines' objectives have in common: they train a network and draw nothing.
 
     Parameters
@@ -31,6 +32,8 @@ class BaselineObjective:
     network : nn.Module
         On the device of the rows that it is trained on.
     """
+
+    term_names = ("loss",)
 
     def __init__(self, network: nn.Module):
         self.network = network

@@ -6,7 +6,7 @@ Their networks are in ``deep_networks``.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, get_args
 
@@ -50,13 +50,13 @@ class CrossEntropyObjective(BaselineObjective):
         super().__init__(network)
         self.x, self.labels = x, labels
 
-    def __call__(self, places: slice) -> Mapping[str, Tensor]:
-        """``loss`` of the rows that stand at these places of the epoch's order."""
+    def __call__(self, places: slice) -> Tensor:
+        """Loss of the rows that stand at these places of the epoch's order."""
         rows = self.order[:, places]
         logits = self.network(take_rows(self.x, rows))
         labels = self.labels.gather(1, rows)
         losses = nn.functional.cross_entropy(logits.mT, labels, reduction="none")
-        return {"loss": losses.mean(1)}
+        return losses.mean(1).unsqueeze(0)
 
 
 @dataclass(kw_only=True, eq=False, repr=False)

@@ -5,7 +5,7 @@ Their networks are in ``graph_networks``, the graph that they read in ``neighbor
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -50,11 +50,11 @@ class GraphObjective(BaselineObjective):
         super().__init__(network)
         self.graph, self.labels = graph, labels
 
-    def __call__(self, places: slice) -> Mapping[str, Tensor]:
-        """``loss`` of the epoch's rows at these places, not of the neighbours that they drag in."""
+    def __call__(self, places: slice) -> Tensor:
+        """Loss of the epoch's rows at these places, not of the neighbours that they drag in."""
         rows = self.order[0, places]  # of the only member
         logits = row_logits(self.network, self.graph, rows)
-        return {"loss": nn.functional.cross_entropy(logits, self.labels[rows]).unsqueeze(0)}
+        return nn.functional.cross_entropy(logits, self.labels[rows]).view(1, 1)
 
 
 def row_logits(network: GraphNetwork, graph: NeighborGraph, rows: Tensor) -> Tensor:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from qcl_mixnet.model.kernels import layers as kernels
 from qcl_mixnet.model.stacking import Linear, sigmoid
 
 Gate = Literal["projected", "input"]
@@ -58,32 +56,11 @@ class QuantumEntanglementLayer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Rotate every feature and gate every row."""
-        if x.dim() == 3 and x.device.type == "cpu":
-            return _CompiledEntanglement.apply(x, self.theta, self.gate)
         projected = x * torch.cos(self.theta).unsqueeze(-2)
         gated = projected if self.gate == "projected" else x
         rotation = torch.sin(self.theta).unsqueeze(-2)
         gate = sigmoid((gated * rotation).sum(-1, keepdim=True))  # (batch, 1)
         return projected * gate
-
-
-class _CompiledEntanglement(torch.autograd.Function):
-    """The stacked layer on a CPU (see ``kernels``)."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, theta: Tensor, gate: Gate) -> Tensor:
-        inputs = *(t.detach().numpy() for t in (x.contiguous(), theta)), gate == "input"
-        gates = np.empty(x.shape[:2], inputs[0].dtype)
-        out = torch.empty_like(x, memory_format=torch.contiguous_format)
-        kernels.entangle(*inputs, gates, out.numpy())
-        ctx.arrays = *inputs, gates
-        return out
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
-        gradients = [np.empty_like(array) for array in ctx.arrays[:2]]
-        kernels.entangle_backward(*ctx.arrays, gradient.contiguous().numpy(), *gradients)
-        return torch.from_numpy(gradients[0]), torch.from_numpy(gradients[1]), None
 
 
 class ValueAttention(nn.Module):

@@ -8,16 +8,14 @@ pytorch-metric-learning.
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from qcl_mixnet.model.kernels.loss import hybrid_loss
 from qcl_mixnet.model.stacking import take_rows
-from qcl_mixnet.model.threads import share_members
 
 IntraClass = Literal["squared_norm", "mse"]
 TripletDistance = Literal["euclidean", "squared_euclidean"]
@@ -118,7 +116,9 @@ def supervised_contrastive_loss(
 
 
 @torch.no_grad()
-def multi_similarity_pairs(similarity: Tensor, pairs: Pairs, epsilon: float = MINER_EPSILON) -> Pairs:
+def multi_similarity_pairs(
+    similarity: Tensor, pairs: Pairs, epsilon: float = MINER_EPSILON
+) -> Pairs:
     """Pairs that a Multi-Similarity miner keeps (Wang et al., 2019).
 
     A positive pair is kept when it is less similar (cosine) than the anchor's most similar negative
@@ -261,13 +261,6 @@ class HybridLoss(nn.Module):
         embeddings : Tensor of shape (..., batch, width)
         labels : Tensor of shape (..., batch), int64
         """
-        if logits.dim() == 3 and logits.device.type == "cpu":
-            total, parts = _CompiledLoss.apply(self, logits, embeddings, labels, self.centroids)
-            return LossTerms(total, *parts.unbind(-1))
-        return self.composed(logits, embeddings, labels)
-
-    def composed(self, logits: Tensor, embeddings: Tensor, labels: Tensor) -> LossTerms:
-        """Put the loss together from the functions of this module, on any device."""
         focal = focal_loss(logits, labels, self.gamma)
         intra = intra_class_variance(embeddings, labels, self.centroids, self.intra_class)
         inter = inter_class_separation(labels, self.centroids)
@@ -280,46 +273,3 @@ class HybridLoss(nn.Module):
         focal_variance = focal + self.beta * intra + inter
         total = self.weight * focal_variance + (1 - self.weight) * (supcon + triplet)
         return LossTerms(total, focal, intra, inter, supcon, triplet)
-
-
-class _CompiledLoss(torch.autograd.Function):
-    """The stacked hybrid loss on a CPU, with its gradient from the same pass (see ``kernels``)."""
-
-    @staticmethod
-    def forward(
-        ctx: Any,
-        options: HybridLoss,
-        logits: Tensor,
-        embeddings: Tensor,
-        labels: Tensor,
-        centroids: Tensor,
-    ) -> tuple[Tensor, Tensor]:
-        inputs = (logits, embeddings, labels, centroids)
-        read = [t.detach().contiguous().numpy() for t in inputs]
-        gradients = [np.empty_like(read[i]) for i in (0, 1, 3)]
-        terms = logits.new_empty(len(logits), len(LossTerms._fields))
-        written = [terms.numpy(), *gradients]
-        constants = (
-            options.weight, options.gamma, options.beta,
-            options.temperature, options.margin, MINER_EPSILON,
-        )  # fmt: skip
-        readings = (
-            np.array(constants, dtype=read[0].dtype),
-            options.intra_class == "mse",
-            options.supcon_reduction == "sum",
-            options.triplet_distance == "squared_euclidean",
-        )
-        share_members(
-            lambda m: hybrid_loss(*(a[m] for a in read), *readings, *(a[m] for a in written)),
-            len(terms),
-        )
-        ctx.gradients = [torch.from_numpy(g) for g in gradients]
-        total, parts = terms[:, 0], terms[:, 1:]
-        ctx.mark_non_differentiable(parts)
-        return total, parts
-
-    @staticmethod
-    def backward(ctx: Any, slopes: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
-        slopes = slopes[:, None, None]
-        by_logits, by_embeddings, by_centroids = (slopes * g for g in ctx.gradients)
-        return None, by_logits, by_embeddings, None, by_centroids

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from qcl_mixnet.model.kernels import batches as kernels
 from qcl_mixnet.model.stacking import take_rows
-from qcl_mixnet.model.threads import share_members
+from qcl_mixnet.model.threads import member_shares, share
 
 # Up to this width distances are taken from plain differences.
 PLAIN_WIDTH = 64
@@ -120,8 +120,9 @@ def knn_mixup(x: Tensor, points: Tensor, draws: MixupDraws, n_neighbors: int) ->
     tensors = (x, points, draws.choice, draws.weight)
     arrays = [t.detach().contiguous().numpy() for t in tensors]
     out, k = mixed.numpy(), min(n_neighbors, x.shape[-2] - 1)
-    share_members(
-        lambda part: kernels.knn_mixup(*(a[part] for a in arrays), k, out[part]), len(x)
+    share(
+        lambda part: kernels.knn_mixup(*(a[part] for a in arrays), k, out[part]),
+        [(part,) for part in member_shares(len(x))],
     )
     return mixed
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from qcl_mixnet.model.layers import Gate, QuantumEntanglementLayer, ValueAttention, reset_linear
-from qcl_mixnet.model.stacking import BatchNorm1d, BatchNormLeakyReLU, Linear
+from qcl_mixnet.model.stacking import BatchNorm1d, Linear
 
 HIDDEN_WIDTH = 64
 REPRESENTATION_WIDTH = 32
@@ -67,12 +67,13 @@ class QCLMixNet(nn.Module):
         self.entangle_input = entangle(n_features)
         self.attention = ValueAttention(n_features) if attention else None
         self.hidden = nn.Sequential(
-            Linear(n_features, HIDDEN_WIDTH), BatchNormLeakyReLU(HIDDEN_WIDTH)
+            Linear(n_features, HIDDEN_WIDTH), BatchNorm1d(HIDDEN_WIDTH), nn.LeakyReLU()
         )
         self.entangle_hidden = entangle(HIDDEN_WIDTH)
         self.representation = nn.Sequential(
             Linear(HIDDEN_WIDTH, REPRESENTATION_WIDTH),
-            BatchNormLeakyReLU(REPRESENTATION_WIDTH),
+            BatchNorm1d(REPRESENTATION_WIDTH),
+            nn.LeakyReLU(),
         )
         self.classifier = Linear(REPRESENTATION_WIDTH, n_classes)
         self.projection = nn.Sequential(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,10 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from qcl_mixnet.model.compiled import N_TERMS, CompiledStep
 from qcl_mixnet.model.losses import HybridLoss, LossTerms
 from qcl_mixnet.model.mixup import MixupDraws, draw_mixup, knn_mixup
 from qcl_mixnet.model.network import QCLMixNet
 from qcl_mixnet.model.stacking import take_rows
+from qcl_mixnet.model.threads import member_shares, share
+from qcl_mixnet.model.training import AutogradObjective
 
 # Of rows that are mixed at a time.
 BLOCK_VALUES = 2**22
@@ -31,8 +34,10 @@ class MixupOptions:
     neighbor_space: NeighborSpace = "input"
 
 
-class HybridObjective:
+class HybridObjective(AutogradObjective):
     """Loss of a mini-batch: mix it, run it through the network, take the hybrid loss.
+
+    On a CPU the network and the loss are those of ``compiled``.
 
     Parameters
     ----------
@@ -48,6 +53,8 @@ class HybridObjective:
         without mixup differs in nothing else.
     """
 
+    term_names = ("loss", *LossTerms._fields[1:])
+
     def __init__(
         self,
         net: QCLMixNet,
@@ -59,6 +66,7 @@ class HybridObjective:
     ):
         self.net, self.loss, self.x, self.y = net, loss, x, y
         self.options, self.rngs = options, rngs
+        self.steps: list[tuple[slice, CompiledStep]] | None = None
 
     def parameters(self) -> Iterator[nn.Parameter]:
         """The networks' parameters and the centroids."""
@@ -71,11 +79,28 @@ class HybridObjective:
         self.draws = draw_epoch(self.x, self.options.mixup_alpha, self.rngs)
         self.mixed = range(0)
 
-    def __call__(self, places: slice) -> Mapping[str, Tensor]:
-        """``loss``, ``focal``, ``intra``, ``inter``, ``supcon`` and ``triplet`` of the batch."""
+    def __call__(self, places: slice) -> Tensor:
+        """Terms of the batch's loss, in the order of ``term_names``."""
         logits, embeddings = self.net.logits_and_embedding(self._batch(places))
-        terms: LossTerms = self.loss(logits, embeddings, self.labels[:, places])
-        return {"loss": terms.total, **dict(zip(terms._fields[1:], terms[1:], strict=True))}
+        return torch.stack(self.loss(logits, embeddings, self.labels[:, places]))
+
+    def differentiate(self, places: slice, gradients: Tensor) -> Tensor:
+        """Write the gradients and give the terms."""
+        if gradients.device.type != "cpu":
+            return super().differentiate(places, gradients)
+        if self.steps is None:
+            members = member_shares(len(self.x))
+            self.steps = [(part, CompiledStep(self.net, self.loss, part)) for part in members]
+        x, labels = self._batch(places).numpy(), self.labels[:, places].numpy()
+        terms = self.x.new_empty(len(x), N_TERMS)
+        written = terms.numpy()
+
+        def step(part: slice, compiled: CompiledStep) -> None:
+            batch = np.ascontiguousarray(x[part]), np.ascontiguousarray(labels[part])
+            compiled(*batch, written[part])
+
+        share(step, self.steps)
+        return terms.T
 
     def _batch(self, places: slice) -> Tensor:
         """Rows of a mini-batch, mixed."""
@@ -83,7 +108,9 @@ class HybridObjective:
             return take_rows(self.x, self.order[:, places])
         if self.options.neighbor_space != "input":
             batch = take_rows(self.x, self.order[:, places])
-            return self._mix(batch, _look_up(self.net, batch, self.options.neighbor_space), self.draws[places])
+            return self._mix(
+                batch, _look_up(self.net, batch, self.options.neighbor_space), self.draws[places]
+            )
         if places.start not in self.mixed:
             self._mix_block(places)
         return self.block[:, places.start - self.mixed.start : places.stop - self.mixed.start]

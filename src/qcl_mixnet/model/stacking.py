@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from qcl_mixnet.model.kernels import batches, layers as kernels
+from qcl_mixnet.model.kernels import batches
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -76,74 +75,28 @@ class BatchNorm1d(nn.BatchNorm1d):
     Shape: input and output ``(batch, num_features)``; stacked, ``(members, batch, num_features)``.
     """
 
-    # Of a leaky ReLU after the normalisation, for values below zero; 1 is none.
-    slope: ClassVar[float] = 1.0
-
     def forward(self, x: Tensor) -> Tensor:
         """Normalise each member's rows."""
         if self.weight.dim() == 1:
-            return self._activate(super().forward(x))
+            return super().forward(x)
         assert self.num_batches_tracked is not None  # for mypy: running averages are tracked
         assert self.running_mean is not None
         assert self.running_var is not None
-        momentum = self.momentum or 0.0
         if self.training:
             self.num_batches_tracked.add_(1)
-            if x.device.type == "cpu":
-                averages = self.running_mean, self.running_var
-                options = momentum, self.eps, self.slope
-                return _CompiledBatchNorm.apply(x, self.weight, self.bias, averages, options)
         # Members side by side are just more features to the fused kernel.
         members, batch, width = x.shape
         normalized = functional.batch_norm(
-            x.transpose(0, 1).reshape(batch, members * width),
+            _ContiguousGradient.apply(x).transpose(0, 1).reshape(batch, members * width),
             self.running_mean.view(-1),
             self.running_var.view(-1),
             self.weight.view(-1),
             self.bias.view(-1),
             self.training,
-            momentum,
+            self.momentum or 0.0,
             self.eps,
         )
-        return self._activate(normalized.view(batch, members, width).transpose(0, 1))
-
-    def _activate(self, x: Tensor) -> Tensor:
-        return x if self.slope == 1 else functional.leaky_relu(x, self.slope)
-
-
-class BatchNormLeakyReLU(BatchNorm1d):
-    """Batch norm and the leaky ReLU of ``torch.nn.LeakyReLU`` in one; can be stacked."""
-
-    slope: ClassVar[float] = 0.01
-
-
-class _CompiledBatchNorm(torch.autograd.Function):
-    """Stacked batch norm in training on a CPU (see ``kernels``)."""
-
-    @staticmethod
-    def forward(
-        ctx: Any,
-        x: Tensor,
-        weight: Tensor,
-        bias: Tensor,
-        averages: tuple[Tensor, Tensor],
-        options: tuple[float, float, float],
-    ) -> Tensor:
-        inputs = [t.detach().numpy() for t in (x.contiguous(), weight, bias)]
-        mean, scale = np.empty_like(inputs[1]), np.empty_like(inputs[1])
-        out = torch.empty_like(x, memory_format=torch.contiguous_format)
-        kernels.batch_norm(
-            *inputs, *(t.numpy() for t in averages), *options, mean, scale, out.numpy()
-        )
-        ctx.arrays = *inputs, options[-1], mean, scale
-        return out
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        gradients = [np.empty_like(array) for array in ctx.arrays[:3]]
-        own = gradient.clone(memory_format=torch.contiguous_format)  # the kernel writes into it
-        kernels.batch_norm_backward(*ctx.arrays, own.numpy(), *gradients)
-        return *map(torch.from_numpy, gradients), None, None
+        return normalized.view(batch, members, width).transpose(0, 1)
 
 
 class Conv1d(nn.Conv1d):

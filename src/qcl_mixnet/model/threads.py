@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any
 
 import torch
 
@@ -44,17 +45,22 @@ def training_threads(n_threads: int, step_flop: float) -> Iterator[None]:
             torch.set_num_threads(before)
 
 
-def share_members(work: Callable[[slice], None], n_members: int) -> None:
-    """Call ``work`` with slices that together are all members, one in every thread."""
-    helpers = _helpers.get()
-    if helpers is None or n_members < 2 * SMALLEST_PART:
-        work(slice(None))
-        return
-    pool, n_threads = helpers
-    n_parts = min(n_threads, n_members // SMALLEST_PART)
+def member_shares(n_members: int) -> list[slice]:
+    """Divide the members of a group among the threads of the training."""
+    _, n_threads = _helpers.get() or (None, 1)
+    n_parts = max(1, min(n_threads, n_members // SMALLEST_PART))
     bounds = [n_members * part // n_parts for part in range(n_parts + 1)]
-    own, *others = (slice(a, b) for a, b in zip(bounds[:-1], bounds[1:], strict=True))
-    waiting = [pool.submit(work, part) for part in others]
-    work(own)
+    return [slice(a, b) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+
+
+def share(work: Callable[..., None], parts: Sequence[tuple[Any, ...]]) -> None:
+    """Call ``work`` with the arguments of every part, each in a thread of its own."""
+    own, *others = parts
+    helpers = _helpers.get()
+    waiting = [helpers[0].submit(work, *part) for part in others] if helpers else []
+    work(*own)
+    if helpers is None:
+        for part in others:
+            work(*part)
     for result in waiting:
         result.result()

@@ -8,7 +8,8 @@ are beside their networks.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -44,7 +45,15 @@ class TrainingOptions:
 
 
 class Objective(Protocol):
-    """What the engine minimises, for every member."""
+    """What the engine minimises, for every member.
+
+    Attributes
+    ----------
+    term_names : tuple of str
+        "loss", which is minimised, and what else the history shows.
+    """
+
+    term_names: tuple[str, ...]
 
     def parameters(self) -> Iterable[nn.Parameter]:
         """All that is trained: the networks' parameters and the losses' own."""
@@ -55,11 +64,36 @@ class Objective(Protocol):
         ``order`` is ``(members, n_rows)``: each member's training rows in the epoch's order.
         """
 
-    def __call__(self, places: slice) -> Mapping[str, Tensor]:
-        """Terms of a mini-batch, each ``(members,)``: ``loss``, which is minimised, and its parts.
+    def differentiate(self, places: slice, gradients: Tensor) -> Tensor:
+        """Take the loss of a mini-batch and write its gradients, summed over members.
 
-        ``places`` says where in the epoch's order the batch stands.
+        Parameters
+        ----------
+        places : slice
+            Where in the epoch's order the batch stands.
+        gradients : Tensor of shape (n_values,)
+            Gradients of all parameters, whose own ``grad`` are views of it: replaced.
+
+        Returns
+        -------
+        Tensor of shape (n_terms, members)
+            What ``term_names`` says; no gradient.
         """
+
+
+class AutogradObjective(ABC):
+    """An objective that leaves its gradients to PyTorch."""
+
+    @abstractmethod
+    def __call__(self, places: slice) -> Tensor:
+        """Terms of a mini-batch, ``(n_terms, members)``, the loss first."""
+
+    def differentiate(self, places: slice, gradients: Tensor) -> Tensor:
+        """Write the gradients and give the terms; see :class:`Objective`."""
+        terms = self(places)
+        gradients.zero_()
+        terms[0].sum().backward()
+        return terms.detach()
 
 
 class Scheduler(Protocol):
@@ -213,7 +247,7 @@ def _train(
         rate = optimizer.param_groups[0]["lr"]
         network.eval()
         scores = score_epoch(network) if score_epoch is not None else None
-        finite = kept.finite() & np.isfinite(means["loss"])
+        finite = kept.look() & np.isfinite(means["loss"])
         better = np.zeros(len(rngs), dtype=bool)
         for member, result in enumerate(results):
             if result.diverged_at is not None:
@@ -248,33 +282,44 @@ class _Checkpoints:
     """Each member's best parameters so far."""
 
     def __init__(self, network: nn.Module, n_members: int):
-        self.state = network.state_dict()  # these are the live tensors
-        self.best = {name: value.clone() for name, value in self.state.items()}
-        self.scores = np.full(n_members, -np.inf)
+        self.state = list(network.state_dict().values())  # these are the live tensors
         self.n_members = n_members
+        self.best = self.now = self._snapshot()
+        self.scores = np.full(n_members, -np.inf)
 
-    def finite(self) -> NDArray[np.bool_]:
-        """Whether all of a member's values are finite, ``(members,)``."""
-        values = [v.reshape(self.n_members, -1) for v in self.state.values()]
-        return torch.stack([v.isfinite().all(1) for v in values]).all(0).cpu().numpy()
+    def _snapshot(self) -> dict[torch.dtype, Tensor]:
+        """Copy all values, ``(members, n_values)`` for each type: few operations for many layers."""
+        parts: dict[torch.dtype, list[Tensor]] = {}
+        for value in self.state:
+            parts.setdefault(value.dtype, []).append(value.reshape(self.n_members, -1))
+        return {dtype: torch.cat(values, dim=1) for dtype, values in parts.items()}
+
+    def look(self) -> NDArray[np.bool_]:
+        """Note the values of now, and whether all of a member's are finite, ``(members,)``."""
+        self.now = self._snapshot()
+        finite = [values.isfinite().all(1) for values in self.now.values()]
+        return torch.stack(finite).all(0).cpu().numpy()
 
     def update(self, members: NDArray[np.bool_], scores: NDArray[np.float64] | None) -> None:
-        """Keep some members as they are now."""
+        """Keep some members as they were at the last look."""
         if scores is not None:
             self.scores[members] = scores[members]
-        for name, value in self.state.items():
-            if members.all():
-                self.best[name].copy_(value)
-            elif members.any():
-                chosen = torch.from_numpy(members).to(value.device)
-                best = self.best[name].view(self.n_members, -1)
-                best[chosen] = value.view(self.n_members, -1)[chosen]
+        if members.all():
+            self.best = self.now
+        elif members.any():
+            for dtype, values in self.now.items():
+                chosen = torch.from_numpy(members).to(values.device)
+                self.best[dtype] = torch.where(chosen[:, None], values, self.best[dtype])
 
     def restore(self) -> None:
-        """Put every member's best parameters back."""
+        """Put every member's best values back."""
+        start = dict.fromkeys(self.best, 0)
         with torch.no_grad():
-            for name, value in self.state.items():
-                value.copy_(self.best[name])
+            for value in self.state:
+                width = value.numel() // self.n_members
+                best = self.best[value.dtype].narrow(1, start[value.dtype], width)
+                value.copy_(best.reshape(value.shape))
+                start[value.dtype] += width
 
 
 def _train_epoch(
@@ -285,20 +330,15 @@ def _train_epoch(
 ) -> dict[str, NDArray[np.float64]]:
     """Take every step of one epoch and return each member's mean of every term."""
     steps = []
-    names: list[str] = []
     (values,) = optimizer.param_groups[0]["params"]
     for start, stop in bounds:
-        terms = objective(slice(start, stop))
-        values.grad.zero_()
-        terms["loss"].sum().backward()
+        # Kept on the device: reading a value would wait for it at every step.
+        steps.append(objective.differentiate(slice(start, stop), values.grad))
         optimizer.step()
         if scheduler is not None:
             scheduler.step()
-        # Kept on the device: reading a value would wait for it at every step.
-        steps.append(torch.stack(list(terms.values())).detach())
-        names = list(terms)
     means = torch.stack(steps).mean(0).cpu().numpy()
-    return dict(zip(names, means, strict=True))
+    return dict(zip(objective.term_names, means, strict=True))
 
 
 def _lower_rate(options: TrainingOptions) -> str:

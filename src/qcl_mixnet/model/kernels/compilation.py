@@ -13,7 +13,11 @@ Array = NDArray[Any]
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile at the first call, to code that does not hold the interpreter's lock."""
-    options = {"nogil": True, "error_model": "numpy", "fastmath": {"reassoc", "contract", "nsz", "arcp"}}
+    options = {
+        "nogil": True,
+        "error_model": "numpy",
+        "fastmath": {"reassoc", "contract", "nsz", "arcp"},
+    }
     try:
         return numba.njit(cache=True, **options)(function)
     except RuntimeError:  # neither the package's folder nor the user's cache can be written to

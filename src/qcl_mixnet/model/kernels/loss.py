@@ -89,7 +89,11 @@ def _by_class(labels: Array, n_classes: int) -> tuple[Array, Array, Array]:
     for label in labels:
         bounds[label + 1] += 1
     bounds = bounds.cumsum()
-    order, starts, stops = np.empty(batch, np.int64), np.empty(batch, np.int64), np.empty(batch, np.int64)
+    order, starts, stops = (
+        np.empty(batch, np.int64),
+        np.empty(batch, np.int64),
+        np.empty(batch, np.int64),
+    )
     following = bounds.copy()
     for i in range(batch):
         label = labels[i]
