@@ -6,9 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import torch
+from threadpoolctl import ThreadpoolController
 
 # Below this many floating-point operations in the matrix products of a step, PyTorch's threads
 # lose more time waiting for one another than they save; much more where other processes are busy.
@@ -21,28 +24,41 @@ _Helpers = tuple[Executor, int] | None
 _helpers: ContextVar[_Helpers] = ContextVar("helpers", default=None)
 
 
+@cache
+def _libraries() -> ThreadpoolController:
+    return ThreadpoolController()  # looks at every library of the process, once
+
+
 @contextmanager
-def training_threads(n_threads: int, step_flop: float) -> Iterator[None]:
+def training_threads(n_threads: int, n_members: int, step_flop: float) -> Iterator[None]:
     """Give a training ``n_threads`` threads of the CPU.
 
-    PyTorch's operations are shared among them where a step is large enough, the compiled kernels
-    always are, member by member.
+    Members are divided among them. Those of too few members to divide help with the operations of
+    PyTorch and numpy, if a step is large enough.
 
     Parameters
     ----------
     n_threads : int
+    n_members : int
     step_flop : float
-        Floating-point operations in the matrix products of a step.
+        Floating-point operations in the matrix products of a step, for all members.
     """
     before = torch.get_num_threads()
-    torch.set_num_threads(n_threads if step_flop >= SHARED_FLOP else 1)
-    with ThreadPoolExecutor(max(n_threads - 1, 1)) as pool:
-        token = _helpers.set((pool, n_threads) if n_threads > 1 else None)
-        try:
+    token = _helpers.set(None)
+    alone = n_threads == 1 or n_members < 2 * SMALLEST_PART
+    inside = n_threads if alone and step_flop >= SHARED_FLOP else 1
+    torch.set_num_threads(inside)
+    try:
+        with (
+            _libraries().limit(limits=inside, user_api="blas"),
+            ThreadPoolExecutor(n_threads) as pool,
+        ):
+            if not alone:
+                _helpers.set((pool, n_threads))
             yield
-        finally:
-            _helpers.reset(token)
-            torch.set_num_threads(before)
+    finally:
+        _helpers.reset(token)
+        torch.set_num_threads(before)
 
 
 def member_shares(n_members: int) -> list[slice]:
@@ -50,7 +66,7 @@ def member_shares(n_members: int) -> list[slice]:
     _, n_threads = _helpers.get() or (None, 1)
     n_parts = max(1, min(n_threads, n_members // SMALLEST_PART))
     bounds = [n_members * part // n_parts for part in range(n_parts + 1)]
-    return [slice(a, b) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+    return [slice(a, b) for a, b in pairwise(bounds)]
 
 
 def share(work: Callable[..., None], parts: Sequence[tuple[Any, ...]]) -> None:

@@ -219,7 +219,7 @@ def train(
         When a member diverges in the first epoch.
     """
     step_flop = 6 * options.batch_size * sum(p.numel() for p in objective.parameters())
-    with training_threads(n_threads or torch.get_num_threads(), step_flop):
+    with training_threads(n_threads or torch.get_num_threads(), len(rngs), step_flop):
         return _train(network, objective, n_rows, options, rngs, score_epoch)
 
 
@@ -288,7 +288,7 @@ class _Checkpoints:
         self.scores = np.full(n_members, -np.inf)
 
     def _snapshot(self) -> dict[torch.dtype, Tensor]:
-        """Copy all values, ``(members, n_values)`` for each type: few operations for many layers."""
+        """Copy all values, ``(members, n_values)`` for each type: few operations, many layers."""
         parts: dict[torch.dtype, list[Tensor]] = {}
         for value in self.state:
             parts.setdefault(value.dtype, []).append(value.reshape(self.n_members, -1))

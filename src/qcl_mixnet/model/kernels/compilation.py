@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 
 
+# What the compiler may do to sums to use a CPU's vectors. Infinities and NaN keep their meaning.
+_FAST = {"reassoc", "contract", "arcp", "nsz"}
+
+
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile at the first call, to code that does not hold the interpreter's lock."""
-    options = {
-        "nogil": True,
-        "error_model": "numpy",
-        "fastmath": {"reassoc", "contract", "nsz", "arcp"},
-    }
+    options = {"nogil": True, "error_model": "numpy", "fastmath": _FAST}
     try:
         return numba.njit(cache=True, **options)(function)
     except RuntimeError:  # neither the package's folder nor the user's cache can be written to
