@@ -42,9 +42,9 @@ Checkpoint = Literal["last", "validation", "test"]
 
 PREDICTION_CHUNK = 65_536
 
-# batch_size="auto": the paper's batch up to this number of rows, twice as large above it. A row
-# costs a CPU the same in both, at half the steps; in larger batches it costs more, because the
-# metric losses look at all pairs of rows.
+# batch_size="auto": the paper's batch up to this number of rows, twice as large above it, where a
+# CPU spends the least time on a row: smaller batches are more steps, and in larger ones the metric
+# losses, which look at all pairs of rows, cost more.
 MANY_ROWS = 100_000
 SMALL_BATCH, LARGE_BATCH = 64, 128
 
