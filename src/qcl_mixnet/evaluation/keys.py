@@ -26,6 +26,7 @@ NUMERICAL_LIBRARIES = (
     "scipy",
     "pandas",
     "scikit-learn",
+    "numba",
     "torch",
     "torch-geometric",
     "imbalanced-learn",

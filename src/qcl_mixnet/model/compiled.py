@@ -63,16 +63,18 @@ class CompiledStep:
         terms : ndarray of shape (members, 6)
             Written: what :class:`~qcl_mixnet.model.losses.LossTerms` holds.
         """
-        h = self.representation.forward(x)
-        logits, embeddings = self.classifier.forward(h), self.projection.forward(h)
-        by_logits, by_embeddings = np.empty_like(logits), np.empty_like(embeddings)
-        hybrid_loss(
-            logits, embeddings, labels, self.centroids, *self.readings,
-            terms, by_logits, by_embeddings, self.centroids_gradient,
-        )  # fmt: skip
-        gradient = self.classifier.backward(by_logits)
-        gradient += self.projection.backward(by_embeddings)
-        self.representation.backward(gradient)
+        # A member that diverges is no reason to warn: the engine sees it and stops it.
+        with np.errstate(all="ignore"):
+            h = self.representation.forward(x)
+            logits, embeddings = self.classifier.forward(h), self.projection.forward(h)
+            by_logits, by_embeddings = np.empty_like(logits), np.empty_like(embeddings)
+            hybrid_loss(
+                logits, embeddings, labels, self.centroids, *self.readings,
+                terms, by_logits, by_embeddings, self.centroids_gradient,
+            )  # fmt: skip
+            gradient = self.classifier.backward(by_logits)
+            gradient += self.projection.backward(by_embeddings)
+            self.representation.backward(gradient)
 
 
 N_TERMS = len(LossTerms._fields)

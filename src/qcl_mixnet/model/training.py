@@ -45,15 +45,11 @@ class TrainingOptions:
 
 
 class Objective(Protocol):
-    """What the engine minimises, for every member.
+    """What the engine minimises, for every member."""
 
-    Attributes
-    ----------
-    term_names : tuple of str
-        "loss", which is minimised, and what else the history shows.
-    """
-
-    term_names: tuple[str, ...]
+    @property
+    def term_names(self) -> tuple[str, ...]:
+        """The loss, named "loss", which is minimised, and what else the history shows."""
 
     def parameters(self) -> Iterable[nn.Parameter]:
         """All that is trained: the networks' parameters and the losses' own."""

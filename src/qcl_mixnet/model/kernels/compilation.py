@@ -17,8 +17,7 @@ _FAST = {"reassoc", "contract", "arcp", "nsz"}
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile at the first call, to code that does not hold the interpreter's lock."""
-    options = {"nogil": True, "error_model": "numpy", "fastmath": _FAST}
     try:
-        return numba.njit(cache=True, **options)(function)
+        return numba.njit(function, cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
     except RuntimeError:  # neither the package's folder nor the user's cache can be written to
-        return numba.njit(**options)(function)
+        return numba.njit(function, nogil=True, error_model="numpy", fastmath=_FAST)

@@ -306,7 +306,7 @@ def _triplet(
                 counts[j] -= above
                 count += above
             counts[p] = count  # no positive is a negative
-            n_triplets += count
+            n_triplets += int(count)
             total += count * margin
     if n_triplets == 0:
         return 0.0
