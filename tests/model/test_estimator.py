@@ -136,8 +136,8 @@ class Poisoned(QCLMixNetClassifier):
         start = objective.start_epoch
         state = {"epoch": 0}
 
-        def start_epoch():
-            start()
+        def start_epoch(order):
+            start(order)
             state["epoch"] += 1
             if state["epoch"] >= self.poisoned_from:
                 objective.x = objective.x * torch.nan

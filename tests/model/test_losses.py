@@ -1,13 +1,19 @@
-"""The losses against naive loops over Eq. 9-16 and against pytorch-metric-learning."""
+"""The losses against naive loops over Eq. 9-16 and against pytorch-metric-learning.
+
+The hybrid loss in both its forms: PyTorch's operations with autograd, and the kernel of CPUs.
+"""
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from pytorch_metric_learning.losses import SupConLoss, TripletMarginLoss
 from pytorch_metric_learning.miners import MultiSimilarityMiner
 
+from qcl_mixnet.model.kernels.loss import hybrid_loss
 from qcl_mixnet.model.losses import (
+    MINER_EPSILON,
     HybridLoss,
     cosine_similarity,
     inter_class_separation,
@@ -28,6 +34,36 @@ def make_batch(labels, seed=0, dtype=torch.float64, n_classes=None):
     loss = HybridLoss(n_classes, 8)
     loss.reset_parameters(generator)
     return logits.to(dtype), embeddings.to(dtype), labels, loss.to(dtype)
+
+
+def by_autograd(loss, logits, embeddings, labels):
+    """Terms, and derivatives of the total by logits, embeddings and centroids."""
+    inputs = [logits.clone().requires_grad_(), embeddings.clone().requires_grad_()]
+    terms = loss(*inputs, labels)
+    terms.total.backward()
+    return torch.stack(terms).detach(), *(i.grad for i in inputs), loss.centroids.grad
+
+
+def by_kernel(loss, logits, embeddings, labels):
+    """The same of a group of one, from the kernel."""
+    centroids = loss.centroids.detach()
+    arrays = [t.unsqueeze(0).numpy() for t in (logits, embeddings, labels, centroids)]
+    constants = loss.weight, loss.gamma, loss.beta, loss.temperature, loss.margin, MINER_EPSILON
+    gradients = [np.full_like(arrays[i], np.nan) for i in (0, 1, 3)]
+    terms = np.full((1, 6), np.nan, arrays[0].dtype)
+    hybrid_loss(
+        *arrays,
+        np.array(constants, arrays[0].dtype),
+        loss.intra_class == "mse",
+        loss.supcon_reduction == "sum",
+        loss.triplet_distance == "squared_euclidean",
+        terms,
+        *gradients,
+    )
+    return tuple(torch.from_numpy(array[0]) for array in (terms, *gradients))
+
+
+FORMS = pytest.mark.parametrize("form", [by_autograd, by_kernel])
 
 
 def norm(v):
@@ -107,12 +143,14 @@ BATCHES = {
 
 @pytest.mark.parametrize("labels", BATCHES.values(), ids=BATCHES.keys())
 @pytest.mark.parametrize("seed", [0, 1])
-def test_hybrid_loss__equals_naive_loops(labels, seed):
+@FORMS
+def test_hybrid_loss__equals_naive_loops(form, labels, seed):
     logits, embeddings, y, loss = make_batch(labels, seed)
     expected = naive_hybrid_loss(
         logits.tolist(), embeddings.tolist(), labels, loss.centroids.tolist()
     )
-    assert loss(logits, embeddings, y).total.item() == pytest.approx(expected, rel=1e-9)
+    terms, *_ = form(loss, logits, embeddings, y)
+    assert terms[0].item() == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -122,33 +160,34 @@ def test_hybrid_loss__equals_naive_loops(labels, seed):
         ({"intra_class": "mse"}, {"mse": True}),
     ],
 )
-def test_hybrid_loss__readings_of_the_paper__equal_naive_loops(option, naive):
+@FORMS
+def test_hybrid_loss__readings_of_the_paper__equal_naive_loops(form, option, naive):
     logits, embeddings, y, _ = make_batch(BATCHES["balanced"])
     loss = HybridLoss(3, 8, **option).double()
     loss.reset_parameters(torch.Generator().manual_seed(3))
     expected = naive_hybrid_loss(
         logits.tolist(), embeddings.tolist(), y.tolist(), loss.centroids.tolist(), **naive
     )
-    assert loss(logits, embeddings, y).total.item() == pytest.approx(expected, rel=1e-9)
+    terms, *_ = form(loss, logits, embeddings, y)
+    assert terms[0].item() == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.parametrize("labels", BATCHES.values(), ids=BATCHES.keys())
 @pytest.mark.parametrize(
     "option", [{}, {"triplet_distance": "squared_euclidean"}, {"intra_class": "mse"}]
 )
-def test_hybrid_loss__value_and_gradients_equal_pytorch_metric_learning(labels, option):
+@FORMS
+def test_hybrid_loss__value_and_gradients_equal_pytorch_metric_learning(form, labels, option):
     logits, embeddings, y, plain = make_batch(labels)
     loss = HybridLoss(len(plain.centroids), 8, **option).double()
     loss.load_state_dict(plain.state_dict())
     reference = ReferenceLoss(loss)
-    gradients = []
-    for module, centroids in ((loss, loss.centroids), (reference, reference.centroids)):
-        inputs = [logits.clone().requires_grad_(), embeddings.clone().requires_grad_()]
-        value = module(*inputs, y)
-        value = getattr(value, "total", value)
-        value.backward()
-        gradients.append([value.detach(), *(i.grad for i in inputs), centroids.grad])
-    for mine, theirs in zip(*gradients, strict=True):
+    inputs = [logits.clone().requires_grad_(), embeddings.clone().requires_grad_()]
+    value = reference(*inputs, y)
+    value.backward()
+    expected = value.detach(), *(i.grad for i in inputs), reference.centroids.grad
+    (total, *_), *gradients = form(loss, logits, embeddings, y)
+    for mine, theirs in zip((total, *gradients), expected, strict=True):
         torch.testing.assert_close(mine, theirs, rtol=1e-8, atol=1e-8)
 
 
@@ -206,21 +245,30 @@ def test_inter_class_separation__one_class__is_zero_with_zero_gradient():
     assert torch.equal(centroids.grad, torch.zeros(3, 8))
 
 
-def test_hybrid_loss__equal_rows__has_finite_gradients():
-    embeddings = torch.ones(6, 8, requires_grad=True)
-    logits = torch.zeros(6, 2, requires_grad=True)
+@FORMS
+def test_hybrid_loss__equal_rows__has_finite_gradients(form):
     loss = HybridLoss(2, 8)  # both centroids at zero: distance zero, too
-    loss(logits, embeddings, torch.tensor([0, 1] * 3)).total.backward()
-    for tensor in (embeddings, logits, loss.centroids):
-        assert tensor.grad.isfinite().all()
+    result = form(loss, torch.zeros(6, 2), torch.ones(6, 8), torch.tensor([0, 1] * 3))
+    for tensor in result:
+        assert tensor.isfinite().all()
 
 
-def test_hybrid_loss__float32__agrees_with_float64():
-    wide = make_batch(BATCHES["balanced"])
-    narrow = make_batch(BATCHES["balanced"], dtype=torch.float32)
-    assert narrow[3](*narrow[:3]).total.item() == pytest.approx(
-        wide[3](*wide[:3]).total.item(), rel=1e-5
-    )
+def test_hybrid_loss__embeddings_near_zero__kernel_and_autograd_agree():
+    logits, embeddings, y, loss = make_batch(BATCHES["balanced"])
+    embeddings[2] *= 1e-14  # shorter than what rows are divided by
+    embeddings[5] = 0
+    results = [form(loss, logits, embeddings, y) for form in (by_kernel, by_autograd)]
+    for mine, theirs in zip(*results, strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-9, atol=1e-12)
+
+
+@FORMS
+def test_hybrid_loss__float32__agrees_with_float64(form):
+    results = []
+    for dtype in (torch.float64, torch.float32):
+        logits, embeddings, y, loss = make_batch(BATCHES["balanced"], dtype=dtype)
+        results.append(form(loss, logits, embeddings, y)[0][0].item())
+    assert results[1] == pytest.approx(results[0], rel=1e-5)
 
 
 @pytest.mark.parametrize("option", ["intra_class", "supcon_reduction", "triplet_distance"])

@@ -8,7 +8,7 @@ from torch import nn
 
 from qcl_mixnet.model.losses import HybridLoss
 from qcl_mixnet.model.network import QCLMixNet
-from qcl_mixnet.model.stacking import BatchNorm1d, Conv1d, Linear, stack, unstack
+from qcl_mixnet.model.stacking import BatchNorm1d, Conv1d, Linear, stack, take_rows, unstack
 
 MEMBERS = 3
 
@@ -113,3 +113,23 @@ def test_unstack__gives_every_member_its_values_back():
     for network, values in zip(networks, expected, strict=True):
         for name, value in network.named_parameters():
             assert torch.equal(value, values[name])
+
+
+@pytest.mark.parametrize(
+    ("dtype", "tracked"),
+    [(torch.float32, False), (torch.float64, False), (torch.int64, False), (torch.float64, True)],
+)
+def test_take_rows__members__is_indexing(dtype, tracked):
+    x = torch.arange(2 * 5 * 3).view(2, 5, 3).to(dtype).requires_grad_(tracked)
+    rows = torch.tensor([[4, 0, 0, 2], [1, 3, 4, 1]])
+    expected = torch.stack([x[0][rows[0]], x[1][rows[1]]])
+    assert torch.equal(take_rows(x, rows), expected)
+    assert take_rows(x, rows).requires_grad == tracked
+    assert torch.equal(take_rows(x, rows.mT.contiguous().mT), expected)  # not contiguous
+    assert torch.equal(take_rows(x.mT.contiguous().mT, rows), expected)
+    assert torch.equal(take_rows(x, rows[:, 1:2]), expected[:, 1:2])
+
+
+def test_take_rows__one_table__is_indexing():
+    x, rows = torch.arange(15.0).view(5, 3), torch.tensor([4, 0, 0])
+    assert torch.equal(take_rows(x, rows), x[rows])

@@ -11,6 +11,8 @@ from qcl_mixnet.model.objective import HybridObjective, MixupOptions
 from qcl_mixnet.model.randomness import Streams
 from qcl_mixnet.model.stacking import stack, unstack
 from qcl_mixnet.model.training import (
+    VECTOR,
+    AutogradObjective,
     TrainingDivergedError,
     TrainingOptions,
     batch_bounds,
@@ -28,14 +30,25 @@ def make_problem(n_rows=40, seed=0):
     return net, loss, x, (x[:, 0] > 0).long()
 
 
-def run(*problems, score_epoch=None, seeds=None, **options):
+class ByAutograd(HybridObjective):
+    """As on a GPU: PyTorch's operations, and gradients by autograd."""
+
+    differentiate = AutogradObjective.differentiate
+
+
+MADE_BY = pytest.mark.parametrize(
+    "made_by", [HybridObjective, ByAutograd], ids=["compiled", "autograd"]
+)
+
+
+def run(*problems, score_epoch=None, seeds=None, made_by=HybridObjective, **options):
     """Train on problems as members of a group; options of the loop and of mixup together."""
     nets, losses, x, y = zip(*problems, strict=True)
     options = {"epochs": 4, "batch_size": 16, **options}
     mixing = {f.name: options.pop(f.name) for f in fields(MixupOptions) if f.name in options}
     streams = [Streams.from_seed(seed) for seed in seeds or range(len(problems))]
     network, loss = stack(nets), stack(losses)
-    objective = HybridObjective(
+    objective = made_by(
         network,
         loss,
         torch.stack(x),
@@ -55,42 +68,61 @@ def test_batch_bounds__cover_all_rows_but_a_lone_last_one():
     assert batch_bounds(3, 64) == [(0, 3)]
 
 
-class Recorder:
+class Recorder(AutogradObjective):
     """An objective that notes down which rows it was asked for."""
 
+    term_names = ("loss", "twice")
+
     def __init__(self):
-        self.weight = torch.nn.Parameter(torch.zeros(2, 1))
-        self.epochs = []
+        self.weight = torch.nn.Parameter(torch.ones(2, 1))
+        self.orders, self.places = [], []
 
     def parameters(self):
         return [self.weight]
 
-    def start_epoch(self):
-        self.epochs.append([])
+    def start_epoch(self, order):
+        self.orders.append(order)
+        self.places.append([])
 
-    def __call__(self, rows, places):
-        self.epochs[-1].append((rows.clone(), places))
-        return {"loss": self.weight.square().sum(1)}
+    def __call__(self, places):
+        self.places[-1].append(places)
+        loss = self.weight.square().sum(1)
+        return torch.stack([loss, 2 * loss])
 
 
-def test_train__every_row_once_an_epoch_in_an_order_of_each_member_s_own():
+def run_recorder(**options):
     recorder, network = Recorder(), torch.nn.Module()
     network.weight = recorder.weight
     rngs = [np.random.default_rng(seed) for seed in (0, 1)]
-    train(network, recorder, 40, TrainingOptions(epochs=2, batch_size=16), rngs)
-    orders = [torch.cat([rows for rows, _ in epoch], dim=1) for epoch in recorder.epochs]
-    for order in orders:
+    return recorder, train(network, recorder, 40, TrainingOptions(batch_size=16, **options), rngs)
+
+
+def test_train__every_row_once_an_epoch_in_an_order_of_each_member_s_own():
+    recorder, _ = run_recorder(epochs=2)
+    assert len(recorder.orders) == 2
+    for order in recorder.orders:
         for member in order.tolist():
             assert sorted(member) == list(range(40))
         assert not torch.equal(order[0], order[1])
-    assert not torch.equal(*orders)
-    assert [places for _, places in recorder.epochs[0]] == [
-        slice(0, 16), slice(16, 32), slice(32, 40)
-    ]  # fmt: skip
+    assert not torch.equal(*recorder.orders)
+    assert recorder.places == 2 * [[slice(0, 16), slice(16, 32), slice(32, 40)]]
 
 
-def test_train__lowers_the_loss_and_records_every_epoch():
-    history = run(make_problem(), epochs=30).history
+def test_train__autograd__descends_and_records_the_mean_of_every_term_over_the_steps():
+    # AdamW's first steps have the length of the learning rate, whatever the gradient's.
+    recorder, results = run_recorder(
+        epochs=1, learning_rate=1e-2, max_learning_rate=None, weight_decay=0.0
+    )
+    mean = (1 + 0.99**2 + 0.98**2) / 3
+    for result in results:
+        assert result.history[0]["loss"] == pytest.approx(mean, rel=1e-4)
+        assert result.history[0]["twice"] == pytest.approx(2 * mean, rel=1e-4)
+    np.testing.assert_allclose(recorder.weight.detach().numpy(), 0.97, rtol=1e-4)
+
+
+@MADE_BY
+def test_train__lowers_the_loss_and_records_every_epoch(made_by):
+    history = run(make_problem(), epochs=30, made_by=made_by).history
     assert [h["epoch"] for h in history] == list(range(1, 31))
     assert history[-1]["loss"] < 0.8 * history[0]["loss"]
     assert set(history[0]) == {
@@ -129,13 +161,15 @@ def test_train__scores__restores_the_first_best_epoch():
     assert not torch.equal(states[1]["classifier.weight"], states[4]["classifier.weight"])
 
 
-def test_train__infinite_loss__names_the_epoch_and_the_remedy():
+@MADE_BY
+@pytest.mark.parametrize("value", [torch.inf, torch.nan])
+def test_train__infinite_loss__names_the_epoch_and_the_remedy(value, made_by):
     problem = make_problem()
-    problem[2][3, 1] = torch.inf
+    problem[2][3, 1] = value
     with pytest.raises(TrainingDivergedError, match="epoch 1 of 4; lower max_learning_rate"):
-        run(problem)
+        run(problem, made_by=made_by)
     with pytest.raises(TrainingDivergedError, match=r"lower learning_rate \(now 0.001\)"):
-        run(problem, max_learning_rate=None)
+        run(problem, max_learning_rate=None, made_by=made_by)
 
 
 def test_streams__a_draw_from_one_moves_no_other():
@@ -149,13 +183,14 @@ def test_streams__a_draw_from_one_moves_no_other():
     assert plain.mixup.random() != other.mixup.random()
 
 
+@MADE_BY
 @pytest.mark.parametrize("n_rows", [48, 43, 37])
-def test_train__members__are_the_same_as_each_alone(n_rows):
+def test_train__members__are_the_same_as_each_alone(n_rows, made_by):
     together = [make_problem(n_rows, seed) for seed in range(4)]
-    results = run(*together, epochs=5)
+    results = run(*together, epochs=5, made_by=made_by)
     for seed in range(4):
         alone = make_problem(n_rows, seed)
-        result = run(alone, seeds=[seed], epochs=5)
+        result = run(alone, seeds=[seed], epochs=5, made_by=made_by)
         # Not the history's last digits: means are summed in an order of their own.
         pd.testing.assert_frame_equal(
             pd.DataFrame(result.history), pd.DataFrame(results[seed].history), rtol=1e-6
@@ -186,28 +221,42 @@ class Diverging(HybridObjective):
 
     member, epoch = 1, 3
 
-    def start_epoch(self):
-        super().start_epoch()
+    def start_epoch(self, order):
+        super().start_epoch(order)
         self.n_epochs = getattr(self, "n_epochs", 0) + 1
 
-    def __call__(self, rows, places):
-        terms = dict(super().__call__(rows, places))
-        poison = torch.zeros(len(rows))
+    def differentiate(self, places, gradients):
+        terms = super().differentiate(places, gradients)
         if self.n_epochs >= self.epoch:
-            poison[self.member] = torch.nan
-        return {**terms, "loss": terms["loss"] + poison * terms["loss"]}
+            terms[0, self.member] = torch.nan
+            for parameter in self.parameters():
+                parameter.grad[self.member] = torch.nan
+        return terms
 
 
-def test_train__one_member_diverges__keeps_its_last_good_epoch_and_the_others_go_on(monkeypatch):
+class DivergingByAutograd(Diverging, ByAutograd):
+    """The same on PyTorch's operations."""
+
+
+@pytest.mark.parametrize(
+    ("made_by", "diverging"),
+    [(HybridObjective, Diverging), (ByAutograd, DivergingByAutograd)],
+    ids=["compiled", "autograd"],
+)
+def test_train__one_member_diverges__keeps_its_last_good_epoch_and_the_others_go_on(
+    made_by, diverging
+):
     whole = [make_problem(48, seed) for seed in range(3)]
-    run(*whole, epochs=5)
+    run(*whole, epochs=5, made_by=made_by)
     stopped = make_problem(48, 1)
     scores = iter([1, 2, 0, 0, 0])
-    run(stopped, seeds=[1], epochs=5, score_epoch=lambda _: np.array([next(scores)]))
+    run(
+        stopped, seeds=[1], epochs=5, score_epoch=lambda _: np.array([next(scores)]),
+        made_by=made_by,
+    )  # fmt: skip
     problems = [make_problem(48, seed) for seed in range(3)]
-    monkeypatch.setattr(f"{__name__}.HybridObjective", Diverging)
 
-    results = run(*problems, epochs=5)
+    results = run(*problems, epochs=5, made_by=diverging)
 
     assert [result.diverged_at for result in results] == [None, 3, None]
     assert [result.best_epoch for result in results] == [5, 2, 5]
@@ -225,8 +274,10 @@ def test_flatten_parameters__views_of_one_buffer_and_the_same_steps():
     apart = [torch.nn.Parameter(value.clone()) for value in values]
     flat = [torch.nn.Parameter(value.clone()) for value in values]
     buffer = flatten_parameters(flat)
-    assert buffer.shape == (25,)
-    optimizers = [torch.optim.AdamW(apart, lr=0.1), torch.optim.AdamW([buffer], lr=0.1)]
+    assert buffer.shape == buffer.grad.shape == (VECTOR,)
+    optimizers = [
+        torch.optim.AdamW(apart, lr=0.1), torch.optim.AdamW([buffer], lr=0.1, fused=True)
+    ]  # fmt: skip
     for _ in range(3):
         for parameters, optimizer in zip((apart, flat), optimizers, strict=True):
             optimizer.zero_grad(set_to_none=False)
@@ -235,6 +286,38 @@ def test_flatten_parameters__views_of_one_buffer_and_the_same_steps():
     for one, other in zip(apart, flat, strict=True):
         torch.testing.assert_close(one, other)
         assert other.data_ptr() >= buffer.data_ptr()
+    assert torch.equal(buffer[25:], torch.zeros(VECTOR - 25))
+    assert torch.equal(buffer[:25], torch.cat([p.reshape(-1) for p in flat]))
     with torch.no_grad():
         buffer.zero_()
     assert all((p == 0).all() for p in flat)
+
+
+@pytest.mark.parametrize("n_values", [1, VECTOR - 1, VECTOR, VECTOR + 1])
+def test_flatten_parameters__any_number_of_values__fills_up_to_whole_vectors(n_values):
+    parameter = torch.nn.Parameter(torch.arange(1.0, n_values + 1))
+    buffer = flatten_parameters([parameter])
+    assert len(buffer) % VECTOR == 0
+    assert 0 <= len(buffer) - n_values < VECTOR
+    assert torch.equal(buffer[:n_values], torch.arange(1.0, n_values + 1))
+    assert not buffer[n_values:].any()
+    assert not buffer.grad.any()
+
+
+@MADE_BY
+def test_train__padding_of_the_parameters__stays_zero(made_by):
+    buffers = []
+
+    class Spying(made_by):
+        def differentiate(self, places, gradients):
+            buffers.append(gradients)
+            return super().differentiate(places, gradients)
+
+    problem = make_problem()
+    run(problem, made_by=Spying)
+    n_values = sum(p.numel() for module in problem[:2] for p in module.parameters())
+    assert n_values % VECTOR
+    (gradients,) = {id(g): g for g in buffers}.values()  # the same at every step
+    assert gradients.shape == (n_values + -n_values % VECTOR,)
+    assert gradients[:n_values].any()
+    assert not gradients[n_values:].any()

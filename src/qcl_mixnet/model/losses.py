@@ -172,7 +172,7 @@ def mined_triplet_loss(
         )
         n_triplets = n_negatives.sum((-2, -1))
     net = (n_negatives - n_positives) * distances
-    return (net.sum((-2, -1)) + margin * n_triplets) / n_triplets.clamp(min=1)
+    return (net.sum((-2, -1)) + margin * n_triplets.to(net.dtype)) / n_triplets.clamp(min=1)
 
 
 def sort_rows(values: Tensor) -> Tensor:

@@ -66,7 +66,8 @@ class HybridObjective(AutogradObjective):
     ):
         self.net, self.loss, self.x, self.y = net, loss, x, y
         self.options, self.rngs = options, rngs
-        self.steps: list[tuple[slice, CompiledStep]] | None = None
+        self._gradients: Tensor | None = None
+        self.steps: list[tuple[slice, CompiledStep]] = []
 
     def parameters(self) -> Iterator[nn.Parameter]:
         """The networks' parameters and the centroids."""
@@ -88,8 +89,8 @@ class HybridObjective(AutogradObjective):
         """Write the gradients and give the terms."""
         if gradients.device.type != "cpu":
             return super().differentiate(places, gradients)
-        if self.steps is None:
-            members = member_shares(len(self.x))
+        if self._gradients is not gradients:  # of another training
+            self._gradients, members = gradients, member_shares(len(self.x))
             self.steps = [(part, CompiledStep(self.net, self.loss, part)) for part in members]
         x, labels = self._batch(places).numpy(), self.labels[:, places].numpy()
         terms = self.x.new_empty(len(x), N_TERMS)

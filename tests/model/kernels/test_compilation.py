@@ -1,0 +1,39 @@
+import numba
+import numpy as np
+import pytest
+
+from qcl_mixnet.model.kernels.compilation import compiled
+
+
+def make_function():
+    """A function that no file holds: numba has no place to cache it, whoever may write where."""
+    namespace = {}
+    exec("def ratio(x, y):\n    return x / y\n", namespace)
+    return namespace["ratio"]
+
+
+def test_compiled__no_cache_can_be_written__compiles_all_the_same():
+    with pytest.raises(RuntimeError, match="cannot cache function"):
+        numba.njit(make_function(), cache=True)
+    ratio = compiled(make_function())
+    assert ratio(1.0, 4.0) == 0.25
+    assert ratio.signatures
+
+
+def test_compiled__options__are_the_same_with_and_without_a_cache(monkeypatch):
+    calls, njit = [], numba.njit
+
+    def unwritable(*args, **options):
+        calls.append(options)
+        if options.get("cache"):
+            raise RuntimeError("cannot cache function")
+        return njit(*args, **options)
+
+    monkeypatch.setattr(numba, "njit", unwritable)
+    ratio = compiled(make_function())
+    cached, plain = calls
+    assert cached == {"cache": True, **plain}
+    assert plain["nogil"]
+    assert "nnan" not in plain["fastmath"]
+    assert "ninf" not in plain["fastmath"]
+    assert ratio(np.float64(1), np.float64(0)) == np.inf  # as numpy divides
