@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from numbers import Integral
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.compose import ColumnTransformer
-from sklearn.impute import SimpleImputer
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
-from sklearn.utils import Tags
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import Tags, gen_batches
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
-# What `pandas.api.types.infer_dtype` calls an object column that holds only numbers (or nothing).
-_NUMBERS_IN_OBJECTS = frozenset(
-    {"integer", "floating", "mixed-integer-float", "integer-na", "decimal", "empty"}
+from qcl_mixnet.data.features import (
+    column_kind,
+    factorize,
+    infinity_error,
+    listed_columns,
+    numbers,
+)
+from qcl_mixnet.data.tables import as_table, quoted
+
+# Numbers that `fit` reads at once, 32 MiB of float64, and rows that `transform` does: no copy of a
+# table of millions of rows is made, and a batch of rows stays in the processor's cache.
+_BLOCK = 2**22
+_ROWS = 2**14
+
+_UNLISTED = (
+    "it is not among categorical_features: list it there, leave categorical_features='infer', or "
+    "convert it to numbers"
+)
+_ONCE_NUMERIC = (
+    "it was numeric when the preprocessor was fitted: convert it with pandas.to_numeric, or leave "
+    "a gap where there is no number"
 )
 
 
@@ -33,6 +50,14 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
     ----------
     scale : bool, default=True
         Standardise the numeric columns to mean 0 and variance 1. Trees can do without.
+    categorical_features : "infer", None or array-like of str, int or bool, default="infer"
+        Columns to encode one-hot. "infer" takes text, category and boolean columns. A list gives
+        their names, positions or a mask over all columns, and all others must be numeric then, as
+        with None: booleans count as 0 and 1, text is an error. Levels of a numeric column go by
+        value, 1 and 1.0 being the same.
+    max_levels : int, default=1000
+        Most levels that a categorical column may have, a gap included. Each is a column of the
+        result, and what has more of them is rather a row's identifier than a category.
 
     Attributes
     ----------
@@ -42,8 +67,11 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         Their names, where `fit` saw a DataFrame whose column names are all strings.
     numeric_columns_, categorical_columns_ : ndarray of int
         Positions of the columns of either kind. Together they are all columns.
-    transformer_ : ColumnTransformer
-        The fitted scikit-learn transformers.
+    medians_, means_, scales_ : ndarray of shape (n_numeric,), float64
+        What a numeric column's gaps are filled with, and what is then subtracted and divided by:
+        0 and 1 with ``scale=False``. 0, 0 and 1 for a column without a training value.
+    levels_ : list of ndarray of object
+        Each categorical column's levels as sorted strings, NaN last where training rows have gaps.
 
     Examples
     --------
@@ -56,10 +84,22 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
     (3, 4)
     """
 
-    _parameter_constraints: dict[str, list[Any]] = {"scale": ["boolean"]}  # noqa: RUF012
+    _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012
+        "scale": ["boolean"],
+        "categorical_features": [StrOptions({"infer"}), "array-like", None],
+        "max_levels": [Interval(Integral, 1, None, closed="left")],
+    }
 
-    def __init__(self, *, scale: bool = True) -> None:
+    def __init__(
+        self,
+        *,
+        scale: bool = True,
+        categorical_features: npt.ArrayLike | None = "infer",
+        max_levels: int = 1000,
+    ) -> None:
         self.scale = scale
+        self.categorical_features = categorical_features
+        self.max_levels = max_levels
 
     def __sklearn_tags__(self) -> Tags:
         """Tell scikit-learn that gaps and categories are welcome and that float32 comes out."""
@@ -75,7 +115,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : DataFrame or numeric array-like of shape (n_samples, n_features)
-            Training rows only.
+            Training rows only. A DataFrame of pandas, or one that `as_table` converts.
         y : ignored
 
         Returns
@@ -85,31 +125,21 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            For an empty table, infinite numbers, or a column that is neither numbers nor
-            categories (a date, say).
+            For an empty table, two columns of one name, infinite numbers or such whose variance
+            exceeds float64, a column that is neither numbers nor categories (a date, say) or has
+            more than `max_levels` levels, and for `categorical_features` that do not fit the table.
+        TypeError
+            For a sparse matrix, and for column names that are partly text.
         """
         self._validate_params()
         table = self._check_table(X, reset=True)
-        numeric = np.array([_is_numeric(table.iloc[:, i]) for i in range(table.shape[1])])
-        self.numeric_columns_ = np.flatnonzero(numeric)
-        self.categorical_columns_ = np.flatnonzero(~numeric)
-        self._empty_columns = np.flatnonzero(numeric & table.isna().all().to_numpy())
-        steps: list[Any] = [SimpleImputer(strategy="median", keep_empty_features=True)]
-        if self.scale:
-            steps.append(StandardScaler())
-        self.transformer_ = ColumnTransformer(
-            [
-                ("numeric", make_pipeline(*steps), self.numeric_columns_),
-                (
-                    "categorical",
-                    OneHotEncoder(handle_unknown="ignore", sparse_output=False),
-                    self.categorical_columns_,
-                ),
-            ],
-            # A matrix of zeros and ones from a wide table must not turn sparse.
-            sparse_threshold=0.0,
-        ).set_output(transform="default")
-        self.transformer_.fit(self._canonical(table))
+        categorical = self._categorical_mask(table)
+        self.numeric_columns_ = np.flatnonzero(~categorical)
+        self.categorical_columns_ = np.flatnonzero(categorical)
+        self._learn_numbers(table)
+        self.levels_ = [
+            self._learn_levels(table.iloc[:, i]) for i in self.categorical_columns_.tolist()
+        ]
         return self
 
     def transform(self, X: Any) -> npt.NDArray[np.float32]:
@@ -123,15 +153,30 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_samples, n_features_out), float32
+            Numeric columns first. In Fortran's order if there are no others.
 
         Raises
         ------
         ValueError
-            If the columns are not those of `fit`, or a numeric column now holds text.
+            If the columns are not those of `fit`, a numeric column now holds text, or numbers are
+            infinite or too large for float32.
         """
         check_is_fitted(self)
-        table = self._canonical(self._check_table(X, reset=False))
-        return np.asarray(self.transformer_.transform(table), dtype=np.float32)
+        table = self._check_table(X, reset=False)
+        n_numeric = len(self.numeric_columns_)
+        width = n_numeric + sum(map(len, self.levels_))
+        order: Literal["C", "F"] = "C" if self.levels_ else "F"
+        out = np.zeros((len(table), width), dtype=np.float32, order=order)
+        not_finite: set[int] = set()
+        for rows in gen_batches(len(table), _ROWS):
+            not_finite |= self._scale_into(out[rows, :n_numeric], table.iloc[rows])
+        if not_finite:
+            raise _not_finite_error(table.iloc[:, sorted(not_finite)])
+        start = n_numeric
+        for i, levels in zip(self.categorical_columns_.tolist(), self.levels_, strict=True):
+            _encode_into(out[:, start : start + len(levels)], table.iloc[:, i], levels)
+            start += len(levels)
+        return out
 
     def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[np.object_]:
         """Name the output columns: numeric ones as they are, then `<column>_<level>`.
@@ -148,19 +193,24 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         names = _check_feature_names_in(self, input_features)
         out = list(names[self.numeric_columns_])
-        if self.categorical_columns_.size:
-            encoder = self.transformer_.named_transformers_["categorical"]
-            for name, levels in zip(
-                names[self.categorical_columns_], encoder.categories_, strict=True
-            ):
-                out.extend(f"{name}_{level}" for level in levels)
+        for name, levels in zip(names[self.categorical_columns_], self.levels_, strict=True):
+            out.extend(f"{name}_{level}" for level in levels)
         return np.asarray(out, dtype=object)
 
     def _check_table(self, X: Any, *, reset: bool) -> pd.DataFrame:
         """Return `X` as a DataFrame after scikit-learn's checks of its width and names."""
+        X = as_table(X)
         if not isinstance(X, pd.DataFrame):
-            array = validate_data(self, X, reset=reset, ensure_all_finite="allow-nan")
-            return pd.DataFrame(array)
+            # Infinity is found later on, column by column, so that it can be said where.
+            try:
+                array = validate_data(self, X, reset=reset, ensure_all_finite=False)
+            except ValueError as error:
+                if "could not convert string" not in str(error):
+                    raise
+                raise ValueError(
+                    f"{error}; arrays hold numbers only, text belongs in a DataFrame."
+                ) from error
+            return pd.DataFrame(array, copy=False)
         # The array checks of `validate_data` would refuse text; width and names are still checked.
         validate_data(self, X, reset=reset, skip_check_array=True)
         if 0 in X.shape:
@@ -170,57 +220,115 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
             )
         return X
 
-    def _canonical(self, table: pd.DataFrame) -> pd.DataFrame:
-        """Give every column one of two forms: float64, or objects that are str or NaN."""
-        categorical = set(self.categorical_columns_.tolist())
-        columns: dict[int, npt.NDArray[Any]] = {}
-        for i in range(table.shape[1]):
-            column = table.iloc[:, i]
-            columns[i] = _levels(column) if i in categorical else _numbers(column)
-        for i in self._empty_columns.tolist():
-            # No scale was learnt for these: a first value met after training must not pass raw.
-            columns[i] = np.full(len(table), np.nan)
-        return pd.DataFrame(columns)
+    def _categorical_mask(self, table: pd.DataFrame) -> npt.NDArray[np.bool_]:
+        """Tell which columns are categorical; refuse those that are nothing we can read."""
+        kinds = [column_kind(table.iloc[:, i]) for i in range(table.shape[1])]
+        if isinstance(self.categorical_features, str):  # "infer"
+            return np.array([kind != "numbers" for kind in kinds])
+        listed = () if self.categorical_features is None else self.categorical_features
+        return listed_columns(listed, getattr(self, "feature_names_in_", None), table.shape[1])
+
+    def _learn_numbers(self, table: pd.DataFrame) -> None:
+        """Learn median, mean and scale of the numeric columns, a block of them at a time."""
+        n_numeric = len(self.numeric_columns_)
+        self.medians_, self.means_ = np.zeros(n_numeric), np.zeros(n_numeric)
+        self.scales_ = np.ones(n_numeric)
+        self._has_values = np.zeros(n_numeric, dtype=bool)
+        infinite: dict[Any, int] = {}
+        width = max(1, _BLOCK // len(table))
+        for start in range(0, n_numeric, width):
+            positions = self.numeric_columns_[start : start + width].tolist()
+            # Fortran's order, because means and variances depend on it in the last digit.
+            block = np.empty((len(table), len(positions)), order="F")
+            for j, i in enumerate(positions):
+                column = table.iloc[:, i]
+                values = numbers(column, _UNLISTED)
+                gaps = np.isnan(values)
+                if count := np.isinf(values).sum():
+                    infinite[column.name] = int(count)
+                if not gaps.all():
+                    self._has_values[start + j] = True
+                    with np.errstate(over="ignore", invalid="ignore"):
+                        self.medians_[start + j] = np.median(values[~gaps])
+                block[:, j] = np.where(gaps, self.medians_[start + j], values)
+            if not infinite:
+                self._learn_scale(block, slice(start, start + width), table.columns[positions])
+        if infinite:
+            raise infinity_error(infinite)
+
+    def _learn_scale(
+        self, block: npt.NDArray[np.float64], which: slice, names: pd.Index[Any]
+    ) -> None:
+        """Learn mean and scale of a block of numeric columns without gaps, named `names`."""
+        if self.scale:
+            with np.errstate(over="ignore", invalid="ignore"):
+                scaler = StandardScaler().fit(block)
+            self.means_[which], self.scales_[which] = scaler.mean_, scaler.scale_
+            too_large = ~np.isfinite(scaler.var_)
+        else:
+            too_large = np.abs(block).max(axis=0) > np.finfo(np.float32).max
+        if too_large.any():
+            limit = "their variance to fit float64 (1.8e308)" if self.scale else "float32 (3.4e38)"
+            raise ValueError(
+                f"Column {quoted(names[too_large])} holds numbers too large for {limit}; "
+                "rescale it or take logarithms."
+            )
+
+    def _learn_levels(self, column: pd.Series) -> npt.NDArray[np.object_]:
+        """Return the levels of a column, sorted, NaN last if there are gaps."""
+        codes, texts = factorize(column)
+        levels: list[Any] = sorted(set(texts))
+        if (codes < 0).any():
+            levels.append(np.nan)
+        if len(levels) > self.max_levels:
+            raise ValueError(
+                f"Column {column.name!r} has {len(levels)} levels, more than max_levels="
+                f"{self.max_levels}; drop it if it tells rows apart, join rare levels, or convert "
+                "it to numbers."
+            )
+        return np.array(levels, dtype=object)
+
+    def _scale_into(self, out: npt.NDArray[np.float32], table: pd.DataFrame) -> set[int]:
+        """Fill and standardise the numeric columns; return which of them are not finite then."""
+        not_finite = set()
+        # Without a training value there is no scale: first values met later must not pass raw.
+        for j in np.flatnonzero(self._has_values):
+            i = int(self.numeric_columns_[j])
+            values = numbers(table.iloc[:, i], _ONCE_NUMERIC)
+            gaps = np.isnan(values)
+            if gaps.any():
+                values = np.where(gaps, self.medians_[j], values)
+            with np.errstate(over="ignore"):
+                values = values - self.means_[j]
+                values /= self.scales_[j]
+                out[:, j] = values
+            if not np.isfinite(out[:, j]).all():
+                not_finite.add(i)
+        return not_finite
 
 
-def _is_numeric(column: pd.Series) -> bool:
-    """Tell numbers from categories; refuse what is neither."""
-    dtype = column.dtype
-    if isinstance(dtype, pd.CategoricalDtype | pd.StringDtype):
-        return False
-    if pd.api.types.is_bool_dtype(dtype):
-        return False
-    if pd.api.types.is_object_dtype(dtype):
-        return pd.api.types.infer_dtype(column, skipna=True) in _NUMBERS_IN_OBJECTS
-    if pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_complex_dtype(dtype):
-        return True
-    if pd.api.types.is_string_dtype(dtype):  # Arrow-backed text
-        return False
-    raise ValueError(
-        f"Column {column.name!r} has dtype {dtype}, which is neither numbers nor categories; "
-        "convert it to numbers (days since a date, say) or drop it."
+def _encode_into(
+    out: npt.NDArray[np.float32], column: pd.Series, levels: npt.NDArray[np.object_]
+) -> None:
+    """Write 1 where a row has a level, into zeros of shape (n_samples, n_levels)."""
+    codes, texts = factorize(column)
+    position = {level: j for j, level in enumerate(levels) if isinstance(level, str)}
+    of_gaps = len(position) if len(position) < len(levels) else -1
+    # Code -1, a gap, reads the last entry; a level unseen in training has position -1.
+    of_codes = np.array([*(position.get(text, -1) for text in texts), of_gaps])
+    positions = of_codes[codes]
+    rows = np.flatnonzero(positions >= 0)
+    out[rows, positions[rows]] = 1
+
+
+def _not_finite_error(table: pd.DataFrame) -> ValueError:
+    """Error for numeric columns that are not finite after scaling: infinite or too large."""
+    values = [numbers(table.iloc[:, i], _ONCE_NUMERIC) for i in range(table.shape[1])]
+    counts = {name: int(np.isinf(v).sum()) for name, v in zip(table.columns, values, strict=True)}
+    infinite = {name: count for name, count in counts.items() if count}
+    if infinite:
+        return infinity_error(infinite)
+    return ValueError(
+        f"Column {table.columns[0]!r} holds {np.nanmax(np.abs(values[0])):.3g}, which exceeds "
+        "float32 (about 3.4e38) after scaling; rescale it or take logarithms."
     )
-
-
-def _numbers(column: pd.Series) -> npt.NDArray[np.float64]:
-    """Return a column as float64, missing values as NaN; text in it is an error."""
-    try:
-        return column.to_numpy(dtype=np.float64, na_value=np.nan)
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            f"Column {column.name!r} was numeric when the preprocessor was fitted and now holds "
-            f"values of dtype {column.dtype} that are not numbers ({error})."
-        ) from error
-
-
-def _levels(column: pd.Series) -> npt.NDArray[np.object_]:
-    """Return a column as strings, missing values as NaN.
-
-    Strings make the levels independent of the dtype: a boolean column that holds a gap in one
-    part of the data arrives there as objects.
-    """
-    missing = column.isna().to_numpy()
-    values = column.astype(object).to_numpy()
-    out = np.empty(len(column), dtype=object)
-    out[:] = [np.nan if gap else str(v) for v, gap in zip(values, missing, strict=True)]
-    return out
