@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from qcl_mixnet.model.kernels import layers as kernels
 from qcl_mixnet.model.kernels.loss import hybrid_loss
 from qcl_mixnet.model.layers import QuantumEntanglementLayer, ValueAttention
-from qcl_mixnet.model.losses import MINER_EPSILON, HybridLoss, LossTerms
+from qcl_mixnet.model.losses import MINER_EPSILON, HybridLoss
 from qcl_mixnet.model.network import QCLMixNet
 from qcl_mixnet.model.stacking import BatchNorm1d, Linear
 
@@ -75,9 +75,6 @@ class CompiledStep:
             gradient = self.classifier.backward(by_logits)
             gradient += self.projection.backward(by_embeddings)
             self.representation.backward(gradient)
-
-
-N_TERMS = len(LossTerms._fields)
 
 
 class _Stage(Protocol):

@@ -29,4 +29,10 @@ def resolve_device(device: str) -> str:
             f"device={device!r} asks for CUDA, which PyTorch does not see here; "
             f"use 'auto' or 'cpu'."
         )
+    try:
+        torch.zeros(1, device=device).cpu()
+    except Exception as error:  # each kind of device that is not there raises an error of its own
+        raise ValueError(
+            f"device={device!r} is not usable here; use 'auto' or 'cpu': {error}"
+        ) from error
     return device

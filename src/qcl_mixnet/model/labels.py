@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets
@@ -32,9 +33,14 @@ def encode_labels(y: ArrayLike) -> tuple[NDArray[Any], NDArray[np.int64]]:
         For gaps, continuous labels, or fewer than two classes.
     """
     y = column_or_1d(y, warn=True)
+    # None and pandas.NA neither sort nor compare; scikit-learn's checks look for NaN alone.
+    gaps = int(np.count_nonzero(pd.Series(y).isna()))
+    if gaps:
+        raise ValueError(f"Input y contains NaN or other gaps, in {gaps} rows; drop those rows.")
     assert_all_finite(y, input_name="y")
     check_classification_targets(y)
     classes, labels = np.unique(y, return_inverse=True)
     if len(classes) < 2:
-        raise ValueError(f"A classifier needs at least 2 classes; y holds one class: {classes[0]}.")
+        found = f"one class: {classes[0]}" if len(classes) else "no labels"
+        raise ValueError(f"A classifier needs at least 2 classes; y holds {found}.")
     return classes, labels.astype(np.int64)

@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from qcl_mixnet.model.kernels import batches as kernels
 from qcl_mixnet.model.stacking import take_rows
 from qcl_mixnet.model.threads import member_shares, share
 
@@ -116,12 +115,14 @@ def knn_mixup(x: Tensor, points: Tensor, draws: MixupDraws, n_neighbors: int) ->
     """
     if x.device.type != "cpu":
         return mix(x, nearest_neighbors(points, n_neighbors), draws)
+    from qcl_mixnet.model.kernels import batches  # imports numba, which training alone needs
+
     mixed = torch.empty_like(x)
     tensors = (x, points, draws.choice, draws.weight)
     arrays = [t.detach().contiguous().numpy() for t in tensors]
     out, k = mixed.numpy(), min(n_neighbors, x.shape[-2] - 1)
     share(
-        lambda part: kernels.knn_mixup(*(a[part] for a in arrays), k, out[part]),
+        lambda part: batches.knn_mixup(*(a[part] for a in arrays), k, out[part]),
         [(part,) for part in member_shares(len(x))],
     )
     return mixed

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from qcl_mixnet.model.compiled import N_TERMS, CompiledStep
 from qcl_mixnet.model.losses import HybridLoss, LossTerms
 from qcl_mixnet.model.mixup import MixupDraws, draw_mixup, knn_mixup
 from qcl_mixnet.model.network import QCLMixNet
 from qcl_mixnet.model.stacking import take_rows
 from qcl_mixnet.model.threads import member_shares, share
 from qcl_mixnet.model.training import AutogradObjective
+
+if TYPE_CHECKING:
+    from qcl_mixnet.model.compiled import CompiledStep
 
 # Of rows that are mixed at a time.
 BLOCK_VALUES = 2**22
@@ -44,7 +46,7 @@ class HybridObjective(AutogradObjective):
     net, loss
         The stacked networks and losses (see ``stacking``), on the device of ``x``.
     x : Tensor of shape (members, n_samples, n_features)
-        Each member's training rows.
+        Each member's table; expanded where they share one.
     y : Tensor of shape (members, n_samples), int64
         Their encoded labels.
     options : MixupOptions
@@ -77,7 +79,7 @@ class HybridObjective(AutogradObjective):
     def start_epoch(self, order: Tensor) -> None:
         """Draw all that mixup needs in an epoch."""
         self.order, self.labels = order, self.y.gather(1, order)
-        self.draws = draw_epoch(self.x, self.options.mixup_alpha, self.rngs)
+        self.draws = draw_epoch(order, self.x.dtype, self.options.mixup_alpha, self.rngs)
         self.mixed = range(0)
 
     def __call__(self, places: slice) -> Tensor:
@@ -90,10 +92,13 @@ class HybridObjective(AutogradObjective):
         if gradients.device.type != "cpu":
             return super().differentiate(places, gradients)
         if self._gradients is not gradients:  # of another training
+            # Not at the top: numba takes half a second to import, and prediction needs none of it.
+            from qcl_mixnet.model.compiled import CompiledStep
+
             self._gradients, members = gradients, member_shares(len(self.x))
             self.steps = [(part, CompiledStep(self.net, self.loss, part)) for part in members]
         x, labels = self._batch(places).numpy(), self.labels[:, places].numpy()
-        terms = self.x.new_empty(len(x), N_TERMS)
+        terms = self.x.new_empty(len(x), len(self.term_names))
         written = terms.numpy()
 
         def step(part: slice, compiled: CompiledStep) -> None:
@@ -135,12 +140,14 @@ class HybridObjective(AutogradObjective):
         return knn_mixup(x, points, draws, self.options.n_neighbors)
 
 
-def draw_epoch(x: Tensor, alpha: float, rngs: Sequence[np.random.Generator]) -> MixupDraws:
-    """Each member's mixup draws for an epoch, ``(members, n_samples)``, on the device of ``x``."""
-    draws = [draw_mixup(x.shape[1], alpha=alpha, rng=rng, dtype=x.dtype) for rng in rngs]
+def draw_epoch(
+    order: Tensor, dtype: torch.dtype, alpha: float, rngs: Sequence[np.random.Generator]
+) -> MixupDraws:
+    """Each member's mixup draws for an epoch, shaped and placed as ``order``."""
+    draws = [draw_mixup(order.shape[1], alpha=alpha, rng=rng, dtype=dtype) for rng in rngs]
     return MixupDraws(
-        choice=torch.stack([draw.choice for draw in draws]).to(x.device),
-        weight=torch.stack([draw.weight for draw in draws]).to(x.device),
+        choice=torch.stack([draw.choice for draw in draws]).to(order.device),
+        weight=torch.stack([draw.weight for draw in draws]).to(order.device),
     )
 
 

@@ -17,8 +17,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from qcl_mixnet.model.kernels import batches
-
 Network = TypeVar("Network", bound=nn.Module)
 
 
@@ -44,8 +42,11 @@ def take_rows(x: Tensor, rows: Tensor) -> Tensor:
     Tensor of shape (..., n, width)
     """
     if x.dim() == 3 and x.device.type == "cpu" and not x.requires_grad:
+        from qcl_mixnet.model.kernels import batches  # imports numba, which training alone needs
+
         taken = x.new_empty(*rows.shape, x.shape[-1])
-        batches.take_rows(x.contiguous().numpy(), rows.contiguous().numpy(), taken.numpy())
+        tables = x[:1] if x.stride(0) == 0 else x  # a table that all members share
+        batches.take_rows(tables.contiguous().numpy(), rows.contiguous().numpy(), taken.numpy())
         return taken
     index = rows.unsqueeze(-1).expand(*rows.shape, x.shape[-1])
     return x.gather(-2, index)

@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 import torch
+from joblib import cpu_count, effective_n_jobs
 from threadpoolctl import ThreadpoolController
 
 # Below this many floating-point operations in the matrix products of a step, PyTorch's threads
@@ -22,6 +23,27 @@ SMALLEST_PART = 4
 
 _Helpers = tuple[Executor, int] | None
 _helpers: ContextVar[_Helpers] = ContextVar("helpers", default=None)
+
+
+def resolve_threads(n_jobs: int | None) -> int:
+    """Number of threads that scikit-learn's ``n_jobs`` stands for.
+
+    None: as many as PyTorch uses; -1: all cores, -2: all but one, and so on.
+    """
+    # More threads than cores only wait for one another, and tens of thousands crash PyTorch.
+    most = max(cpu_count(), torch.get_num_threads())
+    return torch.get_num_threads() if n_jobs is None else min(effective_n_jobs(n_jobs), most)
+
+
+@contextmanager
+def limited_threads(n_jobs: int | None) -> Iterator[None]:
+    """Let PyTorch's operations use the threads that ``n_jobs`` stands for."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(resolve_threads(n_jobs))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @cache

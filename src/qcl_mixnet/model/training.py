@@ -9,7 +9,7 @@ are beside their networks.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -113,11 +113,14 @@ class TrainingResult:
         The epoch whose parameters the network holds now (from 1).
     diverged_at : int or None
         The epoch whose loss or parameters were not finite; the member stopped there.
+    interrupted : bool
+        Whether the user stopped the training before its last epoch (KeyboardInterrupt).
     """
 
     history: list[dict[str, float]] = field(default_factory=list)
     best_epoch: int = 0
     diverged_at: int | None = None
+    interrupted: bool = False
 
 
 def batch_bounds(n_rows: int, batch_size: int) -> list[tuple[int, int]]:
@@ -179,11 +182,14 @@ def train(
     options: TrainingOptions,
     rngs: Sequence[np.random.Generator],
     score_epoch: Callable[[nn.Module], NDArray[np.float64]] | None = None,
+    rows: Tensor | None = None,
     n_threads: int | None = None,
+    on_epoch: Callable[[Mapping[str, float]], None] | None = None,
 ) -> list[TrainingResult]:
     """Train the members of a group in place.
 
-    Nothing inside an epoch waits for the device, and members exchange nothing.
+    Nothing inside an epoch waits for the device, and members exchange nothing. A KeyboardInterrupt
+    after the first epoch ends the training, and the best so far is kept.
 
     Parameters
     ----------
@@ -200,8 +206,12 @@ def train(
     score_epoch : callable, optional
         Called with the network, in evaluation mode, after every epoch; gives a score per member,
         ``(members,)``. Each member keeps the first epoch with its highest score. None: the last.
+    rows : Tensor of shape (members, n_rows), int64, optional
+        The rows of the objective's tables that each member trains on; None: the first ``n_rows``.
     n_threads : int, optional
         Threads of the CPU; None: as many as PyTorch uses.
+    on_epoch : callable, optional
+        Called after every epoch with the means over the members of what the history holds.
 
     Returns
     -------
@@ -213,56 +223,89 @@ def train(
     ------
     TrainingDivergedError
         When a member diverges in the first epoch.
+    KeyboardInterrupt
+        In the first epoch.
     """
     step_flop = 6 * options.batch_size * sum(p.numel() for p in objective.parameters())
     with training_threads(n_threads or torch.get_num_threads(), len(rngs), step_flop):
-        return _train(network, objective, n_rows, options, rngs, score_epoch)
+        loop = _Loop(network, objective, n_rows, options, rngs, score_epoch, rows)
+        return loop.run(on_epoch)
 
 
-def _train(
-    network: nn.Module,
-    objective: Objective,
-    n_rows: int,
-    options: TrainingOptions,
-    rngs: Sequence[np.random.Generator],
-    score_epoch: Callable[[nn.Module], NDArray[np.float64]] | None,
-) -> list[TrainingResult]:
-    device = next(network.parameters()).device
-    bounds = batch_bounds(n_rows, options.batch_size)
-    values = flatten_parameters(list(objective.parameters()))
-    optimizer, scheduler = make_optimizer(
-        [values], options, options.epochs * len(bounds), fused=True
-    )
-    kept = _Checkpoints(network, len(rngs))
-    results = [TrainingResult() for _ in rngs]
-    for epoch in range(1, options.epochs + 1):
-        network.train()
-        order = np.stack([rng.permutation(n_rows) for rng in rngs])
-        objective.start_epoch(torch.from_numpy(order).to(device))
-        means = _train_epoch(objective, bounds, optimizer, scheduler)
-        rate = optimizer.param_groups[0]["lr"]
-        network.eval()
-        scores = score_epoch(network) if score_epoch is not None else None
-        finite = kept.look() & np.isfinite(means["loss"])
-        better = np.zeros(len(rngs), dtype=bool)
-        for member, result in enumerate(results):
+class _Loop:
+    """The epochs of :func:`train`."""
+
+    def __init__(
+        self,
+        network: nn.Module,
+        objective: Objective,
+        n_rows: int,
+        options: TrainingOptions,
+        rngs: Sequence[np.random.Generator],
+        score_epoch: Callable[[nn.Module], NDArray[np.float64]] | None,
+        rows: Tensor | None,
+    ):
+        self.network, self.objective, self.options = network, objective, options
+        self.n_rows, self.rows, self.rngs, self.score_epoch = n_rows, rows, rngs, score_epoch
+        self.device = next(network.parameters()).device
+        self.bounds = batch_bounds(n_rows, options.batch_size)
+        values = flatten_parameters(list(objective.parameters()))
+        n_steps = options.epochs * len(self.bounds)
+        self.optimizer, self.scheduler = make_optimizer([values], options, n_steps, fused=True)
+        self.kept = _Checkpoints(network, len(rngs))
+        self.results = [TrainingResult() for _ in rngs]
+
+    def run(self, on_epoch: Callable[[Mapping[str, float]], None] | None) -> list[TrainingResult]:
+        for epoch in range(1, self.options.epochs + 1):
+            try:
+                self._train_epoch(epoch)
+                if on_epoch is not None:
+                    on_epoch(_mean_record(self.results, epoch))
+            except KeyboardInterrupt:
+                if not all(result.best_epoch for result in self.results):
+                    raise  # there is nothing to keep yet
+                for result in self.results:
+                    result.interrupted = True
+                break
+            if all(result.diverged_at is not None for result in self.results):
+                break
+        self.kept.restore()
+        return self.results
+
+    def _train_epoch(self, epoch: int) -> None:
+        self.network.train()
+        order = torch.from_numpy(np.stack([rng.permutation(self.n_rows) for rng in self.rngs]))
+        order = order.to(self.device)
+        self.objective.start_epoch(order if self.rows is None else self.rows.gather(1, order))
+        means = _take_steps(self.objective, self.bounds, self.optimizer, self.scheduler)
+        means["learning_rate"] = np.full(len(self.rngs), self.optimizer.param_groups[0]["lr"])
+        self.network.eval()
+        if self.score_epoch is not None:
+            means["macro_f1"] = self.score_epoch(self.network)
+        self._judge(epoch, means)
+
+    def _judge(self, epoch: int, means: dict[str, NDArray[np.float64]]) -> None:
+        """Note the epoch down, and keep every member that is at its best."""
+        scores = means.get("macro_f1")
+        finite = self.kept.look() & np.isfinite(means["loss"])
+        better = np.zeros(len(self.results), dtype=bool)
+        for member, result in enumerate(self.results):
             if result.diverged_at is not None:
                 continue
-            record = {"epoch": epoch, **{k: float(v[member]) for k, v in means.items()}}
-            record["learning_rate"] = rate
-            if scores is not None:
-                record["macro_f1"] = float(scores[member])
-            result.history.append(record)
+            record = {name: float(values[member]) for name, values in means.items()}
+            result.history.append({"epoch": epoch, **record})
             if not finite[member]:
-                _stop(result, epoch, options)
-            elif scores is None or scores[member] > kept.scores[member]:
+                _stop(result, epoch, self.options)
+            elif scores is None or scores[member] > self.kept.scores[member]:
                 better[member] = True
                 result.best_epoch = epoch
-        kept.update(better, scores)
-        if all(result.diverged_at is not None for result in results):
-            break
-    kept.restore()
-    return results
+        self.kept.update(better, scores)
+
+
+def _mean_record(results: Sequence[TrainingResult], epoch: int) -> dict[str, float]:
+    """Means over the members that are still training; of the last epoch that any had."""
+    records = [r.history[-1] for r in results if r.history and r.history[-1]["epoch"] == epoch]
+    return {name: float(np.mean([r[name] for r in records])) for name in records[0]}
 
 
 def _stop(result: TrainingResult, epoch: int, options: TrainingOptions) -> None:
@@ -318,7 +361,7 @@ class _Checkpoints:
                 start[value.dtype] += width
 
 
-def _train_epoch(
+def _take_steps(
     objective: Objective,
     bounds: Iterable[tuple[int, int]],
     optimizer: torch.optim.Optimizer,

@@ -9,12 +9,16 @@ from qcl_mixnet.model.kernels.compilation import Array, compiled
 
 @compiled
 def take_rows(tables: Array, rows: Array, out: Array) -> None:
-    """Write each member's ``rows`` ``(members, batch)`` of its table ``(members, n, width)``."""
+    """Write each member's ``rows`` ``(members, batch)`` of its table.
+
+    ``tables`` are ``(members, n_samples, width)``, or one for all.
+    """
     members, batch, width = out.shape
     for m in range(members):
+        table = tables[m if len(tables) > 1 else 0]
         for i in range(batch):
             for k in range(width):
-                out[m, i, k] = tables[m, rows[m, i], k]
+                out[m, i, k] = table[rows[m, i], k]
 
 
 @compiled

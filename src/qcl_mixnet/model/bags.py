@@ -1,0 +1,86 @@
+"""Which rows each network of an ensemble trains on, and which it can be judged by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Bag:
+    """Rows of one network.
+
+    Attributes
+    ----------
+    inside : ndarray of int64
+        Training rows, sorted; a bootstrap's may repeat.
+    outside : ndarray of int64
+        The others, sorted: what the network has not seen.
+    """
+
+    inside: Rows
+    outside: Rows
+
+
+def folds(labels: NDArray[np.int64], n_folds: int, rng: np.random.Generator) -> list[Bag]:
+    """Leave one fold out for each network; every class is spread evenly over the folds.
+
+    The rows of all classes are dealt out one after another, so that folds differ by one row at
+    most, however small the classes are. The only row of a class is in no fold: every network
+    trains on it. Where folds differ, networks that would have a row more leave one of the largest
+    class out, so that all have equally many and can train together.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (n_samples,)
+        Encoded labels.
+    n_folds : int
+        At least 2.
+    rng : numpy.random.Generator
+
+    Raises
+    ------
+    ValueError
+        When there are fewer rows to deal out than folds.
+    """
+    counts = np.bincount(labels)
+    by_class = [rng.permutation(np.flatnonzero(labels == c)) for c in np.flatnonzero(counts > 1)]
+    dealt = np.concatenate([*by_class, np.empty(0, dtype=np.int64)])
+    if len(dealt) < n_folds:
+        raise ValueError(
+            f"{n_folds} folds need at least as many rows in classes of two rows or more; there "
+            f"are {len(dealt)}. With bagging='folds' lower n_members; with bagging=None use "
+            "calibrate=False and decision='argmax'."
+        )
+    fold = np.full(len(labels), -1)
+    fold[dealt] = np.arange(len(dealt)) % n_folds
+    bags = []
+    for k in range(n_folds):
+        inside, outside = np.flatnonzero(fold != k), np.flatnonzero(fold == k)
+        if len(outside) < -(-len(dealt) // n_folds):
+            common = inside[labels[inside] == np.bincount(labels[inside]).argmax()]
+            inside = np.setdiff1d(inside, rng.choice(common))
+        bags.append(Bag(inside, outside))
+    return bags
+
+
+def bootstraps(labels: NDArray[np.int64], n_bags: int, rng: np.random.Generator) -> list[Bag]:
+    """Draw as many rows of every class as it has, with replacement, for each network.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (n_samples,)
+        Encoded labels.
+    n_bags : int
+    rng : numpy.random.Generator
+    """
+    classes = [np.flatnonzero(labels == c) for c in np.unique(labels)]
+    bags = []
+    for _ in range(n_bags):
+        inside = np.sort(np.concatenate([rng.choice(rows, len(rows)) for rows in classes]))
+        bags.append(Bag(inside, np.setdiff1d(np.arange(len(labels)), inside)))
+    return bags

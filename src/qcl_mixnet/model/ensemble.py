@@ -1,0 +1,187 @@
+"""Ensembles of networks, their out-of-fold probabilities, and decisions from these."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from numbers import Integral
+from typing import Any, ClassVar, Literal, get_args
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor, nn
+
+from qcl_mixnet.model.bags import Bag, bootstraps, folds
+from qcl_mixnet.model.calibration import apply_temperature, fit_temperature
+from qcl_mixnet.model.decision import (
+    apply_decision_weights,
+    check_class_weights,
+    tune_decision_weights,
+)
+from qcl_mixnet.model.estimator import NetworkClassifier, in_chunks
+from qcl_mixnet.model.members import PreparedMember, TrainedMember
+from qcl_mixnet.model.randomness import Streams
+from qcl_mixnet.model.stacking import stack
+from qcl_mixnet.model.threads import limited_threads
+
+Bagging = Literal["folds", "bootstrap"]
+Decision = Literal["argmax", "macro_f1", "balanced_accuracy"]
+
+# Networks that are trained for out-of-fold probabilities alone, where the ensemble gives none.
+N_FOLDS = 5
+
+# Checks of an ensemble's parameters; a subclass adds its own.
+ENSEMBLE_CONSTRAINTS: dict[str, list[Any]] = {
+    "n_members": [Interval(Integral, 1, None, closed="left")],
+    "bagging": [StrOptions(set(get_args(Bagging))), None],
+    "calibrate": ["boolean"],
+    "decision": [StrOptions(set(get_args(Decision))), Mapping, "array-like"],
+    "n_jobs": [Integral, None],
+    "verbose": ["verbose"],
+}
+
+
+class EnsembleClassifier(NetworkClassifier):
+    """Base of classifiers that average the probabilities of one or more networks.
+
+    A subclass declares its constructor, with the parameters of ``ENSEMBLE_CONSTRAINTS`` among its
+    own. For all of them and the attributes after ``fit`` see
+    :class:`~qcl_mixnet.model.classifier.QCLMixNetClassifier`.
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **NetworkClassifier._parameter_constraints,
+        **ENSEMBLE_CONSTRAINTS,
+    }
+
+    networks_: list[nn.Module]
+
+    @property
+    def network_(self) -> nn.Module:  # type: ignore[override]  # the base sets an attribute
+        """The first network."""
+        return self.networks_[0]
+
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        """Class probabilities: the mean over the networks, calibrated if asked for.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+            Rows with the columns of the training table.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Columns in the order of ``classes_``.
+        """
+        check_is_fitted(self)
+        x = self._to_tensor(self._validate_table(X, reset=False))
+        with limited_threads(self.n_jobs):
+            probabilities = in_chunks(self._mean_probabilities, x).cpu().numpy()
+        return apply_temperature(probabilities, self.calibration_temperature_)
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Class of every row, ``(n_samples,)``: the highest probability times decision weight."""
+        probabilities = self.predict_proba(X)
+        return self.classes_[apply_decision_weights(probabilities, self.decision_weights_)]
+
+    def _mean_probabilities(self, x: Tensor) -> Tensor:
+        logits = self._stacked(x.expand(len(self.networks_), *x.shape))
+        # float64, so that every row sums to 1 within rounding that metrics accept.
+        return logits.double().softmax(-1).mean(0)
+
+    def _ensemble(self, member: PreparedMember, seed: int) -> list[PreparedMember]:
+        """Give every network its streams and rows; those for out-of-fold alone come last."""
+        if not isinstance(self.decision, str):
+            check_class_weights(self.decision, self.classes_)
+        labels = member.labels.cpu().numpy()
+        bags: list[Bag | None] = [None] * self.n_members
+        if self.bagging == "folds":
+            bags = [*self._folds(labels, self.n_members, member.streams)]
+        elif self.bagging == "bootstrap":
+            bags = [*bootstraps(labels, self.n_members, member.streams.bags)]
+        elif self._needs_out_of_fold:
+            bags += self._folds(labels, N_FOLDS, member.streams)
+        if self._needs_out_of_fold and not any(bag and len(bag.outside) for bag in bags):
+            raise ValueError(
+                f"calibrate={self.calibrate} and decision={self.decision!r} need rows that a "
+                f"network has not seen, and all of the {self.n_members} have seen every row; raise "
+                "n_members, or use calibrate=False and decision='argmax'."
+            )
+        return [
+            replace(
+                member,
+                streams=member.streams if i == 0 else Streams.from_seed(seed, member=i),
+                rows=None if bag is None else torch.from_numpy(bag.inside).to(member.x.device),
+                outside=None if bag is None else bag.outside,
+            )
+            for i, bag in enumerate(bags)
+        ]
+
+    def _folds(self, labels: NDArray[np.int64], n_folds: int, streams: Streams) -> list[Bag]:
+        if n_folds < 2:
+            raise ValueError(
+                f"bagging='folds' leaves one fold out for each network, so n_members must be at "
+                f"least 2, got {n_folds}; raise it or use bagging=None."
+            )
+        return folds(labels, n_folds, streams.bags)
+
+    @property
+    def _needs_out_of_fold(self) -> bool:
+        tuned = isinstance(self.decision, str) and self.decision != "argmax"
+        return bool(tuned or self.calibrate)
+
+    def _keep(self, prepared: Sequence[PreparedMember], trained: Sequence[TrainedMember]) -> None:
+        own = trained[: self.n_members]
+        self.networks_ = [member.network for member in own]
+        self._stacked = stack(self.networks_).eval()
+        results = [member.result for member in own]
+        histories = [pd.DataFrame(result.history) for result in results]
+        for i, history in enumerate(histories):
+            history.insert(0, "member", i)
+        self.history_ = pd.concat(histories, ignore_index=True)
+        epochs = [result.best_epoch for result in results]
+        self.best_epoch_ = epochs[0] if len(epochs) == 1 else epochs
+        self.diverged_at_ = next((r.diverged_at for r in results if r.diverged_at), None)
+        self._tell_of_early_ends([member.result for member in trained])
+        self.out_of_fold_proba_ = self._out_of_fold(prepared, trained)
+        self._tune(prepared[0].labels.cpu().numpy())
+
+    def _out_of_fold(
+        self, prepared: Sequence[PreparedMember], trained: Sequence[TrainedMember]
+    ) -> NDArray[np.float64] | None:
+        """Mean probabilities of the networks that have not seen a row; NaN where all have."""
+        if all(member.outside is None for member in prepared):
+            return None
+        shape = len(prepared[0].x), len(self.classes_)
+        total, count = np.zeros(shape), np.zeros(shape[0])
+        for member, fitted in zip(prepared, trained, strict=True):
+            if member.outside is not None and len(member.outside):
+                x = member.x[torch.from_numpy(member.outside).to(member.x.device)]
+                logits = self._logits(fitted.network, x).double()
+                total[member.outside] += logits.softmax(-1).cpu().numpy()
+                count[member.outside] += 1
+        with np.errstate(invalid="ignore"):
+            return total / count[:, None]
+
+    def _tune(self, labels: NDArray[np.int64]) -> None:
+        """Set temperature and decision weights from the out-of-fold probabilities."""
+        self.calibration_temperature_ = 1.0
+        self.decision_weights_ = np.ones(len(self.classes_))
+        if not isinstance(self.decision, str):
+            self.decision_weights_ = check_class_weights(self.decision, self.classes_)
+        if not self._needs_out_of_fold:
+            return
+        assert self.out_of_fold_proba_ is not None  # _ensemble saw to it
+        seen = np.isfinite(self.out_of_fold_proba_).all(axis=1)
+        probabilities, labels = self.out_of_fold_proba_[seen], labels[seen]
+        if self.calibrate:
+            self.calibration_temperature_ = fit_temperature(probabilities, labels)
+            probabilities = apply_temperature(probabilities, self.calibration_temperature_)
+        if self.decision == "macro_f1" or self.decision == "balanced_accuracy":
+            tuned = tune_decision_weights(probabilities, labels, metric=self.decision)
+            self.decision_weights_ = tuned.weights

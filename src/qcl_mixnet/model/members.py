@@ -1,0 +1,245 @@
+"""Training the networks of many estimators as members of groups.
+
+An estimator may have one network or an ensemble, and estimators of one kind may be fitted at once
+(repeats, seeds): whatever networks have the same shape and the same number of training rows train
+together (see ``stacking``).
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from sklearn.metrics import f1_score
+from torch import Tensor, nn
+
+from qcl_mixnet.model.progress import EpochReport
+from qcl_mixnet.model.randomness import Streams
+from qcl_mixnet.model.stacking import stack, unstack
+from qcl_mixnet.model.threads import resolve_threads
+from qcl_mixnet.model.training import TrainingOptions, TrainingResult, train
+
+if TYPE_CHECKING:
+    from qcl_mixnet.model.estimator import NetworkClassifier
+
+logger = logging.getLogger(__name__)
+
+# batch_size="auto": the paper's batch up to this number of rows, twice as large above it, where a
+# CPU spends the least time on a row: smaller batches are more steps, and in larger ones the metric
+# losses, which look at all pairs of rows, cost more.
+MANY_ROWS = 100_000
+SMALL_BATCH, LARGE_BATCH = 64, 128
+
+
+@dataclass(frozen=True)
+class PreparedMember:
+    """What the training of one network needs.
+
+    Attributes
+    ----------
+    x : Tensor of shape (n_samples, n_inputs)
+        Preprocessed rows; networks of one estimator share them.
+    labels : Tensor of shape (n_samples,)
+        Positions in ``classes_``.
+    streams : Streams
+        The network's randomness.
+    rows : Tensor of shape (n_training_rows,), int64, or None
+        Those that it trains on, some perhaps more than once; None: all.
+    outside : ndarray of int64 or None
+        Those that its out-of-fold probabilities are for.
+    scored_x, scored_y : Tensor of shape (n_scored, n_inputs), ndarray of shape (n_scored,) or None
+        Rows that the checkpoint is chosen on, and their labels.
+    """
+
+    x: Tensor
+    labels: Tensor
+    streams: Streams
+    rows: Tensor | None = None
+    outside: NDArray[np.int64] | None = None
+    scored_x: Tensor | None = None
+    scored_y: NDArray[Any] | None = None
+
+    @property
+    def n_rows(self) -> int:
+        """Rows of an epoch."""
+        return len(self.x if self.rows is None else self.rows)
+
+
+@dataclass(frozen=True)
+class TrainedMember:
+    """A trained network and how its training went."""
+
+    network: nn.Module
+    result: TrainingResult
+
+
+# A network to be: the estimator that it belongs to, and what it trains on.
+Member = tuple["NetworkClassifier", PreparedMember]
+
+
+def fit_members(
+    models: Sequence[NetworkClassifier],
+    tables: Sequence[tuple[Any, ArrayLike]],
+    eval_sets: Sequence[tuple[Any, ArrayLike] | None] | None = None,
+) -> None:
+    """Fit many estimators of one kind, together where they can be: repeats, seeds, folds or bags.
+
+    The same as fitting each on its own table, and faster. Networks train together when their
+    estimators are alike but for ``random_state`` and their tables have the same numbers of rows,
+    columns and classes; the others make groups of their own. A group that does not fit into the
+    device's memory is halved.
+
+    Parameters
+    ----------
+    models : sequence of NetworkClassifier
+        Unfitted; alike but for ``random_state`` if they are to train together.
+    tables : sequence of tuple (X, y)
+        Training rows of each.
+    eval_sets : sequence of tuple (X, y), optional
+        As of :meth:`NetworkClassifier.fit`, for each.
+
+    Raises
+    ------
+    ValueError, TrainingDivergedError
+        As :meth:`NetworkClassifier.fit`.
+    """
+    for model in models:
+        model._validate_params()
+    eval_sets = eval_sets or [None] * len(models)
+    prepared = [
+        model._prepare(*table, eval_set)
+        for model, table, eval_set in zip(models, tables, eval_sets, strict=True)
+    ]
+    members = [
+        (model, own) for model, all_own in zip(models, prepared, strict=True) for own in all_own
+    ]
+    trained = iter(_train_groups(members))
+    for model, all_own in zip(models, prepared, strict=True):
+        model._keep(all_own, [next(trained) for _ in all_own])
+
+
+def _train_groups(members: Sequence[Member]) -> list[TrainedMember]:
+    groups: dict[Any, list[int]] = {}
+    for i, member in enumerate(members):
+        groups.setdefault(_group_key(i, *member), []).append(i)
+    trained: dict[int, TrainedMember] = {}
+    for indices in groups.values():
+        group = _train_in_halves([members[i] for i in indices])
+        trained.update(zip(indices, group, strict=True))
+    return [trained[i] for i in range(len(members))]
+
+
+def _group_key(i: int, model: NetworkClassifier, member: PreparedMember) -> Any:
+    """What members of a group must share: kind, parameters and shapes."""
+    if not model._stackable:
+        return i
+    parameters = {k: v for k, v in model.get_params().items() if k != "random_state"}
+    scored = None if member.scored_x is None else member.scored_x.shape
+    n_classes, shape = len(model.classes_), member.x.shape
+    own_rows = member.rows is not None
+    return type(model), repr(parameters), n_classes, shape, member.n_rows, own_rows, scored
+
+
+def _train_in_halves(members: Sequence[Member]) -> list[TrainedMember]:
+    """Train a group; one that does not fit into the device's memory in two halves."""
+    # A copy of the streams: a group that ran out of memory has drawn from them.
+    before = copy.deepcopy([member.streams for _, member in members])
+    try:
+        return train_members(members)
+    except torch.OutOfMemoryError:
+        if len(members) == 1:
+            raise
+    half = len(members) // 2
+    logger.warning(
+        "A group of %d networks does not fit into the memory of %s; it is trained in two groups, "
+        "of %d and %d.",
+        len(members), members[0][0].device_, half, len(members) - half,
+    )  # fmt: skip
+    fresh = [
+        (model, replace(member, streams=streams))
+        for (model, member), streams in zip(members, before, strict=True)
+    ]
+    return [*_train_in_halves(fresh[:half]), *_train_in_halves(fresh[half:])]
+
+
+def train_members(members: Sequence[Member]) -> list[TrainedMember]:
+    """Train networks of one kind, parameters and shapes as one group."""
+    model, first = members[0]
+    own = [member for _, member in members]
+    built = [model._build(member.x.shape[1], member.streams.init) for model, member in members]
+    networks = [network.to(model.device_) for network, _ in built]
+    join = stack if model._stackable else _only
+    network, loss = join(networks), join([loss.to(model.device_) for _, loss in built])
+    objective = model._objective(
+        network,
+        loss,
+        _joined([member.x for member in own]) if model._stackable else first.x,
+        _joined([member.labels for member in own]) if model._stackable else first.labels,
+        [member.streams for member in own],
+    )
+    options = _training_options(model, first.n_rows)
+    rows = [member.rows for member in own if member.rows is not None]
+    with EpochReport(options.epochs, getattr(model, "verbose", 0)) as report:
+        results = train(
+            network,
+            objective,
+            first.n_rows,
+            options,
+            [member.streams.batches for member in own],
+            _epoch_score(members),
+            rows=torch.stack(rows) if rows else None,
+            n_threads=resolve_threads(getattr(model, "n_jobs", None)),
+            on_epoch=report,
+        )
+    if model._stackable:
+        unstack(network, networks)
+    return [TrainedMember(n.eval(), r) for n, r in zip(networks, results, strict=True)]
+
+
+def _training_options(model: NetworkClassifier, n_rows: int) -> TrainingOptions:
+    options = {f.name: getattr(model, f.name) for f in fields(TrainingOptions)}
+    if options["batch_size"] == "auto":
+        options["batch_size"] = SMALL_BATCH if n_rows <= MANY_ROWS else LARGE_BATCH
+    # A numpy integer is none to PyTorch's scheduler.
+    options["epochs"], options["batch_size"] = int(options["epochs"]), int(options["batch_size"])
+    return TrainingOptions(**options)
+
+
+def _only(networks: Sequence[nn.Module]) -> nn.Module:
+    """Give the network of a group of one."""
+    (network,) = networks
+    return network
+
+
+def _joined(tensors: Sequence[Tensor]) -> Tensor:
+    """Stack along a members axis; a tensor that all share stays one, and is not copied."""
+    if all(tensor is tensors[0] for tensor in tensors):
+        return tensors[0].expand(len(tensors), *tensors[0].shape)
+    return torch.stack(list(tensors))
+
+
+def _epoch_score(members: Sequence[Member]) -> Callable[[nn.Module], NDArray[np.float64]] | None:
+    """Each member's macro F1 on its own rows, whatever classes these hold; None without rows."""
+    scored = [member.scored_x for _, member in members if member.scored_x is not None]
+    if not scored:
+        return None
+    first, _ = members[0]
+    x = _joined(scored) if first._stackable else scored[0]
+
+    def macro_f1(network: nn.Module) -> NDArray[np.float64]:
+        predicted = first._logits(network, x).argmax(dim=-1).cpu().numpy()
+        predicted = predicted.reshape(len(members), -1)
+        return np.array(
+            [
+                f1_score(member.scored_y, model.classes_[codes], average="macro", zero_division=0)
+                for (model, member), codes in zip(members, predicted, strict=True)
+            ]
+        )
+
+    return macro_f1
