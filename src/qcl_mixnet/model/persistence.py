@@ -1,0 +1,287 @@
+"""Trained classifiers as files: numbers in safetensors, everything else in JSON, no pickle.
+
+A saved model is a directory of two files of fixed names. Nothing in them names a file, a module or
+a function that loading would open, import or call.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import numpy as np
+import pydantic
+import safetensors.numpy
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
+
+from qcl_mixnet.model.devices import resolve_device
+from qcl_mixnet.model.document import (
+    FORMAT,
+    SCHEMA_VERSION,
+    ModelDocument,
+    TensorFile,
+    put_together,
+    take_apart,
+)
+
+if TYPE_CHECKING:
+    from qcl_mixnet.model.classifier import QCLMixNetClassifier
+
+JSON_FILE = "model.json"
+TENSORS_FILE = "model.safetensors"
+
+MAX_JSON_BYTES = 64 * 2**20
+MAX_TENSOR_BYTES = 2 * 2**30
+
+Tensors = dict[str, NDArray[Any]]
+
+
+class ModelFileError(ValueError):
+    """A saved model cannot be read; the message says what is wrong with which file."""
+
+
+def save_model(
+    model: QCLMixNetClassifier, path: str | os.PathLike[str], *, overwrite: bool = False
+) -> None:
+    """Write a fitted classifier: ``QCLMixNetClassifier.save``.
+
+    Parameters
+    ----------
+    model : QCLMixNetClassifier
+        Fitted, on any device.
+    path : str or path
+        The directory to write. It appears, with all of its content, when everything is written.
+    overwrite : bool, default=False
+        Replace a saved model.
+
+    Raises
+    ------
+    NotFittedError
+        For a model without networks.
+    FileExistsError
+        When ``path`` exists and is neither an empty directory nor, with ``overwrite``, a saved
+        model.
+    ModelFileError
+        For labels or parameters that the format cannot hold.
+    """
+    check_is_fitted(model)
+    target = Path(path).resolve()  # what a link leads to is replaced, not the link
+    _check_target(target, overwrite=overwrite)
+    try:
+        json_text, data = _encoded(model)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise ModelFileError(f"The model cannot be saved to {target}: {_reason(error)}.") from error
+    target.parent.mkdir(parents=True, exist_ok=True)
+    written = target.with_name(f".{target.name}.{uuid4().hex}.tmp")
+    written.mkdir()
+    try:
+        (written / TENSORS_FILE).write_bytes(data)
+        (written / JSON_FILE).write_text(json_text, encoding="ascii")
+        _move(written, target)
+    finally:
+        shutil.rmtree(written, ignore_errors=True)
+
+
+def load_model(
+    path: str | os.PathLike[str], *, device: str = "auto", max_bytes: int = MAX_TENSOR_BYTES
+) -> QCLMixNetClassifier:
+    """Read a classifier that :func:`save_model` wrote: ``QCLMixNetClassifier.load``.
+
+    Parameters
+    ----------
+    path : str or path
+        The directory.
+    device : str, default="auto"
+        Where the networks go; the device of the training does not matter.
+    max_bytes : int, default=2 GiB
+        Largest ``model.safetensors`` that is read.
+
+    Returns
+    -------
+    QCLMixNetClassifier
+        With the predictions of the one that was saved, bit-equal on the same CPU.
+
+    Raises
+    ------
+    ModelFileError
+        When anything about the files is not as :func:`save_model` leaves it.
+    ValueError
+        For a device that is not there.
+    """
+    device = resolve_device(device)
+    directory = Path(path)
+    if not os.path.isdir(directory):
+        fault = "is a file" if os.path.exists(directory) else "does not exist"
+        raise ModelFileError(f"{directory} {fault}; give the directory that save() wrote.")
+    document = _read_document(directory / JSON_FILE)
+    tensors = _read_tensors(directory / TENSORS_FILE, document.tensor_file, max_bytes)
+    try:
+        return put_together(document, tensors, device)
+    # The checks of parameters and labels are other libraries' and raise what they raise.
+    except (ValueError, TypeError, OverflowError) as error:
+        raise ModelFileError(
+            f"{directory} does not hold a usable model: {_reason(error)}; save the model anew."
+        ) from error
+
+
+def _encoded(model: QCLMixNetClassifier) -> tuple[str, bytes]:
+    """Both files' contents, once it is certain that they can be read again."""
+    content, tensors = take_apart(model)
+    data = safetensors.numpy.save({name: np.ascontiguousarray(t) for name, t in tensors.items()})
+    content["tensor_file"] = _describe(data).model_dump()
+    content["sha256"] = _checksum(content)
+    # Parameters may have been set after fit to what no constructor takes.
+    put_together(ModelDocument.model_validate(content), tensors, "cpu")
+    text = json.dumps(content, indent=1, allow_nan=False) + "\n"
+    if len(text) > MAX_JSON_BYTES:
+        raise ValueError(f"names and levels of its columns take more than {MAX_JSON_BYTES} bytes")
+    return text, data
+
+
+def _check_target(target: Path, *, overwrite: bool) -> None:
+    if not target.exists():
+        return
+    entries = {entry.name for entry in target.iterdir()} if target.is_dir() else {target.name}
+    if not entries:
+        return
+    if others := entries - {JSON_FILE, TENSORS_FILE}:
+        raise FileExistsError(
+            f"{target} exists and is no saved model (it holds {min(others)!r}); choose another "
+            "path or remove it."
+        )
+    if not overwrite:
+        raise FileExistsError(
+            f"{target} holds a saved model; choose another path, or pass overwrite=True to replace "
+            "it."
+        )
+
+
+def _move(written: Path, target: Path) -> None:
+    """Rename a directory, over an older model if there is one; that one survives a failure."""
+    if not target.exists():
+        written.rename(target)
+        return
+    older = target.with_name(f".{target.name}.{uuid4().hex}.old")
+    target.rename(older)
+    try:
+        written.rename(target)
+    except BaseException:
+        older.rename(target)
+        raise
+    shutil.rmtree(older)
+
+
+def _read_document(file: Path) -> ModelDocument:
+    """Read the JSON: format and version, then the checksum, then every field."""
+    text = _read(file, MAX_JSON_BYTES, "no saved model has more")
+    try:
+        content = json.loads(text, object_pairs_hook=_object, parse_constant=_refuse_constant)
+        checksum = _checksum(content)
+    # Besides broken JSON: bytes that are no text, and brackets nested thousands deep.
+    except (ValueError, RecursionError) as error:
+        raise ModelFileError(f"{file} is not valid JSON ({error}); copy it anew.") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise ModelFileError(
+            f"{file} does not have the format {FORMAT!r}; give the directory that save() wrote."
+        )
+    _check_version(file, content)
+    if content.get("sha256") != checksum:
+        raise ModelFileError(
+            f"{file} has changed since it was written: its checksum is {checksum[:12]}..., not "
+            f"{str(content.get('sha256'))[:12]}...; copy it anew."
+        )
+    try:
+        return ModelDocument.model_validate(content)
+    except pydantic.ValidationError as error:
+        raise ModelFileError(
+            f"{file} is damaged: {_reason(error)}; save the model anew."
+        ) from error
+
+
+def _check_version(file: Path, content: dict[str, Any]) -> None:
+    version = content.get("schema_version")
+    if type(version) is int and version == SCHEMA_VERSION:  # True is no version
+        return
+    raise ModelFileError(
+        f"{file} has schema version {version!r:.40}, written by qcl-mixnet "
+        f"{content.get('package_version')!r:.40}, and this qcl-mixnet reads version "
+        f"{SCHEMA_VERSION}; install the version that wrote it, or save the model anew."
+    )
+
+
+def _read_tensors(file: Path, expected: TensorFile, max_bytes: int) -> Tensors:
+    data = _read(file, max_bytes, "pass a larger max_bytes if you trust it")
+    actual = _describe(data)
+    if actual.size != expected.size:
+        raise ModelFileError(
+            f"{file} has {actual.size} bytes, and {JSON_FILE} says {expected.size}; copy it anew."
+        )
+    if actual != expected:
+        raise ModelFileError(
+            f"{file} has changed since it was written: its checksum is {actual.sha256[:12]}..., "
+            f"and {JSON_FILE} says {expected.sha256[:12]}...; copy it anew."
+        )
+    try:
+        return safetensors.numpy.load(data)
+    # What safetensors raises for its own errors, and for types that NumPy does not have.
+    except (safetensors.SafetensorError, KeyError, ValueError, TypeError) as error:
+        raise ModelFileError(
+            f"{file} is not a safetensors file ({error}); copy it anew."
+        ) from error
+
+
+def _read(file: Path, limit: int, remedy: str) -> bytes:
+    """Read a regular file of bounded size."""
+    if not os.path.isfile(file):  # a pipe or a device would be read for ever
+        fault = "is not a regular file" if os.path.exists(file) else "does not exist"
+        raise ModelFileError(f"{file} {fault}; give the directory that save() wrote.")
+    try:
+        size = file.stat().st_size
+        if size > limit:
+            raise ModelFileError(f"{file} has {size} bytes, the limit is {limit}; {remedy}.")
+        with file.open("rb") as stream:
+            return stream.read(size)
+    except OSError as error:
+        raise ModelFileError(
+            f"{file} cannot be read: {error.strerror}; check its permissions."
+        ) from error
+
+
+def _describe(data: bytes) -> TensorFile:
+    return TensorFile(size=len(data), sha256=hashlib.sha256(data).hexdigest())
+
+
+def _checksum(content: Any) -> str:
+    """SHA-256 of the JSON's content but for the checksum itself, however it is laid out."""
+    if isinstance(content, dict):
+        content = {key: value for key, value in content.items() if key != "sha256"}
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(canonical.encode("ascii")).hexdigest()
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) != len(pairs):
+        raise ValueError("a key occurs twice in one object")
+    return content
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _reason(error: Exception) -> str:
+    """The error as a part of a sentence; of pydantic's, the first."""
+    if not isinstance(error, pydantic.ValidationError):
+        return str(error).rstrip(".")
+    first = error.errors(include_url=False, include_context=False)[0]
+    place = ".".join(map(str, first["loc"]))
+    got = repr(first["input"])
+    shown = got if len(got) <= 60 else f"{got[:60]}..."
+    return f"'{place}': {first['msg']} (got {shown})"
