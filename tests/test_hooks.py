@@ -3,8 +3,15 @@ import subprocess
 
 import pandas as pd
 import pytest
+from mlflow.utils.validation import _validate_metric_name
 
-from qcl_mixnet.hooks import check_writable, git_commit, speed_metrics
+from qcl_mixnet.hooks import (
+    MAX_LABELS,
+    check_writable,
+    git_commit,
+    inference_metrics,
+    speed_metrics,
+)
 from qcl_mixnet.parameters import ConfigurationError
 
 
@@ -68,6 +75,23 @@ def test_speed_metrics__the_engine_s_figures_by_data_set_and_members():
         "speed_ratio/d_10_members": 12, "speed_ms/d_10_members": 0.5,
         "speed_fraction/d_10_members": 0.5, "speed_peak_mib/d_10_members": 9,
     }  # fmt: skip
+
+
+def test_inference_metrics__labels_are_named_as_mlflow_lets_them():
+    counts = {"a": 3, "b/c [d]": 4, "ü 1.5": 5, "": 6, "x" * 300: 7}
+    found = inference_metrics({"rows": 25, "seconds": 1.5, "rows_by_label": counts})
+    assert found == {
+        "rows": 25, "seconds": 1.5, "rows/a": 3, "rows/b_c _d_": 4, "rows/ü 1_5": 5, "rows/_": 6,
+        f"rows/{'x' * 200}": 7,
+    }  # fmt: skip
+    for name in found:
+        _validate_metric_name(name)
+
+
+def test_inference_metrics__very_many_labels__are_cut():
+    counts = {str(i): 1 for i in range(2000)}
+    report = {"rows": 2000, "seconds": 1.5, "rows_by_label": counts}
+    assert len(inference_metrics(report)) == 2 + MAX_LABELS
 
 
 @pytest.fixture

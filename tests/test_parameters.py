@@ -22,6 +22,7 @@ GOOD = {
     "resources": {},
     "statistics": {"control": "net"},
     "speed": {},
+    "inference": {},
 }  # fmt: skip
 
 
@@ -48,6 +49,10 @@ def test_parse__good__types_and_defaults():
     assert configuration.datasets["glass"].sources[0].data_id == 41
     assert configuration.models["net"].preprocess is False
     assert configuration.speed.members == [1, 10, 40]
+    assert configuration.inference.model_dump() == {
+        "model": None, "table": None, "output": None, "id_columns": [], "column_order": "reorder",
+        "extra_columns": "ignore", "chunk_rows": 100_000, "device": "auto",
+    }  # fmt: skip
     assert configuration.data_root is None
 
 
@@ -70,6 +75,11 @@ def test_parse__names_joined_by_a_plus__are_a_list(key):
     assert getattr(parse_configuration(change(f"grid.{key}", names[0])).grid, key) == names[:1]
 
 
+def test_parse__id_columns_joined_by_a_plus__are_a_list():
+    parameters = change("inference.id_columns", "key+name")
+    assert parse_configuration(parameters).inference.id_columns == ["key", "name"]
+
+
 @pytest.mark.parametrize(
     ("models", "families"),
     [("tree", ["ml"]), ("net+tree", ["ml", "proposed"]), ("net", ["proposed"])],
@@ -90,7 +100,7 @@ def refusal(parameters):
     "path",
     [
         "protocl", "grid.dataset", "protocol.sede", "ingestion.retry", "resources.jobs",
-        "statistics.kontrol", "speed.repeat",
+        "statistics.kontrol", "speed.repeat", "inference.tabel",
         "models.tree.parameters", "models.net.preproces",
     ],
 )  # fmt: skip
@@ -129,6 +139,10 @@ def test_parse__unknown_key_of_the_roster__names_the_data_set_and_the_key(path, 
         ("statistics.rope", -0.01, "greater than or equal to 0"),
         ("statistics.control", 5, "valid string"),
         ("speed.repeats", 0, "greater than or equal to 1"),
+        ("inference.chunk_rows", 0, "greater than or equal to 1"),
+        ("inference.column_order", "any", "'reorder' or 'strict'"),
+        ("inference.extra_columns", "keep", "'ignore' or 'refuse'"),
+        ("inference.table", 5, "valid string"),
         ("ingestion.timeout", 0, "greater than 0"),
         ("ingestion.retries", -1, "greater than or equal to 0"),
         ("ingestion.backoff", -0.5, "greater than or equal to 0"),

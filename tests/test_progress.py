@@ -5,7 +5,7 @@ import pytest
 from rich.console import Console
 
 from qcl_mixnet import progress
-from qcl_mixnet.progress import RunProgress, cell_line
+from qcl_mixnet.progress import ReadingProgress, RunProgress, cell_line
 
 OK = {
     "dataset": "glass", "label": "KNN", "status": "ok", "error": None, "test_selected": False,
@@ -106,3 +106,22 @@ def test_progress__error_inside__ends_the_bar_and_passes(run_cells, monkeypatch)
 )
 def test_cell_line__error_with_brackets__is_printed_as_it_is(error):
     assert error in printed(cell_line({**FAILED, "error": error}))
+
+
+@pytest.mark.parametrize(
+    ("unit", "shown"), [("rows", "3/8 rows elapsed 0:00:0"), ("bytes", "3/8 bytes elapsed")]
+)
+@pytest.mark.parametrize("terminal", [False, True])
+def test_reading_progress__on_a_terminal_alone__how_far_it_is(monkeypatch, unit, shown, terminal):
+    console = Console(
+        file=io.StringIO(), force_terminal=terminal, force_interactive=terminal, width=120,
+        color_system=None, _environ={},
+    )  # fmt: skip
+    monkeypatch.setattr(progress, "get_console", lambda: console)
+    with ReadingProgress(8, unit) as bar:
+        bar.reach(1)
+        bar.reach(3)
+        bar._bar.refresh()
+    text = " ".join(re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", console.file.getvalue()).split())
+    assert (shown in text) == terminal
+    assert bool(text) == terminal

@@ -1,11 +1,14 @@
 """What the README tells a new user to do."""
 
+import ast
+import inspect
 import re
 from pathlib import Path
 
 import pytest
 import yaml
 
+from qcl_mixnet import QCLMixNetClassifier
 from qcl_mixnet.data.roster import parse_roster
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
@@ -17,9 +20,21 @@ def blocks(language):
 
 def test_python_blocks__run(capsys):
     assert blocks("python")
+    names = {}
     for block in blocks("python"):
-        exec(compile(block, "README.md", "exec"), {})
-    assert float(capsys.readouterr().out) > 0.9
+        exec(compile(block, "README.md", "exec"), names)
+    report = capsys.readouterr().out
+    accuracy = re.search(r"accuracy\s+(\S+)", report)
+    assert float(accuracy[1]) > 0.9
+
+
+def test_constructor_block__holds_every_parameter_with_its_default():
+    (block,) = [block for block in blocks("python") if block.startswith("QCLMixNetClassifier(")]
+    call = ast.parse(block).body[0].value
+    written = {word.arg: ast.literal_eval(word.value) for word in call.keywords}
+    signature = inspect.signature(QCLMixNetClassifier.__init__).parameters
+    defaults = {name: p.default for name, p in signature.items() if name != "self"}
+    assert list(written.items()) == list(defaults.items())
 
 
 def test_yaml_blocks__are_roster_entries():

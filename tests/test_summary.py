@@ -19,6 +19,7 @@ from qcl_mixnet.summary import (
     print_summary,
     report_path,
     report_paths,
+    scored_lines,
     speed_table,
 )
 from qcl_mixnet.tracking import RunBinding
@@ -129,6 +130,26 @@ def test_speed_table__a_line_for_every_group_of_members():
         ["net", "[a]", "1", "6", "3", "2", "0.2%", "2"],
         ["net", "[a]", "10", "6.5", "0.512", "12.3", "4.6%", "123"],
     ]
+
+
+REPORT = {
+    "model": "/m", "table": "/new.csv", "output": "/scored.csv", "rows": 1234567, "seconds": 65.43,
+    "rows_by_label": {"rare": 4567, "common": 1230000}, "ignored_columns": [],
+}  # fmt: skip
+
+
+def test_scored_lines__rows_labels_and_place():
+    assert scored_lines(REPORT).splitlines() == [
+        "Scored 1,234,567 rows of /new.csv in 65.4 s: common 1,230,000, rare 4,567",
+        "Predictions: /scored.csv",
+    ]
+
+
+def test_scored_lines__many_labels__the_ten_largest_are_named():
+    report = {**REPORT, "rows_by_label": {f"c{i}": i for i in range(13)}}
+    first, _ = scored_lines(report).splitlines()
+    assert first.endswith("s: c12 12, c11 11, c10 10, c9 9, c8 8, c7 7, c6 6, c5 5, c4 4, c3 3 and "
+                          "3 labels more")  # fmt: skip
 
 
 def test_friedman_line__statistic_degrees_and_p_values():

@@ -1,8 +1,10 @@
 """Driver-side hooks: checks before a run, MLflow binding, and the summary after it."""
 
 import logging
+import re
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,9 @@ from qcl_mixnet.parameters import ConfigurationError
 from qcl_mixnet.tracking import RunBinding, log_run, server_problem, set_client_defaults
 
 logger = logging.getLogger(__name__)
+
+MAX_LABELS = 100  # of which MLflow gets the number of rows
+MAX_NAME_LENGTH = 200
 
 
 class BenchmarkHooks:
@@ -77,10 +82,13 @@ class BenchmarkHooks:
             for name in ("grid", "protocol", "resources", "statistics")
         }
         outputs = pipeline.all_outputs()
-        metrics = {}
+        metrics: dict[str, float] = {}
         if "speed_table" in outputs:
             parameters["speed"] = dict(catalog.load("params:speed"))
             metrics = speed_metrics(catalog.load("speed_table"))
+        if "inference_report" in outputs:
+            parameters["inference"] = dict(catalog.load("params:inference"))
+            metrics |= inference_metrics(catalog.load("inference_report"))
         board = catalog.load("leaderboard") if "leaderboard" in outputs else None
         tags = _protocol_tags(parameters["protocol"], pipeline, catalog)
         log_run(self.binding, parameters, board, reports, tags, metrics)
@@ -107,6 +115,16 @@ def speed_metrics(table: pd.DataFrame) -> dict[str, float]:
         for row in engine.to_dict("records")
         for name in ("ratio", "ms", "fraction", "peak_mib")
     }
+
+
+def inference_metrics(report: Mapping[str, Any]) -> dict[str, float]:
+    """Rows, seconds and rows of every label of a scored table, as MLflow lets them be named."""
+    metrics = {"rows": float(report["rows"]), "seconds": float(report["seconds"])}
+    for label, count in list(report["rows_by_label"].items())[:MAX_LABELS]:
+        # MLflow forbids other characters; the report that is attached has labels as they are.
+        name = re.sub(r"[^\w -]", "_", label)[:MAX_NAME_LENGTH] or "_"
+        metrics[f"rows/{name}"] = float(count)
+    return metrics
 
 
 def check_writable(folder: Path) -> None:

@@ -6,6 +6,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from qcl_mixnet.baselines.specs import ModelSpec
 from qcl_mixnet.data.roster import DatasetEntry, parse_roster
+from qcl_mixnet.data.training_columns import ColumnOrder, ExtraColumns
 from qcl_mixnet.evaluation.comparison import ComparisonOptions
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
 from qcl_mixnet.evaluation.speed import SpeedOptions
@@ -55,6 +56,24 @@ class Resources(BaseModel):
     n_jobs: int = Field(default=1, ge=1)
 
 
+class InferenceOptions(BaseModel):
+    """A table to score and the model that does it; see ``conf/base/parameters_inference.yml``.
+
+    Paths may be left out where nothing is scored.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: str | None = None
+    table: str | None = None
+    output: str | None = None
+    id_columns: Annotated[list[str], BeforeValidator(_names)] = []
+    column_order: ColumnOrder = "reorder"
+    extra_columns: ExtraColumns = "ignore"
+    chunk_rows: int = Field(default=100_000, ge=1)
+    device: str = "auto"
+
+
 class Configuration(BaseModel):
     """All parameters of the project.
 
@@ -72,6 +91,7 @@ class Configuration(BaseModel):
     resources: Resources
     statistics: ComparisonOptions = Field(default_factory=ComparisonOptions)
     speed: SpeedOptions = Field(default_factory=SpeedOptions)
+    inference: InferenceOptions = Field(default_factory=InferenceOptions)
     data_root: str | None = None
     raw_root: str | None = None
 

@@ -9,6 +9,7 @@ from kedro.pipeline import Pipeline
 from qcl_mixnet.configuration import load_configuration
 from qcl_mixnet.pipelines import (
     evaluation,
+    inference,
     ingestion,
     preprocessing,
     reporting,
@@ -37,6 +38,9 @@ def register_pipelines() -> dict[str, Pipeline]:
     }
     # Pipeline([...]) of a list, not sum(...): that one is quadratic in the nodes.
     full = Pipeline(list(stages.values()))
-    # It measures the machine, not the models.
-    extra = {"speed": speed.create_pipeline(configuration)}
+    # One measures the machine, not the models; the other is for tables of the user's own.
+    extra = {
+        "speed": speed.create_pipeline(configuration),
+        "inference": inference.create_pipeline(configuration),
+    }
     return {**stages, **extra, "full": full, "__default__": full}

@@ -1,12 +1,13 @@
 """What the user sees while cells are computed."""
 
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from rich import get_console
 from rich.markup import escape
 from rich.progress import (
     BarColumn,
+    DownloadColumn,
     MofNCompleteColumn,
     Progress,
     TextColumn,
@@ -62,6 +63,50 @@ class RunProgress:
         if record is not None:
             self.console.print(cell_line(record), highlight=False)
         self._bar.advance(self._task)
+
+
+class ReadingProgress:
+    """A bar over a file that is read; nothing without a terminal.
+
+    Parameters
+    ----------
+    size : int
+        How much there is to read.
+    unit : {"rows", "bytes"}
+        What it is counted in.
+    """
+
+    def __init__(self, size: int, unit: Literal["rows", "bytes"]):
+        counted = MofNCompleteColumn() if unit == "rows" else DownloadColumn()
+        self._bar = Progress(
+            TextColumn("[bold]scoring"),
+            BarColumn(),
+            counted,
+            TextColumn(unit if unit == "rows" else ""),
+            TextColumn("elapsed"),
+            TimeElapsedColumn(),
+            TextColumn("remaining"),
+            TimeRemainingColumn(),
+            console=get_console(),
+            transient=True,
+        )
+        self._task = self._bar.add_task("scoring", total=size)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._bar.stop()
+
+    def reach(self, done: int) -> None:
+        """Move the bar to what has been read so far."""
+        self._bar.update(self._task, completed=done)
 
 
 def cell_line(record: dict[str, Any]) -> str:

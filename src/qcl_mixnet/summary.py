@@ -1,5 +1,6 @@
 """The end of a run: a ranked table in the terminal, and where everything is."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,9 @@ def print_summary(catalog: CatalogProtocol, pipeline: Pipeline, binding: RunBind
         console.print(speed_table(catalog.load("speed_table")))
         folder = report_path(catalog.get("speed_table"))
         console.print(f"Table and figure: {folder.parent if folder else ''}", highlight=False)
+    if "inference_report" in outputs:
+        report = catalog.load("inference_report")
+        console.print(scored_lines(report), highlight=False, markup=False)
     if binding.tracked:
         is_server = binding.tracking_uri.startswith("http")
         where = "in its UI" if is_server else "with `make mlflow`"
@@ -113,6 +117,20 @@ def speed_table(figures: pd.DataFrame) -> Table:
             f"{row.peak_mib:.3g}",
         )
     return table
+
+
+def scored_lines(report: Mapping[str, Any]) -> str:
+    """Lines on a scored table: rows, rows by label, largest first, and where the predictions are.
+
+    Only ten labels are named.
+    """
+    counts = sorted(report["rows_by_label"].items(), key=lambda item: -item[1])
+    named = ", ".join(f"{label} {count:,}" for label, count in counts[:10])
+    more = f" and {len(counts) - 10} labels more" if len(counts) > 10 else ""
+    return (
+        f"Scored {report['rows']:,} rows of {report['table']} in {report['seconds']:.1f} s: "
+        f"{named}{more}\nPredictions: {report['output']}"
+    )
 
 
 def friedman_line(statistics: dict[str, Any]) -> str:

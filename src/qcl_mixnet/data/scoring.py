@@ -1,0 +1,238 @@
+"""Tables to be scored: read a chunk at a time, in the columns and types of the training table."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from qcl_mixnet.data.csv_columns import csv_gaps, csv_levels, csv_numbers, text_error
+from qcl_mixnet.data.errors import DataError
+from qcl_mixnet.data.training_columns import ColumnRules, TrainingColumns
+
+CSV_SUFFIXES = frozenset({".csv"})
+PARQUET_SUFFIXES = frozenset({".parquet", ".pq"})
+
+_STREAM_BYTES = 2**18  # of a column
+_INDEX = r"__index_level_\d+__"
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some rows of a table.
+
+    Parameters
+    ----------
+    features : DataFrame of shape (n_rows, n_features)
+        Labelled as the model takes them.
+    ids : DataFrame of shape (n_rows, n_ids)
+    done : int
+        How much of the table's ``size`` was read with it.
+    """
+
+    features: pd.DataFrame
+    ids: pd.DataFrame
+    done: int
+
+
+class TableFile(ABC):
+    """A file with a table to be scored, its columns checked.
+
+    Parameters
+    ----------
+    path : Path
+    training : TrainingColumns
+    rules : ColumnRules
+
+    Attributes
+    ----------
+    ignored : list of str
+        Names of columns that are not read into chunks.
+    size : int
+        How much there is to read, in units of ``unit``.
+
+    Raises
+    ------
+    DataError
+        When the file cannot be read, has no rows, or its columns are not those of training.
+    """
+
+    unit: ClassVar[Literal["rows", "bytes"]]
+    size: int
+
+    def __init__(self, path: Path, training: TrainingColumns, rules: ColumnRules):
+        self.path, self.training, self.ids = path, training, list(rules.ids)
+        with _told(path):
+            self.names = self._open()
+            self.features, self.ignored = training.select(self.names, rules, path)
+
+    @abstractmethod
+    def _open(self) -> list[str]:
+        """Look into the file: set ``size``, give the names of its columns."""
+
+    @abstractmethod
+    def chunks(self, n_rows: int) -> Iterator[Chunk]:
+        """Read the table from its start.
+
+        Parameters
+        ----------
+        n_rows : int
+            Rows of a chunk at most.
+
+        Raises
+        ------
+        DataError
+            When the file is damaged or a numeric column holds text.
+        """
+
+
+def open_table(path: Path, training: TrainingColumns, rules: ColumnRules) -> TableFile:
+    """Open a CSV or Parquet file, as its suffix says; see :class:`TableFile`."""
+    kind = ParquetFile if path.suffix.lower() in PARQUET_SUFFIXES else CsvFile
+    return kind(path, training, rules)
+
+
+class CsvFile(TableFile):
+    """Comma-separated values in UTF-8 below a line of column names.
+
+    What a column is does not depend on the chunk: numeric columns are numbers, categorical ones
+    text that is spelt as the levels are, ids text just as it stands.
+    """
+
+    unit = "bytes"
+
+    def _open(self) -> list[str]:
+        self.size = self.path.stat().st_size
+        # As text and without reading names into it: pandas would rename a repeated one.
+        head = pd.read_csv(self.path, header=None, nrows=2, dtype=str, keep_default_na=False)
+        if len(head) < 2:
+            raise DataError(f"{self.path} has no rows below its column names; give it some.")
+        return [name or f"Unnamed: {i}" for i, name in enumerate(head.iloc[0])]
+
+    def chunks(self, n_rows: int) -> Iterator[Chunk]:
+        """Read the table from its start; see :meth:`TableFile.chunks`."""
+        levels = dict(zip(self.features, self.training.levels, strict=True))
+        as_text = {*self.ids, *(name for name, found in levels.items() if found is not None)}
+        options = {
+            "names": self.names,
+            "header": 0,
+            "dtype": dict.fromkeys(as_text, str),
+            "keep_default_na": False,
+            "na_values": {n: csv_gaps(levels[n]) for n in self.features if n not in self.ids},
+            "low_memory": False,  # else a column can get two types within a chunk
+        }
+        with self.path.open("rb") as file, _told(self.path):
+            start = 0
+            for frame in pd.read_csv(file, chunksize=n_rows, **options):  # type: ignore[call-overload]
+                columns = [self._feature(frame[name], levels[name], start) for name in levels]
+                features = pd.concat(columns, axis=1).set_axis(self.training.labels(), axis=1)
+                start += len(frame)
+                yield Chunk(features, frame[self.ids], file.tell())
+
+    def _feature(self, column: pd.Series, levels: frozenset[str] | None, start: int) -> pd.Series:
+        if column.name in self.ids:  # read as it stands, with its gaps as text
+            column = column.mask(column.isin(csv_gaps(levels)))
+        if levels is None:
+            return csv_numbers(column, self.path, start)
+        return csv_levels(column, levels)
+
+
+class ParquetFile(TableFile):
+    """Parquet; the types of its columns are checked before anything is read."""
+
+    unit = "rows"
+
+    def __init__(self, path: Path, training: TrainingColumns, rules: ColumnRules):
+        super().__init__(path, training, rules)
+        with _told(path):
+            self._check_types()
+
+    def _open(self) -> list[str]:
+        with pq.ParquetFile(self.path) as file:
+            self.size, self.schema = file.metadata.num_rows, file.schema_arrow
+        if not self.size:
+            raise DataError(f"{self.path} has no rows; give it some.")
+        # An index without a name, as pandas writes it, is no column.
+        return [name for name in self.schema.names if not re.fullmatch(_INDEX, name)]
+
+    def _check_types(self) -> None:
+        for name, levels in zip(self.features, self.training.levels, strict=True):
+            kind = _kind(self.schema.field(name).type)
+            if kind == "other":
+                raise DataError(
+                    f"Column {name!r} of {self.path} is of type {self.schema.field(name).type}, "
+                    f"which is neither numbers nor categories; give it as in the training table."
+                )
+            if kind == "text" and levels is None:
+                self._refuse_text(name)
+
+    def _refuse_text(self, name: str) -> None:
+        """Name the first text of a column that should hold numbers; all gaps are none."""
+        start = 0
+        for batch in self._batches([name], 100_000):
+            column = batch.to_pandas()[name]
+            if column.notna().any():
+                raise text_error(column, int(column.notna().to_numpy().argmax()), self.path, start)
+            start += len(column)
+
+    def _batches(self, columns: Iterable[str], n_rows: int) -> Iterator[pa.RecordBatch]:
+        # Without a buffered stream all of a row group, often the whole file, would be in memory.
+        with pq.ParquetFile(self.path, pre_buffer=False, buffer_size=_STREAM_BYTES) as file:
+            yield from file.iter_batches(n_rows, columns=list(dict.fromkeys(columns)))
+
+    def chunks(self, n_rows: int) -> Iterator[Chunk]:
+        """Read the table from its start; see :meth:`TableFile.chunks`."""
+        with _told(self.path):
+            done = 0
+            for batch in self._batches([*self.features, *self.ids], n_rows):
+                done += len(batch)
+                # Without the metadata of pandas, which would make an index of some columns.
+                table = batch.select(self.features).to_pandas(ignore_metadata=True)
+                # In Arrow's types: a chunk with gaps must not turn integers into floats.
+                ids = batch.select(self.ids).to_pandas(
+                    ignore_metadata=True, types_mapper=pd.ArrowDtype
+                )
+                yield Chunk(table.set_axis(self.training.labels(), axis=1), ids, done)
+
+
+def _kind(arrow: pa.DataType) -> Literal["numbers", "text", "other"]:
+    if pa.types.is_dictionary(arrow):
+        return _kind(arrow.value_type)
+    types = pa.types
+    if any(
+        is_type(arrow)
+        for is_type in (
+            types.is_integer, types.is_floating, types.is_decimal, types.is_boolean, types.is_null,
+        )
+    ):  # fmt: skip
+        return "numbers"
+    is_text = any(
+        is_type(arrow)
+        for is_type in (
+            types.is_string, types.is_large_string, types.is_string_view, types.is_binary,
+            types.is_large_binary,
+        )
+    )  # fmt: skip
+    return "text" if is_text else "other"
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Turn what readers raise into an error that names the file."""
+    try:
+        yield
+    except DataError:
+        raise
+    except (pa.ArrowException, ValueError, OSError) as error:  # pandas' errors are ValueErrors
+        raise DataError(
+            f"{path} cannot be read as {path.suffix.lower().lstrip('.')} "
+            f"({' '.join(str(error).split())}); write it again, CSV with commas and in UTF-8."
+        ) from error

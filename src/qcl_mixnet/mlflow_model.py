@@ -1,0 +1,225 @@
+"""Trained models in MLflow: logged or saved as pyfunc models, without pickle.
+
+The artifact is what ``QCLMixNetClassifier.save`` writes, weights and JSON. MLflow loads it through
+this module, so no code is stored with the model: where it is loaded, this package is installed.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import mlflow.pyfunc
+import numpy as np
+import pandas as pd
+from mlflow.exceptions import MlflowException
+from mlflow.models import ModelSignature
+from mlflow.models.model import ModelInfo
+from mlflow.types import ColSpec, DataType, Schema, TensorSpec
+from mlflow.types.schema import AnyType
+from sklearn.utils.validation import check_is_fitted
+
+from qcl_mixnet.model.classifier import QCLMixNetClassifier
+from qcl_mixnet.model.predictions import LABEL, prediction_table, probability_columns
+from qcl_mixnet.version import __version__
+
+EXAMPLE_ROWS = 5
+
+# Beside this package, what decides how a stored model computes; MLflow adds itself.
+_PINNED = ("numpy", "pandas", "safetensors", "scikit-learn", "torch")
+
+
+def log_model(
+    model: QCLMixNetClassifier,
+    *,
+    name: str = "model",
+    input_example: pd.DataFrame | None = None,
+    pip_requirements: Sequence[str] | None = None,
+    **options: Any,
+) -> ModelInfo:
+    """Log a fitted model to the active MLflow run, or to a new one.
+
+    Parameters
+    ----------
+    model : QCLMixNetClassifier
+        Fitted.
+    name : str, default="model"
+        Name of the logged model.
+    input_example : DataFrame of shape (n_rows, n_features), optional
+        Rows to show how the model is called; the first five are stored, as they are. By default
+        two made-up ones, which tell nothing of a training row: medians with the first level of
+        every category, and gaps.
+    pip_requirements : sequence of str, optional
+        What a machine needs that loads the model; see :func:`pip_requirements_of_model`.
+    **options
+        For ``mlflow.pyfunc.log_model``, such as ``registered_model_name``.
+
+    Returns
+    -------
+    ModelInfo
+        ``model_uri`` is what ``mlflow models serve`` and ``mlflow.pyfunc.load_model`` take.
+
+    Raises
+    ------
+    NotFittedError
+        When the model is not fitted.
+    """
+    with tempfile.TemporaryDirectory() as folder, _without_pandas_warning():
+        described = _describe(model, Path(folder), input_example, pip_requirements)
+        return mlflow.pyfunc.log_model(name=name, **described, **options)
+
+
+def save_model(
+    model: QCLMixNetClassifier,
+    path: str | Path,
+    *,
+    input_example: pd.DataFrame | None = None,
+    pip_requirements: Sequence[str] | None = None,
+) -> None:
+    """Save a fitted model as an MLflow model in a new folder: no tracking server is needed.
+
+    Parameters
+    ----------
+    model : QCLMixNetClassifier
+        Fitted.
+    path : str or Path
+        The folder; it must not exist or be empty.
+    input_example, pip_requirements
+        As for :func:`log_model`.
+
+    Raises
+    ------
+    NotFittedError
+        When the model is not fitted.
+    MlflowException
+        When the folder is not empty.
+    """
+    with tempfile.TemporaryDirectory() as folder, _without_pandas_warning():
+        described = _describe(model, Path(folder), input_example, pip_requirements)
+        mlflow.pyfunc.save_model(str(path), **described)
+
+
+def model_signature(model: QCLMixNetClassifier) -> ModelSignature:
+    """Columns that a fitted model takes and gives, with MLflow's types.
+
+    Numeric columns are doubles, whatever integers the training table held, as JSON's null is a gap
+    and MLflow's integers have none. Categorical columns are of any type: text, numbers, booleans
+    and null mean what they mean to the model. Without names in training, columns go by position.
+
+    Parameters
+    ----------
+    model : QCLMixNetClassifier
+        Fitted.
+    """
+    numeric = set(model.preprocessor_.numeric_columns_)
+    names: Sequence[str | None] = _names(model) or model.n_features_in_ * [None]
+    inputs: list[ColSpec | TensorSpec] = [
+        ColSpec(DataType.double if i in numeric else AnyType(), name)
+        for i, name in enumerate(names)
+    ]
+    outputs: list[ColSpec | TensorSpec] = [ColSpec(_label_type(model.classes_.dtype), LABEL)]
+    outputs += [ColSpec(DataType.double, name) for name in probability_columns(model)]
+    return ModelSignature(Schema(inputs), Schema(outputs))
+
+
+def pip_requirements_of_model() -> list[str]:
+    """Name this package and what decides how a model computes, at the versions of this machine.
+
+    MLflow's own search for requirements would load the model in another process and ask pip.
+    """
+    # A local version such as 2.13.0+cpu is on no package index.
+    pinned = [f"{name}=={version(name).partition('+')[0]}" for name in _PINNED]
+    return [f"qcl-mixnet=={__version__}", *pinned]
+
+
+class ServedModel:
+    """What MLflow calls: tables in, labels and probabilities out.
+
+    Parameters
+    ----------
+    model : QCLMixNetClassifier
+        Fitted.
+    """
+
+    def __init__(self, model: QCLMixNetClassifier):
+        self.model = model
+
+    def predict(self, model_input: pd.DataFrame) -> pd.DataFrame:
+        """Label and probability of every class, one row each; see :func:`prediction_table`.
+
+        Raises
+        ------
+        MlflowException
+            When the model cannot read the table: its reason, which a client of the scoring server
+            would not see otherwise.
+        """
+        if _names(self.model) is None:
+            # By position: the names that a client gives mean nothing to the model.
+            model_input = model_input.set_axis(range(model_input.shape[1]), axis=1)
+        try:
+            return prediction_table(self.model, model_input)
+        except ValueError as error:
+            raise MlflowException.invalid_parameter_value(str(error)) from error
+
+
+def _load_pyfunc(data_path: str) -> ServedModel:
+    """Load the artifact; MLflow finds this function by its name."""
+    return ServedModel(QCLMixNetClassifier.load(data_path))
+
+
+@contextmanager
+def _without_pandas_warning() -> Iterator[None]:
+    """Hide what pandas 3 has to say of a comparison within MLflow."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Operation with range is deprecated")
+        yield
+
+
+def _describe(
+    model: QCLMixNetClassifier,
+    folder: Path,
+    input_example: pd.DataFrame | None,
+    pip_requirements: Sequence[str] | None,
+) -> dict[str, Any]:
+    """Save the model in a folder and say how MLflow is to keep it."""
+    check_is_fitted(model)
+    model.save(folder / "qcl_mixnet")
+    example = _made_up_rows(model) if input_example is None else input_example.head(EXAMPLE_ROWS)
+    numeric = example.columns[model.preprocessor_.numeric_columns_]
+    example = example.astype(dict.fromkeys(numeric, np.float64)).astype(object)
+    return {
+        "loader_module": __name__,
+        "data_path": str(folder / "qcl_mixnet"),
+        "signature": model_signature(model),
+        # Gaps of numeric columns would become NaN, which is no JSON.
+        "input_example": example.where(example.notna(), None),
+        "pip_requirements": list(pip_requirements or pip_requirements_of_model()),
+    }
+
+
+def _made_up_rows(model: QCLMixNetClassifier) -> pd.DataFrame:
+    """Medians with the first level of every category, and a row of gaps."""
+    preprocessor = model.preprocessor_
+    first: list[Any] = model.n_features_in_ * [None]
+    for i, median in zip(preprocessor.numeric_columns_, preprocessor.medians_, strict=True):
+        first[i] = median
+    for i, levels in zip(preprocessor.categorical_columns_, preprocessor.levels_, strict=True):
+        first[i] = levels[0]
+    rows = pd.DataFrame([first, [None] * len(first)])
+    names = _names(model)
+    return rows if names is None else rows.set_axis(names, axis=1)
+
+
+def _names(model: QCLMixNetClassifier) -> list[str] | None:
+    names = getattr(model, "feature_names_in_", None)
+    return None if names is None else list(map(str, names))
+
+
+def _label_type(dtype: np.dtype[Any]) -> DataType:
+    types = {"b": DataType.boolean, "i": DataType.long, "u": DataType.long, "f": DataType.double}
+    return types.get(dtype.kind, DataType.string)

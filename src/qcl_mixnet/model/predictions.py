@@ -1,0 +1,40 @@
+"""Predictions as a table: the label and the probability of every class."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from qcl_mixnet.model.decision import apply_decision_weights
+from qcl_mixnet.model.ensemble import EnsembleClassifier
+
+LABEL = "label"
+
+
+def probability_columns(model: EnsembleClassifier) -> list[str]:
+    """Names of the columns of probabilities, in the order of the classes."""
+    return [f"proba_{label}" for label in model.classes_]
+
+
+def prediction_table(model: EnsembleClassifier, X: Any) -> pd.DataFrame:
+    """Predict labels and probabilities at once.
+
+    Parameters
+    ----------
+    model : EnsembleClassifier
+        Fitted.
+    X : DataFrame or array-like of shape (n_samples, n_features)
+        Rows with the columns of the training table.
+
+    Returns
+    -------
+    DataFrame of shape (n_samples, 1 + n_classes)
+        ``label``, the model's decision, and ``proba_<class>`` for every class, in the order of
+        ``classes_``.
+    """
+    probabilities = model.predict_proba(X)
+    table = pd.DataFrame(probabilities, columns=probability_columns(model))
+    chosen = apply_decision_weights(probabilities, model.decision_weights_)
+    table.insert(0, LABEL, model.classes_[chosen])
+    return table
