@@ -10,14 +10,13 @@ from torch import nn
 from qcl_mixnet.baselines.deep_networks import (
     MLP,
     ConvolutionalNetwork,
-    GRULayer,
-    LSTMLayer,
     RecurrentNetwork,
     ResidualBlock,
     TabularResNet,
     build,
     initialize,
 )
+from qcl_mixnet.baselines.recurrent_layers import GRULayer, LSTMLayer
 from qcl_mixnet.model.stacking import stack
 
 EPS = 1e-5  # of PyTorch's batch norm
