@@ -14,6 +14,8 @@ import mlflow
 import mlflow.pyfunc
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 from mlflow.exceptions import MlflowException
 from mlflow.pyfunc import scoring_server
@@ -156,6 +158,35 @@ def test_save_model__example_given__its_first_rows(model, tmp_path):
     found = pd.DataFrame(rows["data"], columns=rows["columns"])
     pd.testing.assert_frame_equal(found, training_table().head(5), check_dtype=False)
     assert [type(value) for value in rows["data"][1]][:2] == [float, float]
+
+
+@pytest.mark.parametrize("kind", [pd.DataFrame, pa.Table.from_pandas, pl.from_pandas])
+def test_save_model__example_in_another_order__columns_by_name(model, tmp_path, kind):
+    table = training_table()
+    other = kind(table.iloc[:, ::-1].assign(more="x"))
+    save_model(model, tmp_path / "model", input_example=other)
+    rows = example_of(tmp_path / "model")
+    found = pd.DataFrame(rows["data"], columns=rows["columns"])
+    pd.testing.assert_frame_equal(found, table.head(5), check_dtype=False)
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_save_model__example_is_an_array__columns_by_position(unnamed, tmp_path, named):
+    X = np.random.default_rng(0).normal(size=(30, 3))
+    X[0, 0] = np.nan
+    model = unnamed
+    if named:
+        table = pd.DataFrame(X, columns=["a", "b", "c"])
+        model = QCLMixNetClassifier(epochs=1, random_state=0).fit(table, np.arange(30) % 3)
+    save_model(model, tmp_path / "model", input_example=X)
+    data = example_of(tmp_path / "model")["data"]
+    assert data == [[None, *X[0, 1:]], *X[1:5].tolist()]
+
+
+def test_save_model__example_without_a_column__names_it(model, tmp_path):
+    table = training_table().drop(columns=["size", "alive"])
+    with pytest.raises(ValueError, match="input_example has no column 'size', 'alive'"):
+        save_model(model, tmp_path / "model", input_example=table)
 
 
 def test_save_model__not_fitted__is_refused(tmp_path):

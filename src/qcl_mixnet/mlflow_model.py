@@ -24,6 +24,7 @@ from mlflow.types import ColSpec, DataType, Schema, TensorSpec
 from mlflow.types.schema import AnyType
 from sklearn.utils.validation import check_is_fitted
 
+from qcl_mixnet.data.tables import as_table, quoted
 from qcl_mixnet.model.classifier import QCLMixNetClassifier
 from qcl_mixnet.model.predictions import LABEL, prediction_table, probability_columns
 from qcl_mixnet.version import __version__
@@ -38,7 +39,7 @@ def log_model(
     model: QCLMixNetClassifier,
     *,
     name: str = "model",
-    input_example: pd.DataFrame | None = None,
+    input_example: Any | None = None,
     pip_requirements: Sequence[str] | None = None,
     **options: Any,
 ) -> ModelInfo:
@@ -50,10 +51,11 @@ def log_model(
         Fitted.
     name : str, default="model"
         Name of the logged model.
-    input_example : DataFrame of shape (n_rows, n_features), optional
-        Rows to show how the model is called; the first five are stored, as they are. By default
-        two made-up ones, which tell nothing of a training row: medians with the first level of
-        every category, and gaps.
+    input_example : DataFrame or array-like of shape (n_rows, n_features), optional
+        Rows to show how the model is called; the first five are stored, as they are. Columns are
+        found by name where the model and the example have names. By default two made-up rows,
+        which tell nothing of a training row: medians with the first level of every category, and
+        gaps.
     pip_requirements : sequence of str, optional
         What a machine needs that loads the model; see :func:`pip_requirements_of_model`.
     **options
@@ -68,6 +70,8 @@ def log_model(
     ------
     NotFittedError
         When the model is not fitted.
+    ValueError
+        When the example lacks a column.
     """
     with tempfile.TemporaryDirectory() as folder, _without_pandas_warning():
         described = _describe(model, Path(folder), input_example, pip_requirements)
@@ -78,7 +82,7 @@ def save_model(
     model: QCLMixNetClassifier,
     path: str | Path,
     *,
-    input_example: pd.DataFrame | None = None,
+    input_example: Any | None = None,
     pip_requirements: Sequence[str] | None = None,
 ) -> None:
     """Save a fitted model as an MLflow model in a new folder: no tracking server is needed.
@@ -96,6 +100,8 @@ def save_model(
     ------
     NotFittedError
         When the model is not fitted.
+    ValueError
+        When the example lacks a column.
     MlflowException
         When the folder is not empty.
     """
@@ -183,13 +189,13 @@ def _without_pandas_warning() -> Iterator[None]:
 def _describe(
     model: QCLMixNetClassifier,
     folder: Path,
-    input_example: pd.DataFrame | None,
+    input_example: Any,
     pip_requirements: Sequence[str] | None,
 ) -> dict[str, Any]:
     """Save the model in a folder and say how MLflow is to keep it."""
     check_is_fitted(model)
     model.save(folder / "qcl_mixnet")
-    example = _made_up_rows(model) if input_example is None else input_example.head(EXAMPLE_ROWS)
+    example = _made_up_rows(model) if input_example is None else _rows_of(input_example, model)
     numeric = example.columns[model.preprocessor_.numeric_columns_]
     example = example.astype(dict.fromkeys(numeric, np.float64)).astype(object)
     return {
@@ -200,6 +206,22 @@ def _describe(
         "input_example": example.where(example.notna(), None),
         "pip_requirements": list(pip_requirements or pip_requirements_of_model()),
     }
+
+
+def _rows_of(input_example: Any, model: QCLMixNetClassifier) -> pd.DataFrame:
+    """First rows of an example, in the columns that the model knows."""
+    names = _names(model)
+    table = as_table(input_example)
+    if not isinstance(table, pd.DataFrame):
+        table = pd.DataFrame(table, columns=names)
+    elif names is not None:
+        if missing := [name for name in names if name not in table]:
+            raise ValueError(
+                f"input_example has no column {quoted(missing)}, which the model was trained on; "
+                "add it, with gaps where nothing is known."
+            )
+        table = table[names]
+    return table.head(EXAMPLE_ROWS)
 
 
 def _made_up_rows(model: QCLMixNetClassifier) -> pd.DataFrame:

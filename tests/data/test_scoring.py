@@ -273,6 +273,37 @@ def test_chunks__ids__pass_through_as_they_are(write, columns, suffix):
     assert found["number"].astype(str).tolist() == keys["number"].astype(str).tolist()
 
 
+BIG = 2**53  # BIG and BIG + 1 are one float
+
+
+@pytest.mark.parametrize("n_rows", [1, 2, 4])
+@pytest.mark.parametrize("encode", [pa.array, lambda values: pa.array(values).dictionary_encode()])
+def test_chunks__large_categorical_integers_beside_gaps_in_parquet__keep_their_levels(
+    write, n_rows, encode
+):
+    training = pd.DataFrame({"account": pd.Categorical([BIG, BIG + 1, None])})
+    fitted = TablePreprocessor().fit(training)
+    path = write(pa.table({"account": encode([BIG + 1, None, BIG, BIG + 1])}), ".parquet")
+    parts = read(path, TrainingColumns.of(fitted), n_rows)
+    found = np.vstack([fitted.transform(part.features) for part in parts])
+    np.testing.assert_array_equal(found, [[0, 1, 0], [0, 0, 1], [1, 0, 0], [0, 1, 0]])
+
+
+def test_chunks__types_of_parquet__do_not_depend_on_the_chunk(write, columns):
+    table = training_table().assign(
+        size=pd.array([1, None, 3, 4], dtype="Int64"),
+        alive=pd.array([True, False, None, True], dtype="boolean"),
+    )
+    parts = read(write(table, ".parquet"), columns, 1)
+    kinds = [part.features[["size", "weight", "colour", "alive"]].dtypes for part in parts]
+    assert len({tuple(map(str, kind)) for kind in kinds}) == 1
+
+
+def test_open__text_for_numbers_that_was_the_index_of_a_frame__is_named(write, columns):
+    table = training_table().assign(size=["1", "2", "x", "y"]).set_index("size")
+    assert "Column 'size'" in refusal(write(table, ".parquet"), columns)
+
+
 def test_chunks__id_with_gaps_in_parquet__keeps_its_type_in_every_chunk(write, columns):
     keys = pd.array([1, None, 3, 4], dtype="Int64")
     parts = read(write(training_table().assign(key=keys), ".parquet"), columns, 1, ids=("key",))

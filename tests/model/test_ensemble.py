@@ -1,6 +1,8 @@
+import pickle
 from functools import cache
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.datasets import make_classification
@@ -9,7 +11,7 @@ from sklearn.metrics import f1_score, log_loss
 from sklearn.utils import check_random_state
 
 from qcl_mixnet import QCLMixNetClassifier
-from qcl_mixnet.model import members
+from qcl_mixnet.model import ensemble, members
 from qcl_mixnet.model.bags import bootstraps, folds
 from qcl_mixnet.model.ensemble import N_FOLDS
 from qcl_mixnet.model.estimator import TestSelectionWarning
@@ -452,3 +454,34 @@ def test_fit__again__forgets_the_first_fit():
     assert model.out_of_fold_proba_ is None
     np.testing.assert_array_equal(model.decision_weights_, [1, 1])
     assert model.predict_proba(X[:, :2]).shape == (60, 2)
+
+
+@pytest.mark.parametrize("calibrate", [False, True])
+@pytest.mark.parametrize("form", [list, np.array, pd.Series])
+def test_decision__weights_in_order__any_sequence_with_or_without_calibration(form, calibrate):
+    X, y = make_table()
+    weights = np.arange(1.0, len(np.unique(y)) + 1)
+    model = make_model(epochs=1, decision=form(weights), calibrate=calibrate).fit(X, y)
+    np.testing.assert_array_equal(model.decision_weights_, weights)
+
+
+def test_pickle__holds_every_network_once_and_predicts_the_same():
+    model, X = fitted(n_members=3), make_table()[0]
+    again = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
+    assert "_stacked" not in model.__getstate__()
+
+
+@pytest.mark.parametrize("method", ["predict_proba", "transform", "embed"])
+def test_n_jobs__every_look_at_rows__uses_that_many_threads(monkeypatch, method):
+    X, y = make_table()
+    model = make_model(epochs=1, n_jobs=1).fit(X, y)
+    seen, plain = [], ensemble.in_chunks
+
+    def noted(function, x):
+        seen.append(torch.get_num_threads())
+        return plain(function, x)
+
+    monkeypatch.setattr(ensemble, "in_chunks", noted)
+    getattr(model, method)(X)
+    assert seen == [1]

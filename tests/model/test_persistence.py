@@ -316,6 +316,23 @@ def test_save__fails_midway__leaves_the_older_model_and_nothing_else(
     QCLMixNetClassifier.load(files)
 
 
+def test_save__older_model_cannot_be_removed__is_done_and_warns(model, files, monkeypatch):
+    original = shutil.rmtree
+
+    def fail(path, *args, **options):
+        if str(path).endswith(".old"):
+            raise PermissionError("Permission denied")
+        original(path, *args, **options)
+
+    changed = copy.deepcopy(model).set_params(epochs=77)
+    with monkeypatch.context() as patch:
+        patch.setattr(persistence.shutil, "rmtree", fail)
+        with pytest.warns(UserWarning, match=r"\.old \(Permission denied\)") as caught:
+            changed.save(files, overwrite=True)
+    assert caught[0].filename == __file__
+    assert QCLMixNetClassifier.load(files).epochs == 77
+
+
 class Subclass(QCLMixNetClassifier):
     pass
 

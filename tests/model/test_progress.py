@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+import tqdm.auto
 from sklearn.datasets import make_classification
 from sklearn.exceptions import ConvergenceWarning
 
@@ -10,7 +11,7 @@ from qcl_mixnet.baselines.specs import ModelSpec
 from qcl_mixnet.evaluation.cells import CellData, run_cell
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
 from qcl_mixnet.evaluation.splits import Split
-from qcl_mixnet.model import members, progress
+from qcl_mixnet.model import members
 from qcl_mixnet.model.objective import HybridObjective
 from qcl_mixnet.model.progress import EpochReport
 from qcl_mixnet.model.training import TrainingDivergedError
@@ -49,7 +50,7 @@ def bars(monkeypatch):
     """Progress bars that were made."""
     made = []
 
-    class Noted(progress.tqdm):
+    class Noted(tqdm.auto.tqdm):
         def __init__(self, *args, **options):
             super().__init__(*args, **options)
             made.append(self)
@@ -59,7 +60,7 @@ def bars(monkeypatch):
             super().close()
             self.closed = True
 
-    monkeypatch.setattr(progress, "tqdm", Noted)
+    monkeypatch.setattr(tqdm.auto, "tqdm", Noted)
     return made
 
 

@@ -1,4 +1,5 @@
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -75,10 +76,10 @@ def test_training_threads__exception__puts_threads_back():
     assert len(member_shares(40)) == 1
 
 
-def test_training_threads__one_inside_another__puts_the_outer_ones_back():
+def test_training_threads__one_inside_another__leaves_the_outer_limit_on_blas():
     with training_threads(2, 40, SMALL):
         with training_threads(2, 1, LARGE):
-            assert threads_now() == (2, {2})
+            assert threads_now() == (2, {1})
             assert member_shares(40) == [slice(0, 40)]
         assert threads_now() == (1, {1})
         assert len(member_shares(40)) == 2
@@ -218,3 +219,34 @@ def test_train__arithmetic_of_a_step__is_that_of_all_members_weights(monkeypatch
     centroids = 5 * 2 * 8
     # Two operations a weight and row, and as many again for either factor's gradient.
     assert asked == [(2, 5, 3 * 2 * 16 * (weights + centroids))]
+
+
+def test_training_threads__overlapping__restored_when_the_last_ends():
+    first, second = training_threads(2, 1, SMALL), training_threads(2, 1, SMALL)
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert threads_now()[1] == {1}  # the second still trains
+    second.__exit__(None, None, None)
+    assert threads_now()[1] == {3}
+    torch.set_num_threads(3)  # PyTorch's number is each thread's own; here one enters both
+
+
+def test_share__own_part_fails__waits_for_the_helpers():
+    done = []
+
+    def work(part):
+        if part == "own":
+            raise KeyboardInterrupt
+        time.sleep(0.2)
+        done.append(part)
+
+    def attempt():
+        try:
+            share(work, [("own",), ("other",)])
+        finally:
+            done.append("left")
+
+    with training_threads(2, 2 * SMALLEST_PART, SMALL), pytest.raises(KeyboardInterrupt):
+        attempt()
+    assert done == ["other", "left"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -13,6 +13,7 @@ from typing import ClassVar, Literal
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pandas.api.extensions import ExtensionDtype
 
 from qcl_mixnet.data.csv_columns import csv_gaps, csv_levels, csv_numbers, text_error
 from qcl_mixnet.data.errors import DataError
@@ -23,6 +24,20 @@ PARQUET_SUFFIXES = frozenset({".parquet", ".pq"})
 
 _STREAM_BYTES = 2**18  # of a column
 _INDEX = r"__index_level_\d+__"
+
+# Columns of features that gaps would turn into others: in a chunk with one, integers into floats,
+# of which two neighbours are one number beyond 2**53, and booleans into objects.
+_WITH_GAPS: dict[pa.DataType, ExtensionDtype] = {
+    pa.bool_(): pd.BooleanDtype(),
+    pa.int8(): pd.Int8Dtype(),
+    pa.int16(): pd.Int16Dtype(),
+    pa.int32(): pd.Int32Dtype(),
+    pa.int64(): pd.Int64Dtype(),
+    pa.uint8(): pd.UInt8Dtype(),
+    pa.uint16(): pd.UInt16Dtype(),
+    pa.uint32(): pd.UInt32Dtype(),
+    pa.uint64(): pd.UInt64Dtype(),
+}
 
 
 @dataclass(frozen=True)
@@ -70,7 +85,7 @@ class TableFile(ABC):
 
     def __init__(self, path: Path, training: TrainingColumns, rules: ColumnRules):
         self.path, self.training, self.ids = path, training, list(rules.ids)
-        with _told(path):
+        with _reading(path):
             self.names = self._open()
             self.features, self.ignored = training.select(self.names, rules, path)
 
@@ -129,7 +144,7 @@ class CsvFile(TableFile):
             "na_values": {n: csv_gaps(levels[n]) for n in self.features if n not in self.ids},
             "low_memory": False,  # else a column can get two types within a chunk
         }
-        with self.path.open("rb") as file, _told(self.path):
+        with self.path.open("rb") as file, _reading(self.path):
             start = 0
             for frame in pd.read_csv(file, chunksize=n_rows, **options):  # type: ignore[call-overload]
                 columns = [self._feature(frame[name], levels[name], start) for name in levels]
@@ -152,7 +167,7 @@ class ParquetFile(TableFile):
 
     def __init__(self, path: Path, training: TrainingColumns, rules: ColumnRules):
         super().__init__(path, training, rules)
-        with _told(path):
+        with _reading(path):
             self._check_types()
 
     def _open(self) -> list[str]:
@@ -178,7 +193,7 @@ class ParquetFile(TableFile):
         """Name the first text of a column that should hold numbers; all gaps are none."""
         start = 0
         for batch in self._batches([name], 100_000):
-            column = batch.to_pandas()[name]
+            column = batch.to_pandas(ignore_metadata=True)[name]
             if column.notna().any():
                 raise text_error(column, int(column.notna().to_numpy().argmax()), self.path, start)
             start += len(column)
@@ -190,13 +205,15 @@ class ParquetFile(TableFile):
 
     def chunks(self, n_rows: int) -> Iterator[Chunk]:
         """Read the table from its start; see :meth:`TableFile.chunks`."""
-        with _told(self.path):
+        with _reading(self.path):
             done = 0
             for batch in self._batches([*self.features, *self.ids], n_rows):
                 done += len(batch)
                 # Without the metadata of pandas, which would make an index of some columns.
-                table = batch.select(self.features).to_pandas(ignore_metadata=True)
-                # In Arrow's types: a chunk with gaps must not turn integers into floats.
+                table = batch.select(self.features).to_pandas(
+                    ignore_metadata=True, types_mapper=_WITH_GAPS.get
+                )
+                # In Arrow's types, to be written as they were read.
                 ids = batch.select(self.ids).to_pandas(
                     ignore_metadata=True, types_mapper=pd.ArrowDtype
                 )
@@ -224,15 +241,34 @@ def _kind(arrow: pa.DataType) -> Literal["numbers", "text", "other"]:
     return "text" if is_text else "other"
 
 
-@contextmanager
-def _told(path: Path) -> Iterator[None]:
+def _reading(path: Path) -> AbstractContextManager[None]:
     """Turn what readers raise into an error that names the file."""
+    return errors_as(
+        DataError,
+        f"{path} cannot be read as {path.suffix.lower().lstrip('.')}",
+        "write it again, CSV with commas and in UTF-8",
+        (pa.ArrowException, ValueError, OSError),  # pandas' errors are ValueErrors
+    )
+
+
+@contextmanager
+def errors_as(
+    kind: type[ValueError], fault: str, remedy: str, causes: tuple[type[Exception], ...]
+) -> Iterator[None]:
+    """Raise errors of other libraries as one sentence: fault, their own message, remedy.
+
+    Parameters
+    ----------
+    kind : type of exception
+        What is raised.
+    fault, remedy : str
+        Begin and end of the sentence, without its full stop.
+    causes : tuple of types of exceptions
+        What is replaced. A DataError never is: it is such a sentence already.
+    """
     try:
         yield
     except DataError:
         raise
-    except (pa.ArrowException, ValueError, OSError) as error:  # pandas' errors are ValueErrors
-        raise DataError(
-            f"{path} cannot be read as {path.suffix.lower().lstrip('.')} "
-            f"({' '.join(str(error).split())}); write it again, CSV with commas and in UTF-8."
-        ) from error
+    except causes as error:
+        raise kind(f"{fault} ({' '.join(str(error).split())}); {remedy}.") from error

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from qcl_mixnet.data.preprocessing import TablePreprocessor
 from qcl_mixnet.model.ensemble import Bagging, Decision, EnsembleClassifier
-from qcl_mixnet.model.estimator import Checkpoint, in_chunks
+from qcl_mixnet.model.estimator import Checkpoint
 from qcl_mixnet.model.layers import Gate
 from qcl_mixnet.model.losses import HybridLoss, IntraClass, Reduction, TripletDistance
 from qcl_mixnet.model.network import EMBEDDING_WIDTH, REPRESENTATION_WIDTH, QCLMixNet
@@ -90,8 +90,8 @@ class QCLMixNetClassifier(
     validation_fraction : float, default=0.2
         Share of the training rows of each class that "validation" holds out.
     n_members : int, default=1
-        Networks whose probabilities are averaged. They train together: on a CPU, ten take about
-        three times as long as one.
+        Networks whose probabilities are averaged. They train together: on a CPU, ten take four to
+        five times as long as one.
     bagging : {"folds", "bootstrap"} or None, default=None
         What the networks of an ensemble train on. "folds": each on all folds but one, of
         ``n_members``; "bootstrap": each on as many rows of every class as it has, drawn with
@@ -264,7 +264,7 @@ class QCLMixNetClassifier(
         """
         check_is_fitted(self)
         x = self._to_tensor(self._validate_table(X, reset=False))
-        return in_chunks(self.networks_[0].represent, x).cpu().numpy()
+        return self._in_chunks(self.networks_[0].represent, x)
 
     def embed(self, X: Any) -> NDArray[np.float32]:
         """Embedding e of rows (Eq. 17): what the metric losses of the first network compare.
@@ -281,7 +281,7 @@ class QCLMixNetClassifier(
         check_is_fitted(self)
         x = self._to_tensor(self._validate_table(X, reset=False))
         network = self.networks_[0]
-        return in_chunks(lambda rows: network.logits_and_embedding(rows)[1], x).cpu().numpy()
+        return self._in_chunks(lambda rows: network.logits_and_embedding(rows)[1], x)
 
     def __sklearn_tags__(self) -> Any:
         """Representations are float32, whatever the table's type."""

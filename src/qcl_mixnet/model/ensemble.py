@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from numbers import Integral
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, ClassVar, Literal, cast, get_args
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from qcl_mixnet.model.bags import Bag, bootstraps, folds
 from qcl_mixnet.model.calibration import apply_temperature, fit_temperature
 from qcl_mixnet.model.decision import (
+    DecisionMetric,
     apply_decision_weights,
     check_class_weights,
     tune_decision_weights,
@@ -40,7 +41,11 @@ ENSEMBLE_CONSTRAINTS: dict[str, list[Any]] = {
     "bagging": [StrOptions(set(get_args(Bagging))), None],
     "calibrate": ["boolean"],
     "decision": [StrOptions(set(get_args(Decision))), Mapping, "array-like"],
-    "n_jobs": [Integral, None],
+    "n_jobs": [
+        Interval(Integral, 1, None, closed="left"),
+        Interval(Integral, None, -1, closed="right"),
+        None,
+    ],
     "verbose": ["verbose"],
 }
 
@@ -80,8 +85,7 @@ class EnsembleClassifier(NetworkClassifier):
         """
         check_is_fitted(self)
         x = self._to_tensor(self._validate_table(X, reset=False))
-        with limited_threads(self.n_jobs):
-            probabilities = in_chunks(self._mean_probabilities, x).cpu().numpy()
+        probabilities = self._in_chunks(self._mean_probabilities, x)
         return apply_temperature(probabilities, self.calibration_temperature_)
 
     def predict(self, X: Any) -> NDArray[Any]:
@@ -90,9 +94,8 @@ class EnsembleClassifier(NetworkClassifier):
         return self.classes_[apply_decision_weights(probabilities, self.decision_weights_)]
 
     def _mean_probabilities(self, x: Tensor) -> Tensor:
-        logits = self._stacked(x.expand(len(self.networks_), *x.shape))
-        # float64, so that every row sums to 1 within rounding that metrics accept.
-        return logits.double().softmax(-1).mean(0)
+        of_all = x.expand(len(self.networks_), *x.shape)
+        return probabilities_of(self._stacked)(of_all).mean(0)
 
     def _ensemble(self, member: PreparedMember, seed: int) -> list[PreparedMember]:
         """Give every network its streams and rows; those for out-of-fold alone come last."""
@@ -135,8 +138,18 @@ class EnsembleClassifier(NetworkClassifier):
         tuned = isinstance(self.decision, str) and self.decision != "argmax"
         return bool(tuned or self.calibrate)
 
-    def _keep(self, prepared: Sequence[PreparedMember], trained: Sequence[TrainedMember]) -> None:
-        own = trained[: self.n_members]
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what repeats the networks."""
+        return {k: v for k, v in super().__getstate__().items() if k != "_stacked"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Stack the networks again."""
+        super().__setstate__(state)
+        if "networks_" in state:
+            self._stacked = stack(self.networks_).eval()
+
+    def _keep(self, trained: Sequence[tuple[PreparedMember, TrainedMember]]) -> None:
+        own = [member for _, member in trained[: self.n_members]]
         self.networks_ = [member.network for member in own]
         self._stacked = stack(self.networks_).eval()
         results = [member.result for member in own]
@@ -147,24 +160,25 @@ class EnsembleClassifier(NetworkClassifier):
         epochs = [result.best_epoch for result in results]
         self.best_epoch_ = epochs[0] if len(epochs) == 1 else epochs
         self.diverged_at_ = next((r.diverged_at for r in results if r.diverged_at), None)
-        self._tell_of_early_ends([member.result for member in trained])
-        self.out_of_fold_proba_ = self._out_of_fold(prepared, trained)
-        self._tune(prepared[0].labels.cpu().numpy())
+        self._tell_of_early_ends([member.result for _, member in trained])
+        # Networks for out-of-fold probabilities alone say nothing if they were cut short.
+        cut_short = self.bagging is None and self.interrupted_
+        self.out_of_fold_proba_ = None if cut_short else self._out_of_fold(trained)
+        self._tune(trained[0][0].labels.cpu().numpy())
 
     def _out_of_fold(
-        self, prepared: Sequence[PreparedMember], trained: Sequence[TrainedMember]
+        self, trained: Sequence[tuple[PreparedMember, TrainedMember]]
     ) -> NDArray[np.float64] | None:
         """Mean probabilities of the networks that have not seen a row; NaN where all have."""
-        if all(member.outside is None for member in prepared):
+        if all(prepared.outside is None for prepared, _ in trained):
             return None
-        shape = len(prepared[0].x), len(self.classes_)
-        total, count = np.zeros(shape), np.zeros(shape[0])
-        for member, fitted in zip(prepared, trained, strict=True):
-            if member.outside is not None and len(member.outside):
-                x = member.x[torch.from_numpy(member.outside).to(member.x.device)]
-                logits = self._logits(fitted.network, x).double()
-                total[member.outside] += logits.softmax(-1).cpu().numpy()
-                count[member.outside] += 1
+        x = trained[0][0].x
+        total, count = np.zeros((len(x), len(self.classes_))), np.zeros(len(x))
+        for prepared, member in trained:
+            if prepared.outside is not None and len(prepared.outside):
+                rows = x[torch.from_numpy(prepared.outside).to(x.device)]
+                total[prepared.outside] += self._in_chunks(probabilities_of(member.network), rows)
+                count[prepared.outside] += 1
         with np.errstate(invalid="ignore"):
             return total / count[:, None]
 
@@ -174,14 +188,28 @@ class EnsembleClassifier(NetworkClassifier):
         self.decision_weights_ = np.ones(len(self.classes_))
         if not isinstance(self.decision, str):
             self.decision_weights_ = check_class_weights(self.decision, self.classes_)
-        if not self._needs_out_of_fold:
+        if not self._needs_out_of_fold or self.out_of_fold_proba_ is None:
             return
-        assert self.out_of_fold_proba_ is not None  # _ensemble saw to it
         seen = np.isfinite(self.out_of_fold_proba_).all(axis=1)
         probabilities, labels = self.out_of_fold_proba_[seen], labels[seen]
         if self.calibrate:
             self.calibration_temperature_ = fit_temperature(probabilities, labels)
             probabilities = apply_temperature(probabilities, self.calibration_temperature_)
-        if self.decision == "macro_f1" or self.decision == "balanced_accuracy":
-            tuned = tune_decision_weights(probabilities, labels, metric=self.decision)
-            self.decision_weights_ = tuned.weights
+        if isinstance(self.decision, str) and self.decision != "argmax":
+            metric: DecisionMetric = cast(DecisionMetric, self.decision)
+            self.decision_weights_ = tune_decision_weights(
+                probabilities, labels, metric=metric
+            ).weights
+
+    def _in_chunks(self, function: Callable[[Tensor], Tensor], x: Tensor) -> NDArray[Any]:
+        """Apply a function of rows with ``n_jobs`` threads."""
+        with limited_threads(self.n_jobs):
+            return in_chunks(function, x).cpu().numpy()
+
+
+def probabilities_of(network: nn.Module) -> Callable[[Tensor], Tensor]:
+    """Softmax of a network's logits, ``(..., n_samples, n_classes)``.
+
+    In float64, so that every row sums to 1 within rounding that metrics accept.
+    """
+    return lambda x: network(x).double().softmax(-1)

@@ -139,8 +139,9 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator, ABC):
             When the loss is not finite in the first epoch. Later on, the last good epoch is kept,
             with a warning.
         KeyboardInterrupt
-            In the first epoch. Later on, the best epoch so far is kept, with a warning; networks
-            that were to train after these still do.
+            In the first epoch. Later on, the best epoch so far is kept, with a warning, and a
+            decision or calibration that was to be tuned afterwards is not. A search or
+            cross-validation goes on with its next fit.
         """
         fit_members([self], [(X, y)], [eval_set])
         return self
@@ -202,14 +203,10 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator, ABC):
         """Members of the estimator, from its only or first one and the seed of their streams."""
         return [member]
 
-    def _keep(
-        self,
-        prepared: Sequence[PreparedMember],  # noqa: ARG002
-        trained: Sequence[TrainedMember],
-    ) -> None:
+    def _keep(self, trained: Sequence[tuple[PreparedMember, TrainedMember]]) -> None:
         """Take the trained networks over."""
-        ((network, result),) = ((member.network, member.result) for member in trained)
-        self.network_ = network
+        ((_, member),) = trained
+        self.network_, result = member.network, member.result
         self.history_ = pd.DataFrame(result.history)
         self.best_epoch_ = result.best_epoch
         self.diverged_at_ = result.diverged_at
@@ -259,7 +256,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator, ABC):
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
     def __sklearn_tags__(self) -> Any:
-        """Gaps and categories are welcome."""
+        """Gaps are welcome; so are categories, but scikit-learn's checks know numbers alone."""
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         return tags

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from pandas.api.extensions import ExtensionDtype
 from sklearn.utils import assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
@@ -18,7 +19,8 @@ def encode_labels(y: ArrayLike) -> tuple[NDArray[Any], NDArray[np.int64]]:
     Parameters
     ----------
     y : array-like of shape (n_samples,)
-        Labels of any type that sorts.
+        Integers, booleans, text, or floats that are whole numbers; as objects, text alone.
+        pandas' nullable integers and booleans become numpy's.
 
     Returns
     -------
@@ -32,7 +34,7 @@ def encode_labels(y: ArrayLike) -> tuple[NDArray[Any], NDArray[np.int64]]:
     ValueError
         For gaps, continuous labels, or fewer than two classes.
     """
-    y = column_or_1d(y, warn=True)
+    y = column_or_1d(_without_mask(y), warn=True)
     # None and pandas.NA neither sort nor compare; scikit-learn's checks look for NaN alone.
     gaps = int(np.count_nonzero(pd.Series(y).isna()))
     if gaps:
@@ -44,3 +46,12 @@ def encode_labels(y: ArrayLike) -> tuple[NDArray[Any], NDArray[np.int64]]:
         found = f"one class: {classes[0]}" if len(classes) else "no labels"
         raise ValueError(f"A classifier needs at least 2 classes; y holds {found}.")
     return classes, labels.astype(np.int64)
+
+
+def _without_mask(y: ArrayLike) -> ArrayLike:
+    """Turn pandas' nullable integers and booleans into numpy's; as floats, 1 would become 1.0."""
+    if not isinstance(y, pd.Series) or not isinstance(y.dtype, ExtensionDtype) or y.hasnans:
+        return y
+    if pd.api.types.is_bool_dtype(y.dtype):
+        return y.to_numpy(dtype=bool)
+    return y.to_numpy(dtype=np.int64) if pd.api.types.is_integer_dtype(y.dtype) else y

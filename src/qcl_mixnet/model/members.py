@@ -108,6 +108,8 @@ def fit_members(
     ------
     ValueError, TrainingDivergedError
         As :meth:`NetworkClassifier.fit`.
+    KeyboardInterrupt
+        When estimators are left whose training had not begun.
     """
     for model in models:
         model._validate_params()
@@ -116,23 +118,36 @@ def fit_members(
         model._prepare(*table, eval_set)
         for model, table, eval_set in zip(models, tables, eval_sets, strict=True)
     ]
+    # Networks of an ensemble share a table; stacked with others, it would be copied for each.
     members = [
-        (model, own) for model, all_own in zip(models, prepared, strict=True) for own in all_own
+        (model, own, id(model) if len(all_own) > 1 else None)
+        for model, all_own in zip(models, prepared, strict=True)
+        for own in all_own
     ]
     trained = iter(_train_groups(members))
     for model, all_own in zip(models, prepared, strict=True):
-        model._keep(all_own, [next(trained) for _ in all_own])
+        pairs = [(own, next(trained)) for own in all_own]
+        done = [(own, member) for own, member in pairs if member is not None]
+        if not done:
+            raise KeyboardInterrupt  # before its turn came
+        model._keep(done)
 
 
-def _train_groups(members: Sequence[Member]) -> list[TrainedMember]:
+def _train_groups(
+    members: Sequence[tuple[NetworkClassifier, PreparedMember, int | None]],
+) -> list[TrainedMember | None]:
+    """Train all; None for those whose turn did not come before an interruption."""
     groups: dict[Any, list[int]] = {}
-    for i, member in enumerate(members):
-        groups.setdefault(_group_key(i, *member), []).append(i)
-    trained: dict[int, TrainedMember] = {}
+    for i, (model, member, ensemble) in enumerate(members):
+        groups.setdefault((ensemble, _group_key(i, model, member)), []).append(i)
+    trained: list[TrainedMember | None] = [None] * len(members)
     for indices in groups.values():
-        group = _train_in_halves([members[i] for i in indices])
-        trained.update(zip(indices, group, strict=True))
-    return [trained[i] for i in range(len(members))]
+        group = _train_in_halves([members[i][:2] for i in indices])
+        for i, done in zip(indices, group, strict=True):
+            trained[i] = done
+        if any(done.result.interrupted for done in group):
+            break
+    return trained
 
 
 def _group_key(i: int, model: NetworkClassifier, member: PreparedMember) -> Any:
@@ -141,8 +156,7 @@ def _group_key(i: int, model: NetworkClassifier, member: PreparedMember) -> Any:
         return i
     parameters = {k: v for k, v in model.get_params().items() if k != "random_state"}
     scored = None if member.scored_x is None else member.scored_x.shape
-    n_classes, shape = len(model.classes_), member.x.shape
-    own_rows = member.rows is not None
+    n_classes, shape, own_rows = len(model.classes_), member.x.shape, member.rows is not None
     return type(model), repr(parameters), n_classes, shape, member.n_rows, own_rows, scored
 
 

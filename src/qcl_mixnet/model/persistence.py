@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import shutil
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -174,7 +175,14 @@ def _move(written: Path, target: Path) -> None:
     except BaseException:
         older.rename(target)
         raise
-    shutil.rmtree(older)
+    try:
+        shutil.rmtree(older)
+    except OSError as error:  # the new model is in place
+        warnings.warn(
+            f"The model was saved to {target}, but the older one cannot be removed from {older} "
+            f"({error}); remove it yourself.",
+            stacklevel=4,  # where QCLMixNetClassifier.save was called
+        )
 
 
 def _read_document(file: Path) -> ModelDocument:

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
-from tqdm.auto import tqdm
-
 
 class EpochReport:
     """A progress bar over the epochs, with the loss beside it.
@@ -23,11 +21,17 @@ class EpochReport:
         self.epochs, self.verbose = epochs, verbose
 
     def __enter__(self) -> Self:
-        self.bar = tqdm(total=self.epochs, unit="epoch", disable=not self.verbose)
+        if self.verbose:
+            # Not at the top: in a notebook without widgets the import warns.
+            from tqdm.auto import tqdm
+
+            self.bar = tqdm(total=self.epochs, unit="epoch")
         return self
 
     def __call__(self, record: Mapping[str, float]) -> None:
         """Show an epoch: means over the networks that train together."""
+        if not self.verbose:
+            return
         shown = {name: f"{record[name]:.3g}" for name in ("loss", "macro_f1") if name in record}
         self.bar.set_postfix(shown, refresh=False)
         self.bar.update()
@@ -38,4 +42,5 @@ class EpochReport:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.bar.close()
+        if self.verbose:
+            self.bar.close()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import cache
 from itertools import pairwise
+from threading import Lock
 from typing import Any
 
 import torch
@@ -46,9 +46,32 @@ def limited_threads(n_jobs: int | None) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-@cache
-def _libraries() -> ThreadpoolController:
-    return ThreadpoolController()  # looks at every library of the process, once
+class _BlasLimit:
+    """A limit on BLAS's threads that is lifted when the last training that wants it ends.
+
+    The limit is the process's: of trainings that overlap, in threads of their own, the first sets
+    it and the last restores what was before.
+    """
+
+    def __init__(self) -> None:
+        self.lock, self.n_trainings = Lock(), 0
+
+    @contextmanager
+    def __call__(self, n_threads: int) -> Iterator[None]:
+        with self.lock:
+            if self.n_trainings == 0:
+                self.limiter = ThreadpoolController().limit(limits=n_threads, user_api="blas")
+            self.n_trainings += 1
+        try:
+            yield
+        finally:
+            with self.lock:
+                self.n_trainings -= 1
+                if self.n_trainings == 0:
+                    self.limiter.restore_original_limits()
+
+
+_limited_blas = _BlasLimit()
 
 
 @contextmanager
@@ -72,7 +95,7 @@ def training_threads(n_threads: int, n_members: int, step_flop: float) -> Iterat
     torch.set_num_threads(inside)
     try:
         with (
-            _libraries().limit(limits=inside, user_api="blas"),
+            _limited_blas(inside),
             ThreadPoolExecutor(n_threads) as pool,
         ):
             if not alone:
@@ -96,9 +119,13 @@ def share(work: Callable[..., None], parts: Sequence[tuple[Any, ...]]) -> None:
     own, *others = parts
     helpers = _helpers.get()
     waiting = [helpers[0].submit(work, *part) for part in others] if helpers else []
-    work(*own)
-    if helpers is None:
-        for part in others:
-            work(*part)
+    try:
+        work(*own)
+        if helpers is None:
+            for part in others:
+                work(*part)
+    finally:
+        # Also after an interruption: a helper must not go on writing into what is being restored.
+        wait(waiting)
     for result in waiting:
         result.result()

@@ -3,8 +3,7 @@
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from qcl_mixnet.data.scoring import (
     PARQUET_SUFFIXES,
     Chunk,
     TableFile,
+    errors_as,
     open_table,
 )
 from qcl_mixnet.data.table_writer import TableWriter
@@ -65,7 +65,12 @@ def score_table(options: Mapping[str, Any]) -> dict[str, Any]:
             source, quoted(table.ignored),
         )  # fmt: skip
     counts: Counter[str] = Counter()
-    with _told(output):
+    with errors_as(
+        ConfigurationError,
+        f"The predictions cannot be written to {output}",
+        "free it, or choose another with --params=inference.output=/a/path",
+        (OSError,),
+    ):
         write_atomically(
             output, lambda part: _fill(part, output.suffix, table, model, checked, counts)
         )
@@ -161,15 +166,3 @@ def _predict(model: QCLMixNetClassifier, chunk: Chunk, path: Path, first_row: in
     if not len(chunk.ids.columns):
         return predicted
     return pd.concat([chunk.ids.reset_index(drop=True), predicted], axis=1)
-
-
-@contextmanager
-def _told(output: Path) -> Iterator[None]:
-    """Say in one sentence that the output cannot be written; the reader's errors are told."""
-    try:
-        yield
-    except OSError as error:
-        raise ConfigurationError(
-            f"The predictions cannot be written to {output} ({error}); free it, or choose another "
-            f"with --params=inference.output=/a/path."
-        ) from error
