@@ -71,6 +71,8 @@ def folds(labels: NDArray[np.int64], n_folds: int, rng: np.random.Generator) -> 
 def bootstraps(labels: NDArray[np.int64], n_bags: int, rng: np.random.Generator) -> list[Bag]:
     """Draw as many rows of every class as it has, with replacement, for each network.
 
+    Bagging (Breiman: "Bagging predictors", Machine Learning 24, 1996), class by class.
+
     Parameters
     ----------
     labels : ndarray of shape (n_samples,)
