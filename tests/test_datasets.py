@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from kedro.io import DatasetError
 
-from qcl_mixnet.datasets import CellDataset, TableDataset, Unavailable, write_atomically
+from qcl_mixnet.datasets import CellDataset, TableDataset, Unavailable
 from qcl_mixnet.evaluation.cells import CellResult
 from qcl_mixnet.tracking import RunBinding
 
@@ -81,16 +81,6 @@ def test_table__while_it_is_written__the_old_file_is_there(table, monkeypatch):
     assert same_folder  # else the move would be a copy, and not at once
     pd.testing.assert_frame_equal(during, TABLE)
     assert list(table.load()) == ["b"]
-
-
-def test_write_atomically__interrupted__leaves_nothing(tmp_path):
-    def interrupt(path):
-        path.write_text("half")
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        write_atomically(tmp_path / "file.txt", interrupt)
-    assert files(tmp_path) == []
 
 
 def test_table__missing__says_what_makes_it(table):
@@ -244,7 +234,7 @@ def test_cell__record__is_written_after_everything_else(cell, monkeypatch):
         return "run 7"
 
     move = os.replace
-    monkeypatch.setattr("qcl_mixnet.datasets.os.replace", note)
+    monkeypatch.setattr("qcl_mixnet.data.writing.os.replace", note)
     monkeypatch.setattr("qcl_mixnet.datasets.log_cell", note_tracking)
     cell.bind(RunBinding())
     cell.save(make_result())

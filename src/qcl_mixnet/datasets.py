@@ -4,9 +4,6 @@ import hashlib
 import json
 import logging
 import math
-import os
-import uuid
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,6 +13,7 @@ import pandas as pd
 from kedro.io import AbstractDataset, DatasetError
 from kedro_datasets.pandas import ParquetDataset
 
+from qcl_mixnet.data.writing import write_atomically
 from qcl_mixnet.evaluation.cells import CellResult
 from qcl_mixnet.tracking import RunBinding, log_cell
 
@@ -27,18 +25,6 @@ class Unavailable:
     """In place of a table that no source can give; ``reason`` names the remedy."""
 
     reason: str
-
-
-def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
-    """Let ``write`` fill a temporary file beside ``path`` and move it there when it is whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Not mkstemp: its files are for their owner alone, whatever the umask says.
-    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
-    try:
-        write(partial)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 class TableDataset(ParquetDataset):

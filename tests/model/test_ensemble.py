@@ -95,7 +95,7 @@ def test_out_of_fold_proba__folds__every_row_from_the_network_without_it():
     model = fitted(n_members=4, bagging="folds")
     expected = np.full((len(X), 3), np.nan)
     for bag, own in zip(bags_of(model, y), member_probabilities(model, X), strict=True):
-        expected[bag.outside] = own[bag.outside]
+        expected[bag.out_of_bag] = own[bag.out_of_bag]
     assert np.isfinite(expected).all()
     np.testing.assert_allclose(model.out_of_fold_proba_, expected, atol=1e-6)
 
@@ -106,7 +106,7 @@ def test_out_of_fold_proba__bootstrap__mean_of_the_networks_without_the_row_or_n
     bags, own = bags_of(model, y), member_probabilities(model, X)
     for row in range(len(X)):
         unseen = [
-            p[row] for bag, p in zip(bags, own, strict=True) if row not in bag.inside.tolist()
+            p[row] for bag, p in zip(bags, own, strict=True) if row not in bag.in_bag.tolist()
         ]
         expected = np.mean(unseen, axis=0) if unseen else [np.nan] * 3
         np.testing.assert_allclose(model.out_of_fold_proba_[row], expected, atol=1e-6)
@@ -133,7 +133,7 @@ def test_fit__rows_outside_a_bag__change_nothing_in_its_network(bagging):
     X, y = make_table()
     model = fitted(n_members=3, bagging=bagging)
     first, second, _ = bags_of(model, y)
-    outside = [i for i in first.outside if i in second.inside]
+    outside = [i for i in first.out_of_bag if i in second.in_bag]
     # Exchanged rows of different classes: the preprocessing stays as it is.
     one, other = next((i, j) for i in outside for j in outside if y[i] != y[j])
     swapped = X.copy()
@@ -158,7 +158,7 @@ def test_fit__networks_for_out_of_fold_alone__leave_the_ensemble_as_it_is():
     bags = folds(labels, N_FOLDS, Streams.from_seed(seed).bags)
     # Rows of one fold have probabilities of one network: unlike those of the estimator's own.
     same = np.abs(tuned.out_of_fold_proba_ - plain.predict_proba(X)).max(axis=1) < 1e-6
-    assert not any(same[bag.outside].all() for bag in bags)
+    assert not any(same[bag.out_of_bag].all() for bag in bags)
 
 
 @pytest.mark.parametrize("metric", ["macro_f1", "balanced_accuracy"])

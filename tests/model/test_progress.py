@@ -170,7 +170,10 @@ def test_interrupt__ensemble__keeps_every_network(stop):
 def test_interrupt__of_networks_for_out_of_fold_alone__is_told(stop):
     X, y = make_table()
     stop(2, group=2)
-    with pytest.warns(ConvergenceWarning, match="after epoch 1 of 3"):
+    with (
+        pytest.warns(ConvergenceWarning, match="after epoch 1 of 3"),
+        pytest.warns(ConvergenceWarning, match="calibrate=True .* could not be tuned"),
+    ):
         model = make_model(calibrate=True).fit(X, y)
     assert model.interrupted_
     assert model.best_epoch_ == 3  # its own network had finished

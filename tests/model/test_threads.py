@@ -13,8 +13,8 @@ from qcl_mixnet.model.objective import HybridObjective, MixupOptions
 from qcl_mixnet.model.randomness import Streams
 from qcl_mixnet.model.stacking import stack
 from qcl_mixnet.model.threads import (
+    MIN_MEMBERS_PER_THREAD,
     SHARED_FLOP,
-    SMALLEST_PART,
     member_shares,
     share,
     training_threads,
@@ -46,8 +46,8 @@ def _three_threads():
     ("n_threads", "n_members", "step_flop", "inside"),
     [
         (2, 1, LARGE, 2),
-        (2, 2 * SMALLEST_PART - 1, LARGE, 2),
-        (2, 2 * SMALLEST_PART, LARGE, 1),  # members are divided
+        (2, 2 * MIN_MEMBERS_PER_THREAD - 1, LARGE, 2),
+        (2, 2 * MIN_MEMBERS_PER_THREAD, LARGE, 1),  # members are divided
         (2, 1, SMALL, 1),
         (2, 40, SMALL, 1),
         (1, 1, LARGE, 1),
@@ -93,7 +93,7 @@ def test_member_shares__every_member_once_in_parts_worth_a_thread(n_threads, n_m
     assert np.concatenate([np.arange(n_members)[part] for part in shares]).tolist() == [
         *range(n_members)
     ]
-    assert len(shares) == max(1, min(n_threads, n_members // SMALLEST_PART))
+    assert len(shares) == max(1, min(n_threads, n_members // MIN_MEMBERS_PER_THREAD))
     sizes = [part.stop - part.start for part in shares]
     assert max(sizes) - min(sizes) <= 1
 
@@ -247,6 +247,6 @@ def test_share__own_part_fails__waits_for_the_helpers():
         finally:
             done.append("left")
 
-    with training_threads(2, 2 * SMALLEST_PART, SMALL), pytest.raises(KeyboardInterrupt):
+    with training_threads(2, 2 * MIN_MEMBERS_PER_THREAD, SMALL), pytest.raises(KeyboardInterrupt):
         attempt()
     assert done == ["other", "left"]

@@ -16,14 +16,14 @@ class Bag:
 
     Attributes
     ----------
-    inside : ndarray of int64
+    in_bag : ndarray of int64
         Training rows, sorted; a bootstrap's may repeat.
-    outside : ndarray of int64
+    out_of_bag : ndarray of int64
         The others, sorted: what the network has not seen.
     """
 
-    inside: Rows
-    outside: Rows
+    in_bag: Rows
+    out_of_bag: Rows
 
 
 def folds(labels: NDArray[np.int64], n_folds: int, rng: np.random.Generator) -> list[Bag]:
@@ -60,11 +60,11 @@ def folds(labels: NDArray[np.int64], n_folds: int, rng: np.random.Generator) -> 
     fold[dealt] = np.arange(len(dealt)) % n_folds
     bags = []
     for k in range(n_folds):
-        inside, outside = np.flatnonzero(fold != k), np.flatnonzero(fold == k)
-        if len(outside) < -(-len(dealt) // n_folds):
-            common = inside[labels[inside] == np.bincount(labels[inside]).argmax()]
-            inside = np.setdiff1d(inside, rng.choice(common))
-        bags.append(Bag(inside, outside))
+        in_bag, out_of_bag = np.flatnonzero(fold != k), np.flatnonzero(fold == k)
+        if len(out_of_bag) < -(-len(dealt) // n_folds):
+            common = in_bag[labels[in_bag] == np.bincount(labels[in_bag]).argmax()]
+            in_bag = np.setdiff1d(in_bag, rng.choice(common))
+        bags.append(Bag(in_bag, out_of_bag))
     return bags
 
 
@@ -83,6 +83,6 @@ def bootstraps(labels: NDArray[np.int64], n_bags: int, rng: np.random.Generator)
     classes = [np.flatnonzero(labels == c) for c in np.unique(labels)]
     bags = []
     for _ in range(n_bags):
-        inside = np.sort(np.concatenate([rng.choice(rows, len(rows)) for rows in classes]))
-        bags.append(Bag(inside, np.setdiff1d(np.arange(len(labels)), inside)))
+        in_bag = np.sort(np.concatenate([rng.choice(rows, len(rows)) for rows in classes]))
+        bags.append(Bag(in_bag, np.setdiff1d(np.arange(len(labels)), in_bag)))
     return bags

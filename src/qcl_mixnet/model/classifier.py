@@ -12,7 +12,6 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from qcl_mixnet.data.preprocessing import TablePreprocessor
@@ -262,9 +261,8 @@ class QCLMixNetClassifier(
         -------
         ndarray of shape (n_samples, 32)
         """
-        check_is_fitted(self)
-        x = self._to_tensor(self._validate_table(X, reset=False))
-        return self._in_chunks(self.networks_[0].represent, x)
+        x = self._inputs(X)
+        return self._in_chunks(self.networks_[0].represent, x).cpu().numpy()
 
     def embed(self, X: Any) -> NDArray[np.float32]:
         """Embedding e of rows (Eq. 17): what the metric losses of the first network compare.
@@ -278,10 +276,9 @@ class QCLMixNetClassifier(
         -------
         ndarray of shape (n_samples, 8)
         """
-        check_is_fitted(self)
-        x = self._to_tensor(self._validate_table(X, reset=False))
-        network = self.networks_[0]
-        return self._in_chunks(lambda rows: network.logits_and_embedding(rows)[1], x)
+        x, network = self._inputs(X), self.networks_[0]
+        embed = network.logits_and_embedding
+        return self._in_chunks(lambda rows: embed(rows)[1], x).cpu().numpy()
 
     def __sklearn_tags__(self) -> Any:
         """Representations are float32, whatever the table's type."""

@@ -46,7 +46,7 @@ class CompiledStep:
         constants = (
             loss.weight, loss.gamma, loss.beta, loss.temperature, loss.margin, MINER_EPSILON,
         )  # fmt: skip
-        self.readings = (
+        self.loss_options = (
             np.array(constants, dtype=self.centroids.dtype),
             loss.intra_class == "mse",
             loss.supcon_reduction == "sum",
@@ -69,7 +69,7 @@ class CompiledStep:
             logits, embeddings = self.classifier.forward(h), self.projection.forward(h)
             by_logits, by_embeddings = np.empty_like(logits), np.empty_like(embeddings)
             hybrid_loss(
-                logits, embeddings, labels, self.centroids, *self.readings,
+                logits, embeddings, labels, self.centroids, *self.loss_options,
                 terms, by_logits, by_embeddings, self.centroids_gradient,
             )  # fmt: skip
             gradient = self.classifier.backward(by_logits)

@@ -118,7 +118,7 @@ class ModelDocument(_Strict):
     sha256: str
 
 
-def take_apart(model: QCLMixNetClassifier) -> tuple[dict[str, Any], Tensors]:
+def to_document(model: QCLMixNetClassifier) -> tuple[dict[str, Any], Tensors]:
     """Take a fitted classifier apart.
 
     Parameters
@@ -176,14 +176,14 @@ def take_apart(model: QCLMixNetClassifier) -> tuple[dict[str, Any], Tensors]:
     return document, tensors
 
 
-def put_together(document: ModelDocument, tensors: Tensors, device: str) -> QCLMixNetClassifier:
+def from_document(document: ModelDocument, tensors: Tensors, device: str) -> QCLMixNetClassifier:
     """Put a fitted classifier together again.
 
     Parameters
     ----------
     document : ModelDocument
     tensors : dict of str to ndarray
-        What :func:`take_apart` returned, from a source that need not be trusted.
+        What :func:`to_document` returned, from a source that need not be trusted.
     device : str
         Where the networks go.
 

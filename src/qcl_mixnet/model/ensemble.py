@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from numbers import Integral
@@ -11,8 +12,8 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from qcl_mixnet.model.bags import Bag, bootstraps, folds
@@ -23,7 +24,7 @@ from qcl_mixnet.model.decision import (
     check_class_weights,
     tune_decision_weights,
 )
-from qcl_mixnet.model.estimator import NetworkClassifier, in_chunks
+from qcl_mixnet.model.estimator import NetworkClassifier, in_chunks, softmax
 from qcl_mixnet.model.members import PreparedMember, TrainedMember
 from qcl_mixnet.model.randomness import Streams
 from qcl_mixnet.model.stacking import stack
@@ -83,9 +84,7 @@ class EnsembleClassifier(NetworkClassifier):
         ndarray of shape (n_samples, n_classes)
             Columns in the order of ``classes_``.
         """
-        check_is_fitted(self)
-        x = self._to_tensor(self._validate_table(X, reset=False))
-        probabilities = self._in_chunks(self._mean_probabilities, x)
+        probabilities = self._in_chunks(self._mean_probabilities, self._inputs(X)).cpu().numpy()
         return apply_temperature(probabilities, self.calibration_temperature_)
 
     def predict(self, X: Any) -> NDArray[Any]:
@@ -94,8 +93,7 @@ class EnsembleClassifier(NetworkClassifier):
         return self.classes_[apply_decision_weights(probabilities, self.decision_weights_)]
 
     def _mean_probabilities(self, x: Tensor) -> Tensor:
-        of_all = x.expand(len(self.networks_), *x.shape)
-        return probabilities_of(self._stacked)(of_all).mean(0)
+        return softmax(self._stacked(x.expand(len(self.networks_), *x.shape))).mean(0)
 
     def _ensemble(self, member: PreparedMember, seed: int) -> list[PreparedMember]:
         """Give every network its streams and rows; those for out-of-fold alone come last."""
@@ -109,7 +107,7 @@ class EnsembleClassifier(NetworkClassifier):
             bags = [*bootstraps(labels, self.n_members, member.streams.bags)]
         elif self._needs_out_of_fold:
             bags += self._folds(labels, N_FOLDS, member.streams)
-        if self._needs_out_of_fold and not any(bag and len(bag.outside) for bag in bags):
+        if self._needs_out_of_fold and not any(bag and len(bag.out_of_bag) for bag in bags):
             raise ValueError(
                 f"calibrate={self.calibrate} and decision={self.decision!r} need rows that a "
                 f"network has not seen, and all of the {self.n_members} have seen every row; raise "
@@ -119,8 +117,8 @@ class EnsembleClassifier(NetworkClassifier):
             replace(
                 member,
                 streams=member.streams if i == 0 else Streams.from_seed(seed, member=i),
-                rows=None if bag is None else torch.from_numpy(bag.inside).to(member.x.device),
-                outside=None if bag is None else bag.outside,
+                rows=None if bag is None else torch.from_numpy(bag.in_bag).to(member.x.device),
+                out_of_bag=None if bag is None else bag.out_of_bag,
             )
             for i, bag in enumerate(bags)
         ]
@@ -163,6 +161,14 @@ class EnsembleClassifier(NetworkClassifier):
         self._tell_of_early_ends([member.result for _, member in trained])
         # Networks for out-of-fold probabilities alone say nothing if they were cut short.
         cut_short = self.bagging is None and self.interrupted_
+        if cut_short and self._needs_out_of_fold:
+            warnings.warn(
+                f"calibrate={self.calibrate} and decision={self.decision!r} could not be tuned "
+                "before the interruption: probabilities are as the networks give them, and a "
+                "decision that was to be tuned is for the highest; fit again to have them.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
         self.out_of_fold_proba_ = None if cut_short else self._out_of_fold(trained)
         self._tune(trained[0][0].labels.cpu().numpy())
 
@@ -170,15 +176,16 @@ class EnsembleClassifier(NetworkClassifier):
         self, trained: Sequence[tuple[PreparedMember, TrainedMember]]
     ) -> NDArray[np.float64] | None:
         """Mean probabilities of the networks that have not seen a row; NaN where all have."""
-        if all(prepared.outside is None for prepared, _ in trained):
+        if all(prepared.out_of_bag is None for prepared, _ in trained):
             return None
         x = trained[0][0].x
         total, count = np.zeros((len(x), len(self.classes_))), np.zeros(len(x))
         for prepared, member in trained:
-            if prepared.outside is not None and len(prepared.outside):
-                rows = x[torch.from_numpy(prepared.outside).to(x.device)]
-                total[prepared.outside] += self._in_chunks(probabilities_of(member.network), rows)
-                count[prepared.outside] += 1
+            if prepared.out_of_bag is not None and len(prepared.out_of_bag):
+                rows = x[torch.from_numpy(prepared.out_of_bag).to(x.device)]
+                logits = self._in_chunks(member.network, rows)
+                total[prepared.out_of_bag] += softmax(logits).cpu().numpy()
+                count[prepared.out_of_bag] += 1
         with np.errstate(invalid="ignore"):
             return total / count[:, None]
 
@@ -201,15 +208,7 @@ class EnsembleClassifier(NetworkClassifier):
                 probabilities, labels, metric=metric
             ).weights
 
-    def _in_chunks(self, function: Callable[[Tensor], Tensor], x: Tensor) -> NDArray[Any]:
+    def _in_chunks(self, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
         """Apply a function of rows with ``n_jobs`` threads."""
         with limited_threads(self.n_jobs):
-            return in_chunks(function, x).cpu().numpy()
-
-
-def probabilities_of(network: nn.Module) -> Callable[[Tensor], Tensor]:
-    """Softmax of a network's logits, ``(..., n_samples, n_classes)``.
-
-    In float64, so that every row sums to 1 within rounding that metrics accept.
-    """
-    return lambda x: network(x).double().softmax(-1)
+            return in_chunks(function, x)

@@ -245,14 +245,10 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator, ABC):
         ndarray of shape (n_samples, n_classes)
             Softmax of the logits, columns in the order of ``classes_``.
         """
-        check_is_fitted(self)
-        x = self._to_tensor(self._validate_table(X, reset=False))
-        # float64, so that every row sums to 1 within rounding that metrics accept.
-        return torch.softmax(self._logits(self.network_, x).double(), dim=1).cpu().numpy()
+        return softmax(self._logits(self.network_, self._inputs(X))).cpu().numpy()
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Most probable class of every row, ``(n_samples,)``."""
-        check_is_fitted(self)
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
     def __sklearn_tags__(self) -> Any:
@@ -274,11 +270,35 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator, ABC):
         # Infinity is left to the preprocessor, which says where it is.
         return validate_data(self, X, reset=reset, dtype="numeric", ensure_all_finite=False)
 
+    def _inputs(self, X: Any) -> Tensor:
+        """Preprocessed rows ``(n_samples, n_inputs)`` of a table to predict."""
+        check_is_fitted(self)
+        return self._to_tensor(self._validate_table(X, reset=False))
+
     def _to_tensor(self, X: Any) -> Tensor:
         return torch.from_numpy(self.preprocessor_.transform(X)).to(self.device_)
 
 
 @torch.no_grad()
 def in_chunks(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """Apply a function of rows to any number of them, a chunk at a time to bound memory."""
+    """Apply a function of rows to any number of them, a chunk at a time to bound memory.
+
+    Parameters
+    ----------
+    function : callable
+        From rows ``(..., n, width)`` to ``(..., n, n_out)``.
+    x : Tensor of shape (..., n_samples, width)
+
+    Returns
+    -------
+    Tensor of shape (..., n_samples, n_out)
+    """
     return torch.cat([function(chunk) for chunk in x.split(PREDICTION_CHUNK, dim=-2)], dim=-2)
+
+
+def softmax(logits: Tensor) -> Tensor:
+    """Probabilities ``(..., n_classes)`` of logits.
+
+    In float64, so that every row sums to 1 within rounding that metrics accept.
+    """
+    return logits.double().softmax(-1)

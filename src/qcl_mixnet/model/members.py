@@ -51,7 +51,7 @@ class PreparedMember:
         The network's randomness.
     rows : Tensor of shape (n_training_rows,), int64, or None
         Those that it trains on, some perhaps more than once; None: all.
-    outside : ndarray of int64 or None
+    out_of_bag : ndarray of int64 or None
         Those that its out-of-fold probabilities are for.
     scored_x, scored_y : Tensor of shape (n_scored, n_inputs), ndarray of shape (n_scored,) or None
         Rows that the checkpoint is chosen on, and their labels.
@@ -61,7 +61,7 @@ class PreparedMember:
     labels: Tensor
     streams: Streams
     rows: Tensor | None = None
-    outside: NDArray[np.int64] | None = None
+    out_of_bag: NDArray[np.int64] | None = None
     scored_x: Tensor | None = None
     scored_y: NDArray[Any] | None = None
 

@@ -129,7 +129,20 @@ def knn_mixup(x: Tensor, points: Tensor, draws: MixupDraws, n_neighbors: int) ->
 
 
 def mix(x: Tensor, neighbors: Tensor, draws: MixupDraws) -> Tensor:
-    """Mix every row with the one of its ``neighbors`` ``(..., batch, k)`` that was drawn."""
+    """Mix every row with the one of its neighbours that was drawn (Eq. 7).
+
+    Parameters
+    ----------
+    x : Tensor of shape (..., batch, n_features)
+    neighbors : Tensor of shape (..., batch, k), int64
+        What :func:`nearest_neighbors` returned.
+    draws : MixupDraws
+        Those of these rows.
+
+    Returns
+    -------
+    Tensor of shape (..., batch, n_features)
+    """
     rank = draws.rank(neighbors.shape[-1]).unsqueeze(-1)
     partner = take_rows(x, neighbors.gather(-1, rank).squeeze(-1))
     return torch.lerp(partner, x, draws.weight.unsqueeze(-1))

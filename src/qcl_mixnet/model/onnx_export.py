@@ -6,13 +6,13 @@ import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
-from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
+from qcl_mixnet.data.writing import write_atomically
 from qcl_mixnet.model.calibration import SMALLEST_PROBABILITY
 from qcl_mixnet.model.layers import QuantumEntanglementLayer, ValueAttention
 from qcl_mixnet.model.network import QCLMixNet
@@ -38,10 +38,25 @@ def to_onnx(
     *,
     input_dtype: Literal["float64", "float32"] = "float64",
 ) -> onnx.ModelProto:
-    """Export a fitted classifier: ``QCLMixNetClassifier.to_onnx``, which see.
+    """Export a fitted classifier: ``QCLMixNetClassifier.to_onnx``.
 
     Scaling and everything after the logits are float64, the networks float32, as in
     ``predict_proba``. Infinite numbers, which ``predict_proba`` refuses, give NaN or anything else.
+
+    Parameters
+    ----------
+    model : QCLMixNetClassifier
+        Fitted on a table of numeric columns.
+    path : str or path, optional
+        A file to write as well; an older one is replaced.
+    input_dtype : {"float64", "float32"}, default="float64"
+        Type of the input and of the probabilities.
+
+    Returns
+    -------
+    onnx.ModelProto
+        Input "X" ``(n_rows, n_features)``; outputs "label" ``(n_rows,)`` and "probabilities"
+        ``(n_rows, n_classes)``.
 
     Raises
     ------
@@ -97,7 +112,8 @@ def to_onnx(
     helper.set_model_props(proto, _metadata(model))
     onnx.checker.check_model(proto, full_check=True)
     if path is not None:
-        _write(proto.SerializeToString(), Path(path))
+        data = proto.SerializeToString()
+        write_atomically(Path(path), lambda part: part.write_bytes(data))
     return proto
 
 
@@ -244,13 +260,3 @@ def _metadata(model: QCLMixNetClassifier) -> dict[str, str]:
     if names is not None:
         properties["feature_names"] = json.dumps(names.tolist())
     return properties
-
-
-def _write(data: bytes, path: Path) -> None:
-    """Replace a file in one step."""
-    written = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
-    try:
-        written.write_bytes(data)
-        written.replace(path)
-    finally:
-        written.unlink(missing_ok=True)

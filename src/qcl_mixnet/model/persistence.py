@@ -27,8 +27,8 @@ from qcl_mixnet.model.document import (
     SCHEMA_VERSION,
     ModelDocument,
     TensorFile,
-    put_together,
-    take_apart,
+    from_document,
+    to_document,
 )
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def load_model(
     document = _read_document(directory / JSON_FILE)
     tensors = _read_tensors(directory / TENSORS_FILE, document.tensor_file, max_bytes)
     try:
-        return put_together(document, tensors, device)
+        return from_document(document, tensors, device)
     # The checks of parameters and labels are other libraries' and raise what they raise.
     except (ValueError, TypeError, OverflowError) as error:
         raise ModelFileError(
@@ -133,12 +133,12 @@ def load_model(
 
 def _encoded(model: QCLMixNetClassifier) -> tuple[str, bytes]:
     """Both files' contents, once it is certain that they can be read again."""
-    content, tensors = take_apart(model)
+    content, tensors = to_document(model)
     data = safetensors.numpy.save({name: np.ascontiguousarray(t) for name, t in tensors.items()})
     content["tensor_file"] = _describe(data).model_dump()
     content["sha256"] = _checksum(content)
     # Parameters may have been set after fit to what no constructor takes.
-    put_together(ModelDocument.model_validate(content), tensors, "cpu")
+    from_document(ModelDocument.model_validate(content), tensors, "cpu")
     text = json.dumps(content, indent=1, allow_nan=False) + "\n"
     if len(text) > MAX_JSON_BYTES:
         raise ValueError(f"names and levels of its columns take more than {MAX_JSON_BYTES} bytes")

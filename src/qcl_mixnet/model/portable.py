@@ -1,4 +1,4 @@
-"""A trained classifier's way out of the process: files to load again, and ONNX."""
+"""Saving, loading and exporting of a trained classifier."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class PortableMixin:
     """Methods of :class:`~qcl_mixnet.model.classifier.QCLMixNetClassifier` that read or write it.
 
-    What they do is imported when they are called: who only trains needs none of it.
+    The modules behind them, and the libraries of those, are imported when a method is called.
     """
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:

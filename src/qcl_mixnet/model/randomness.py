@@ -40,7 +40,15 @@ class Streams:
 
     @classmethod
     def from_seed(cls, seed: int, member: int = 0) -> Streams:
-        """Spawn the streams of one network of an ensemble from one non-negative seed."""
+        """Spawn the streams of one network of an ensemble.
+
+        Parameters
+        ----------
+        seed : int
+            Of the estimator; not negative.
+        member : int, default=0
+            Number of the network.
+        """
         # The first network's are those of an estimator that has no other.
         key = (_FIRST_MEMBER_KEY + member,) if member else ()
         root = np.random.SeedSequence(seed, spawn_key=key)

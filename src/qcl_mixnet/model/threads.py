@@ -19,7 +19,7 @@ from threadpoolctl import ThreadpoolController
 SHARED_FLOP = 500e6
 
 # Members that are worth a thread of their own: waking it takes as long as some of them.
-SMALLEST_PART = 4
+MIN_MEMBERS_PER_THREAD = 4
 
 _Helpers = tuple[Executor, int] | None
 _helpers: ContextVar[_Helpers] = ContextVar("helpers", default=None)
@@ -90,7 +90,7 @@ def training_threads(n_threads: int, n_members: int, step_flop: float) -> Iterat
     """
     before = torch.get_num_threads()
     token = _helpers.set(None)
-    alone = n_threads == 1 or n_members < 2 * SMALLEST_PART
+    alone = n_threads == 1 or n_members < 2 * MIN_MEMBERS_PER_THREAD
     inside = n_threads if alone and step_flop >= SHARED_FLOP else 1
     torch.set_num_threads(inside)
     try:
@@ -109,13 +109,20 @@ def training_threads(n_threads: int, n_members: int, step_flop: float) -> Iterat
 def member_shares(n_members: int) -> list[slice]:
     """Divide the members of a group among the threads of the training."""
     _, n_threads = _helpers.get() or (None, 1)
-    n_parts = max(1, min(n_threads, n_members // SMALLEST_PART))
+    n_parts = max(1, min(n_threads, n_members // MIN_MEMBERS_PER_THREAD))
     bounds = [n_members * part // n_parts for part in range(n_parts + 1)]
     return [slice(a, b) for a, b in pairwise(bounds)]
 
 
 def share(work: Callable[..., None], parts: Sequence[tuple[Any, ...]]) -> None:
-    """Call ``work`` with the arguments of every part, each in a thread of its own."""
+    """Call ``work`` with the arguments of every part, each in a thread of its own.
+
+    Parameters
+    ----------
+    work : callable
+    parts : sequence of tuple
+        Arguments, for as many calls as :func:`member_shares` gives slices. The first is done here.
+    """
     own, *others = parts
     helpers = _helpers.get()
     waiting = [helpers[0].submit(work, *part) for part in others] if helpers else []

@@ -125,7 +125,7 @@ class TrainingResult:
 
 
 def batch_bounds(n_rows: int, batch_size: int) -> list[tuple[int, int]]:
-    """Start and stop of every mini-batch of an epoch.
+    """Start and stop of every mini-batch of an epoch of ``n_rows`` rows.
 
     NOTE[DIFF] A last batch of a single row is left out: batch norm cannot train on it. Rows are
     shuffled every epoch, so it is another row each time.
@@ -137,7 +137,17 @@ def batch_bounds(n_rows: int, batch_size: int) -> list[tuple[int, int]]:
 def make_optimizer(
     parameters: Iterable[nn.Parameter], options: TrainingOptions, steps: int, *, fused: bool = False
 ) -> tuple[torch.optim.Optimizer, Scheduler | None]:
-    """AdamW, and OneCycleLR unless ``max_learning_rate`` is None."""
+    """AdamW, and OneCycleLR unless ``max_learning_rate`` is None.
+
+    Parameters
+    ----------
+    parameters : iterable of nn.Parameter
+    options : TrainingOptions
+    steps : int
+        Of the whole training, which the schedule spans.
+    fused : bool, default=False
+        PyTorch's fused implementation: the same step in one call.
+    """
     optimizer = torch.optim.AdamW(
         parameters, lr=options.learning_rate, weight_decay=options.weight_decay, fused=fused
     )

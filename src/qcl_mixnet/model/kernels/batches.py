@@ -9,9 +9,15 @@ from qcl_mixnet.model.kernels.compilation import Array, compiled
 
 @compiled
 def take_rows(tables: Array, rows: Array, out: Array) -> None:
-    """Write each member's ``rows`` ``(members, batch)`` of its table.
+    """Take rows of each member's table.
 
-    ``tables`` are ``(members, n_samples, width)``, or one for all.
+    Parameters
+    ----------
+    tables : ndarray of shape (members, n_samples, width)
+        Or ``(1, n_samples, width)``: one for all.
+    rows : ndarray of shape (members, batch), int64
+    out : ndarray of shape (members, batch, width)
+        Written.
     """
     members, batch, width = out.shape
     for m in range(members):

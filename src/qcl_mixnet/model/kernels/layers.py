@@ -48,7 +48,18 @@ def entangle_backward(
     x_gradient: Array,
     theta_gradient: Array,
 ) -> None:
-    """Derivatives of :func:`entangle` by ``x`` and ``theta``, from those by ``out``."""
+    """Derivatives of :func:`entangle` by ``x`` and ``theta``, from those by ``out``.
+
+    Parameters
+    ----------
+    x, theta, input_gate, gates
+        As of :func:`entangle`, which wrote ``gates``.
+    gradient : ndarray of shape (members, batch, width)
+    x_gradient : ndarray of shape (members, batch, width)
+        Written.
+    theta_gradient : ndarray of shape (members, width)
+        Written.
+    """
     members, batch, width = x.shape
     for m in range(members):
         cosine, sine = np.cos(theta[m]), np.sin(theta[m])
@@ -141,7 +152,16 @@ def batch_norm_backward(
 ) -> None:
     """Derivatives of :func:`batch_norm` by ``x``, ``weight`` and ``bias``, from those by ``out``.
 
-    ``gradient`` is used up.
+    Parameters
+    ----------
+    x, weight, bias, slope, mean, scale
+        As of :func:`batch_norm`, which wrote the last two.
+    gradient : ndarray of shape (members, batch, width)
+        Overwritten with the derivatives before the leaky ReLU.
+    x_gradient : ndarray of shape (members, batch, width)
+        Written.
+    weight_gradient, bias_gradient : ndarray of shape (members, width)
+        Written.
     """
     members, batch, width = x.shape
     below = x.dtype.type(slope)

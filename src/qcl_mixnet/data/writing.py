@@ -1,0 +1,21 @@
+"""Files that appear when they are whole."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
+    """Let ``write`` fill a temporary file beside ``path`` and move it there when it is whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Not mkstemp: its files are for their owner alone, whatever the umask says.
+    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
+    try:
+        write(partial)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
