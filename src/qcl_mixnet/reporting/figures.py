@@ -7,12 +7,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from qcl_mixnet.evaluation.ties import merge_ties
+from qcl_mixnet.evaluation.wording import count
 from qcl_mixnet.reporting.rendering import starred
 from qcl_mixnet.reporting.scores import (
     BASELINES,
     cell_notes,
     cell_scores,
-    count,
     datasets_by_task,
     proposed_model,
     shown_models,
@@ -41,6 +42,8 @@ def plot_leaderboard(leaderboard: pd.DataFrame) -> Figure:
     leaderboard : DataFrame
         What ``qcl_mixnet.reporting.tables.leaderboard`` returned.
     """
+    if leaderboard["mean_rank"].isna().all():
+        return sentence_figure("No leaderboard to show: every model failed on every data set.")
     rows = leaderboard.iloc[::-1].reset_index(drop=True)
     figure = PlainFigure(figsize=(WIDTH, 1.2 + 0.32 * len(rows)), layout="constrained")
     axes = figure.subplots()
@@ -66,7 +69,7 @@ def plot_leaderboard(leaderboard: pd.DataFrame) -> Figure:
     notes = star_notes(rows["test_selected"])
     n_failed = int(rows["n_failed"].sum())
     if n_failed:
-        notes.append(f"{count(n_failed, 'failed cell')} ranked last")
+        notes.append(f"{count(n_failed, 'failed cell')}, ranked last where any model has a score")
     add_notes(figure, notes)
     return figure
 
@@ -139,8 +142,10 @@ def _gain(cells: pd.DataFrame, proposed: str) -> tuple[float, str, pd.DataFrame 
         return np.nan, "the proposed model has no score", None
     if baselines.empty:
         return np.nan, "no baseline has a score", None
-    best = baselines[baselines["score"] == baselines["score"].max()]
-    gain = own.iloc[0] - best["score"].iloc[0]
+    scores = merge_ties(with_score["score"])
+    own, baseline_scores = scores[is_proposed], scores[~is_proposed]
+    best = baselines[baseline_scores == baseline_scores.max()]
+    gain = own[0] - baseline_scores.max()
     names = starred(best["label"].iloc[0], best["test_selected"].iloc[0])
     if len(best) > 1:
         names += starred(f" and {len(best) - 1} more", best["test_selected"].iloc[1:].any())
