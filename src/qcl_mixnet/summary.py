@@ -1,6 +1,6 @@
 """The end of a run: a ranked table in the terminal, and where everything is."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from qcl_mixnet.evaluation.posthoc import smallest_p_holm
+from qcl_mixnet.evaluation.wording import count
 from qcl_mixnet.tracking import RunBinding
 
 REPORT_FOLDER = "08_reporting"
@@ -42,15 +43,8 @@ def print_summary(catalog: CatalogProtocol, pipeline: Pipeline, binding: RunBind
         console.print(friedman_line(statistics), highlight=False)
         console.print(control_lines(statistics), highlight=False)
         asked = {node.namespace for node in pipeline.nodes if node.namespace}
-        unavailable = sorted(asked - set(statistics["datasets"]))
-        for title, cells in (
-            ("Failed", statistics["failed"]),
-            ("Not run", statistics["not_run"]),
-            ("Data sets not available, see above", unavailable),
-        ):
-            if cells:
-                shown = ", ".join(cells[:8]) + (" ..." if len(cells) > 8 else "")
-                console.print(f"{title} ({len(cells)}): {shown}", highlight=False)
+        for line in missing_lines(statistics, asked):
+            console.print(line, highlight=False, markup=False)
         folder = report_path(catalog.get("leaderboard"))
         console.print(f"Tables and figures: {folder.parent if folder else ''}", highlight=False)
     if "speed_table" in outputs:
@@ -75,7 +69,7 @@ def leaderboard_table(board: pd.DataFrame) -> Table:
     n_datasets = int(board["n_datasets"].iloc[0])
     mark = " · * epoch chosen on the test part" if board["test_selected"].any() else ""
     table = Table(
-        title=f"Mean ranks by macro F1 over {n_datasets} data sets (1 is best){mark}",
+        title=f"Mean ranks by macro F1 over {count(n_datasets, 'data set')} (1 is best){mark}",
         box=SIMPLE_HEAD,
         collapse_padding=True,
     )
@@ -86,15 +80,42 @@ def leaderboard_table(board: pd.DataFrame) -> Table:
     for row in board.itertuples():
         table.add_row(
             f"{escape(str(row.label))}{'*' if row.test_selected else ''}",
-            f"{row.mean_rank:.2f}",
+            _number(row.mean_rank, 2),
             str(row.wins),
-            f"{row.macro_f1:.3f}",
-            f"{row.g_mean:.3f}",
-            f"{row.mcc:.3f}",
-            f"{row.fit_seconds:.1f}",
+            _number(row.macro_f1, 3),
+            _number(row.g_mean, 3),
+            _number(row.mcc, 3),
+            _number(row.fit_seconds, 1),
             str(row.n_failed),
         )
     return table
+
+
+def _number(value: Any, decimals: int) -> str:
+    return "n/a" if pd.isna(value) else f"{value:.{decimals}f}"
+
+
+def missing_lines(statistics: Mapping[str, Any], asked: set[str]) -> list[str]:
+    """Lines on what has no scores: cells, and data sets of those that were asked for.
+
+    Each counts them all and names the first eight.
+    """
+    cells = [*statistics["failed"], *statistics["not_run"]]
+    known = {*statistics["datasets"], *(cell.partition(".")[0] for cell in cells)}
+    lists = {
+        "Failed": statistics["failed"],
+        "Data sets that do not count, because every model failed": (
+            statistics["datasets_without_score"]
+        ),
+        "Not run": statistics["not_run"],
+        "Data sets not available, see above": sorted(asked - known),
+    }
+    return [f"{title} ({len(names)}): {_named(names)}" for title, names in lists.items() if names]
+
+
+def _named(names: Sequence[str], most: int = 8) -> str:
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def speed_table(figures: pd.DataFrame) -> Table:
@@ -126,9 +147,10 @@ def scored_lines(report: Mapping[str, Any]) -> str:
     """
     counts = sorted(report["rows_by_label"].items(), key=lambda item: -item[1])
     named = ", ".join(f"{label} {count:,}" for label, count in counts[:10])
-    more = f" and {len(counts) - 10} labels more" if len(counts) > 10 else ""
+    more = f" and {count(len(counts) - 10, 'more label')}" if len(counts) > 10 else ""
+    rows = "row" if report["rows"] == 1 else "rows"
     return (
-        f"Scored {report['rows']:,} rows of {report['table']} in {report['seconds']:.1f} s: "
+        f"Scored {report['rows']:,} {rows} of {report['table']} in {report['seconds']:.1f} s: "
         f"{named}{more}\nPredictions: {report['output']}"
     )
 
@@ -157,13 +179,17 @@ def control_lines(statistics: dict[str, Any]) -> str:
         return rows["reason"]
     if rows[0]["control_failed"] == rows[0]["n_datasets"]:
         return (
-            f"{statistics['control']} failed on all data sets: none of {len(rows)} model(s) was "
-            "compared with it"
+            f"{statistics['control']} failed on all data sets, so no other model was compared "
+            "with it."
         )
     judged = [row for row in rows if row["p_value"] is not None]
     lines = _judgement(statistics, judged) if judged else []
     if n_failed := len(rows) - len(judged):
-        lines.append(f"{n_failed} model(s) failed on all data sets and were not judged")
+        verb = "was" if n_failed == 1 else "were"
+        lines.append(
+            f"{count(n_failed, 'model')} failed on all data sets and {verb} not compared with "
+            f"{statistics['control']}."
+        )
     return "\n".join(lines)
 
 
@@ -172,17 +198,26 @@ def _judgement(statistics: dict[str, Any], rows: list[dict[str, Any]]) -> list[s
     better = sum(row["differs"] and row["effect_size"] > 0 for row in rows)
     worse = sum(row["differs"] and row["effect_size"] < 0 for row in rows)
     n_datasets = max(row["n_compared"] for row in rows)
+    others = count(len(rows), "other model")
     if smallest_p_holm(n_datasets, 1 + len(rows)) > alpha:
-        # Nobody should read "beats 0" as a finding where no result could have been another.
-        found = f"{n_datasets} data sets are too few to tell {control} from {len(rows)} model(s)"
+        # Nobody should read "better than 0" as a finding where no result could have been another.
+        verb = "is" if n_datasets == 1 else "are"
+        found = (
+            f"{count(n_datasets, 'data set')} {verb} too few for a significant difference between "
+            f"{control} and {others}"
+        )
     else:
-        found = f"{control} beats {better} and loses to {worse} of {len(rows)} model(s)"
+        found = (
+            f"{control} is significantly better than {better} and worse than {worse} of {others}"
+        )
     outcomes = ("prob_control_better", "prob_equivalent", "prob_model_better")
     n_better, n_equivalent, n_worse = (
         sum(row[outcome] > 1 - alpha for row in rows) for outcome in outcomes
     )
+    undecided = len(rows) - n_better - n_equivalent - n_worse
     return [
-        f"{found} (Wilcoxon-Holm, {alpha:g})",
-        f"Better than {n_better}, within {rope:g} of {n_equivalent}, worse than {n_worse} "
-        f"(Bayesian signed-rank, > {1 - alpha:g})",
+        f"{found} (Wilcoxon-Holm, level {alpha:g}).",
+        f"With probability above {1 - alpha:g} {control} is better than {n_better} of {others}, "
+        f"practically equal to {n_equivalent} (macro F1 within {rope:g}) and worse than {n_worse}; "
+        f"undecided: {undecided} (Bayesian signed-rank test).",
     ]

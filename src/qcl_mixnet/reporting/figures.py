@@ -136,16 +136,15 @@ def _draw_gains(
 def _gain(cells: pd.DataFrame, proposed: str) -> tuple[float, str, pd.DataFrame | None]:
     """Gain on one data set, what to write beside its bar, and the cells of the best baselines."""
     with_score = cells.dropna(subset="score")
+    with_score = with_score.assign(score=merge_ties(with_score["score"]))
     is_proposed = with_score["model"] == proposed
     own, baselines = with_score.loc[is_proposed, "score"], with_score[~is_proposed]
     if own.empty:
         return np.nan, "the proposed model has no score", None
     if baselines.empty:
         return np.nan, "no baseline has a score", None
-    scores = merge_ties(with_score["score"])
-    own, baseline_scores = scores[is_proposed], scores[~is_proposed]
-    best = baselines[baseline_scores == baseline_scores.max()]
-    gain = own[0] - baseline_scores.max()
+    best = baselines[baselines["score"] == baselines["score"].max()]
+    gain = own.iloc[0] - best["score"].iloc[0]
     names = starred(best["label"].iloc[0], best["test_selected"].iloc[0])
     if len(best) > 1:
         names += starred(f" and {len(best) - 1} more", best["test_selected"].iloc[1:].any())
