@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from qcl_mixnet.data.preprocessing import TablePreprocessor
 from qcl_mixnet.model.ensemble import Bagging, Decision, EnsembleClassifier
 from qcl_mixnet.model.estimator import Checkpoint
+from qcl_mixnet.model.kernels import compile_all
 from qcl_mixnet.model.layers import Gate
 from qcl_mixnet.model.losses import HybridLoss, IntraClass, Reduction, TripletDistance
 from qcl_mixnet.model.network import EMBEDDING_WIDTH, REPRESENTATION_WIDTH, QCLMixNet
@@ -324,6 +325,8 @@ class QCLMixNetClassifier(
     ) -> HybridObjective:
         assert isinstance(network, QCLMixNet)  # what _build makes
         assert isinstance(loss, HybridLoss)
+        if x.device.type == "cpu":
+            compile_all()
         options = MixupOptions(**{f.name: getattr(self, f.name) for f in fields(MixupOptions)})
         rngs = [one.mixup for one in streams]
         return HybridObjective(network, loss, x, labels, options, rngs)
