@@ -152,10 +152,11 @@ def _some_failed(search: GridSearchCV, failures: Iterable[warnings.WarningMessag
     if len(without) > _MOST_NAMED:
         named += f" and {len(without) - _MOST_NAMED} more"
     causes = (cause for w in failures for cause in _causes(str(w.message)))
+    cause = next(causes, "not reported").rstrip(".")
     return (
         f"{failed.sum()} of {count(failed.size, 'fit')} of the grid search failed, so "
         f"{len(without)} of {count(len(results['params']), 'candidate')} could not be chosen "
-        f"({named}); the first cause was {next(causes, 'not reported')}."
+        f"({named}); the first cause was {cause}."
     )
 
 
