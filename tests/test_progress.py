@@ -34,6 +34,19 @@ def test_cell_line__failed__has_the_error():
     assert line.split() == ["glass", "KNN", "failed", "ValueError:", "no", "12.3", "s"]
 
 
+def test_cell_line__error_of_several_lines__is_one():
+    error = "ValueError: Input X contains NaN.\nTry another model:\n  https://x"
+    line = printed(cell_line({**FAILED, "error": error}))
+    assert "ValueError: Input X contains NaN. Try another model: https://x " in line
+    assert line.count("\n") == 1
+
+
+def test_cell_line__label_with_brackets__is_aligned_as_it_is_printed():
+    lines = [printed(cell_line({**OK, "label": label})) for label in ("Net [x]", "Network")]
+    assert "Net [x]" in lines[0]
+    assert len({line.index("macro F1") for line in lines}) == 1
+
+
 def test_cell_line__columns_are_aligned():
     lines = [cell_line(OK), cell_line({**OK, "dataset": "d" * 28, "label": "Balanced RF"})]
     assert len({line.index("macro F1") for line in lines}) == 1

@@ -133,9 +133,10 @@ def cell_line(record: dict[str, Any]) -> str:
 
     Below it, a line on fits of the model's grid search that failed: they had no part in the choice.
     """
-    head = f"{record['dataset']:<28} {escape(record['label']):<24}"
+    head = escape(f"{record['dataset']:<28} {record['label']:<24}")
     if record["status"] == "failed":
-        outcome = f"[red]failed[/red] {escape(record['error'])}"
+        error = " ".join(record["error"].split())  # many a message has several lines
+        outcome = f"[red]failed[/red] {escape(error)}"
     else:
         mark = "*" if record["test_selected"] else " "
         outcome = f"macro F1 {record['metrics']['macro_f1']:.3f}{mark}"
