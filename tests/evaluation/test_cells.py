@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.datasets import make_classification
 from sklearn.model_selection import train_test_split
 
+from qcl_mixnet.baselines.deep import MLPNetworkClassifier
 from qcl_mixnet.baselines.specs import ModelSpec
 from qcl_mixnet.evaluation.cells import CellData, run_cell
 from qcl_mixnet.evaluation.keys import cell_key
@@ -325,11 +326,15 @@ def test_run_cell__warm_up__is_no_part_of_the_time_of_fitting():
     assert result.record["metrics"]["fit_seconds"] < 0.9 < result.record["seconds"]
 
 
-def test_qcl_mixnet__warm_up__compiles_for_a_cpu(monkeypatch):
+def test_warm_up__makes_an_optimizer_and_for_qcl_mixnet_on_a_cpu_compiles(monkeypatch):
     called = []
-    monkeypatch.setattr("qcl_mixnet.model.classifier.compile_all", lambda: called.append(1))
+    monkeypatch.setattr("qcl_mixnet.model.classifier.compile_all", lambda: called.append("kernels"))
+    # The first one of a process imports PyTorch's compiler.
+    monkeypatch.setattr("torch.optim.AdamW", lambda parameters: called.append("optimizer"))
+    MLPNetworkClassifier().warm_up()
+    assert called == ["optimizer"]
     QCLMixNetClassifier(device="cpu").warm_up()
-    assert called == [1]
+    assert called == ["optimizer", "optimizer", "kernels"]
 
 
 def test_run_cell__no_probabilities_in_the_end__says_so_in_a_sentence():

@@ -260,6 +260,7 @@ class QCLMixNetClassifier(
         ``fit`` does the same where it was not done. Whoever measures the time of a fit calls this
         before the clock starts.
         """
+        super().warm_up()
         if torch.device(resolve_device(self.device)).type == "cpu":
             compile_all()
 

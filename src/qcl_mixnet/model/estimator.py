@@ -155,6 +155,13 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator, ABC):
         """Fit many estimators at once: :func:`fit_members`."""
         fit_members(models, tables, eval_sets)
 
+    def warm_up(self) -> None:
+        """Do what only the first fit of a process does, before a clock starts.
+
+        The first optimizer of a process makes PyTorch import its compiler, for a second.
+        """
+        torch.optim.AdamW([torch.zeros(1)])
+
     def _prepare(
         self, X: Any, y: ArrayLike, eval_set: tuple[Any, ArrayLike] | None = None
     ) -> list[PreparedMember]:
