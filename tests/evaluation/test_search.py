@@ -168,6 +168,17 @@ def test_warnings_of_the_model__one_copy_each() -> None:
     assert [str(w.message) for w in caught] == ["a remark"]
 
 
+def test_warnings_are_errors__a_remark_is_no_failed_fit() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(UserWarning, match="a remark"):  # as asked for, when all is done
+            grid_search(Mode(), {"warn": [True, False]}, X, Y, seed=0)
+        with pytest.raises(GridFitWarning, match="3 of 6 fits"):
+            grid_search(Mode(), {"fail": ["fit", ""]}, X, Y, seed=0)
+        with pytest.raises(EvaluationError, match="the first cause was RuntimeError"):
+            grid_search(Mode(), {"fail": ["fit"]}, X, Y, seed=0)
+
+
 def test_error_of_the_caller__passes_as_it_is() -> None:
     with pytest.raises(ValueError, match="Invalid parameter 'colour'") as caught:
         grid_search(Mode(), {"colour": ["red"]}, X, Y, seed=0)

@@ -85,6 +85,8 @@ def grid_search(
         error_score=np.nan,
     )
     with warnings.catch_warnings(record=True) as caught:
+        # Where warnings are errors, a mere remark would end a fit, and count as its failure.
+        warnings.simplefilter("always")
         try:
             search.fit(X, y)
         except ValueError as error:
@@ -144,7 +146,7 @@ def _some_failed(search: GridSearchCV, failures: Iterable[warnings.WarningMessag
     scores = np.array([results[f"split{i}_test_score"] for i in range(search.n_splits_)])
     failed = np.isnan(scores)
     without = [
-        ", ".join(f"{name.rpartition('__')[2]}={value!r}" for name, value in params.items())
+        ", ".join(f"{name.removeprefix('model__')}={value!r}" for name, value in params.items())
         for params, gone in zip(results["params"], failed.any(axis=0), strict=True)
         if gone
     ]
