@@ -49,11 +49,12 @@ class IngestionOptions(BaseModel):
 
 
 class Resources(BaseModel):
-    """What a cell may use; results do not depend on it."""
+    """What a run may use; results do not depend on it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     n_jobs: int = Field(default=1, ge=1)
+    wait_seconds: float = Field(default=0, ge=0)
 
 
 class InferenceOptions(BaseModel):
@@ -74,6 +75,20 @@ class InferenceOptions(BaseModel):
     device: str = "auto"
 
 
+# A folder inside the reporting layer: it may not lead out of it.
+ReportFolder = Annotated[str, Field(pattern=r"^[\w=+-][\w.=+-]*(/[\w=+-][\w.=+-]*)*$")]
+
+
+class Reports(BaseModel):
+    """Names of one's own for the folders of reports, instead of environment and hash."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    benchmark: ReportFolder | None = None
+    speed: ReportFolder | None = None
+    inference: ReportFolder | None = None
+
+
 class Configuration(BaseModel):
     """All parameters of the project.
 
@@ -92,6 +107,7 @@ class Configuration(BaseModel):
     statistics: ComparisonOptions = Field(default_factory=ComparisonOptions)
     speed: SpeedOptions = Field(default_factory=SpeedOptions)
     inference: InferenceOptions = Field(default_factory=InferenceOptions)
+    reports: Reports = Field(default_factory=Reports)
     data_root: str | None = None
     raw_root: str | None = None
 

@@ -1,6 +1,9 @@
 """The Kedro session of this project: incremental runners, and errors in one sentence."""
 
 import logging
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import Any
 
 import click
@@ -10,9 +13,16 @@ from kedro.io import DatasetError
 from kedro.runner import SequentialRunner
 
 from qcl_mixnet.baselines.specs import ModelSpecError
-from qcl_mixnet.configuration import SessionOptions, check_environment, registering_for
+from qcl_mixnet.configuration import (
+    SessionOptions,
+    check_environment,
+    expanded,
+    load_configuration,
+    registering_for,
+)
 from qcl_mixnet.data.errors import DataError
 from qcl_mixnet.evaluation.errors import EvaluationError
+from qcl_mixnet.folder_lock import folder_lock
 from qcl_mixnet.parameters import ConfigurationError
 from qcl_mixnet.runners import make_incremental
 from qcl_mixnet.tracking import end_runs_opened_since, open_run_id
@@ -21,6 +31,9 @@ logger = logging.getLogger(__name__)
 
 # What a user can mend: the message says how, a traceback would hide it.
 USER_ERRORS = (ConfigurationError, DataError, DatasetError, EvaluationError, ModelSpecError)
+
+# Pipelines that neither read nor write cells and their tables.
+OWN_FILES_ONLY = {"speed", "inference"}
 
 
 class BenchmarkSession(KedroSession):
@@ -39,7 +52,7 @@ class BenchmarkSession(KedroSession):
         before, status = open_run_id(), "FAILED"
         try:
             check_environment(self._conf_source, options.env)
-            with registering_for(options):
+            with registering_for(options), self._data_folder(kwargs):
                 pipelines.configure("qcl_mixnet.pipeline_registry")  # forget those of before
                 outputs = super().run(*args, **kwargs)
             status = "FINISHED"
@@ -55,3 +68,13 @@ class BenchmarkSession(KedroSession):
             raise
         finally:
             end_runs_opened_since(before, status)
+
+    def _data_folder(self, run_options: Mapping[str, Any]) -> AbstractContextManager[None]:
+        """Keep other runs out of the data folder, unless this one writes nothing that they read."""
+        names = run_options.get("pipeline_names") or [run_options.get("pipeline_name")]
+        if set(names) <= OWN_FILES_ONLY:
+            return nullcontext()
+        loader = self._get_config_loader()
+        given = self.store.get("runtime_params") or {}
+        folder = expanded(given.get("data_root") or loader["globals"]["data_root"])
+        return folder_lock(Path(folder), load_configuration().resources.wait_seconds)

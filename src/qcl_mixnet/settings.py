@@ -4,6 +4,7 @@ import os
 
 from qcl_mixnet.configuration_resolvers import RESOLVERS
 from qcl_mixnet.hooks import BenchmarkHooks
+from qcl_mixnet.report_folders import BenchmarkConfigLoader
 from qcl_mixnet.session import BenchmarkSession
 
 # kedro-telemetry comes with Kedro; this project sends nothing.
@@ -13,6 +14,7 @@ HOOKS = (BenchmarkHooks(),)
 # Kedro-Viz would note down runs, but only of its own idea of a sequential runner.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-telemetry", "kedro-viz")
 SESSION_CLASS = BenchmarkSession
+CONFIG_LOADER_CLASS = BenchmarkConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",

@@ -252,11 +252,12 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator, ABC):
         ndarray of shape (n_samples, n_classes)
             Softmax of the logits, columns in the order of ``classes_``.
         """
-        return softmax(self._logits(self.network_, self._inputs(X))).cpu().numpy()
+        x = self._inputs(X)  # first: it says so if the estimator is not fitted
+        return softmax(self._logits(self.network_, x)).cpu().numpy()
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Most probable class of every row, ``(n_samples,)``."""
-        proba = self.predict_proba(X)  # first: it says so if the estimator is not fitted
+        proba = self.predict_proba(X)  # first, too
         return self.classes_[proba.argmax(axis=1)]
 
     def __sklearn_tags__(self) -> Any:
