@@ -30,6 +30,36 @@ def project_root() -> Path:
     return Path(find_kedro_project(Path.cwd()) or Path.cwd()).resolve()
 
 
+def expanded(path: str | int | float | Path) -> str:
+    """Give a path of the configuration as an absolute one: the same place from every folder.
+
+    ``~`` is the user's home, and a relative path is relative to the project folder, not to the
+    working directory. A number names a folder, too (YAML reads ``2020`` as one); an address such as
+    ``s3://bucket/data`` is left as it is.
+
+    Raises
+    ------
+    ConfigurationError
+        When nothing is given, or the home folder of a user whom this machine does not know.
+    """
+    if isinstance(path, bool) or not isinstance(path, (str, int, float, Path)) or path == "":
+        raise ConfigurationError(
+            f"A path in the configuration is {path!r}, which names no folder or file; give one, "
+            f"such as data, ~/data or /a/folder."
+        )
+    text = str(path)
+    if "://" in text:
+        return text
+    home = os.path.expanduser(text)
+    if home.startswith("~"):
+        user = Path(home).parts[0]
+        raise ConfigurationError(
+            f"The path {text} begins with '{user}', which is the home of no user of this machine; "
+            f"correct it, or write ./{text} for a folder of that name."
+        )
+    return str(project_root() / home)
+
+
 def check_environment(conf_source: str, env: str | None) -> None:
     """Refuse an environment without a folder.
 
