@@ -1,15 +1,25 @@
 """Everything that ``conf/`` may hold, as types: an unknown key or a bad value is one sentence."""
 
-from typing import Annotated, Any
+import logging
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
+from typing import Annotated, Any, TypeVar, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from qcl_mixnet.baselines.specs import ModelSpec
-from qcl_mixnet.data.roster import DatasetEntry, parse_roster
+from qcl_mixnet.data.errors import DataError
+from qcl_mixnet.data.names import Name, as_text, as_texts, meant
+from qcl_mixnet.data.roster import DatasetEntry, parse_entry
 from qcl_mixnet.data.training_columns import ColumnOrder, ExtraColumns
 from qcl_mixnet.evaluation.comparison import ComparisonOptions
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
 from qcl_mixnet.evaluation.speed import SpeedOptions
+from qcl_mixnet.suggestions import did_you_mean, listed
+
+logger = logging.getLogger(__name__)
+
+_Model = TypeVar("_Model", bound=BaseModel)
 
 
 class ConfigurationError(ValueError):
@@ -17,12 +27,17 @@ class ConfigurationError(ValueError):
 
 
 def _names(value: Any) -> Any:
-    """Read ``a+b`` as a list: ``--params`` splits at commas."""
-    return value.split("+") if isinstance(value, str) else value
+    """Read ``a+b`` as a list: ``--params`` splits at commas. One name alone is a list, too."""
+    if value is None or isinstance(value, Mapping):
+        return value
+    values = as_texts(value.split("+") if isinstance(value, str) else value)
+    return list(values)
 
 
 # Names become node names, folders and MLflow tags.
-ModelName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+ModelName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]*$")]
+# Of what an entry of the roster, such as ("models", "knn"), says where it stands.
+Place = Callable[[str, object], str]
 
 
 class Grid(BaseModel):
@@ -42,7 +57,7 @@ class IngestionOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    downloads: str
+    downloads: Name
     timeout: float = Field(default=30, gt=0)
     retries: int = Field(default=3, ge=0)
     backoff: float = Field(default=1, ge=0)
@@ -64,14 +79,18 @@ class InferenceOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    model: str | None = None
-    table: str | None = None
-    output: str | None = None
+    model: Name | None = None
+    table: Name | None = None
+    output: Name | None = None
     id_columns: Annotated[list[str], BeforeValidator(_names)] = []
     column_order: ColumnOrder = "reorder"
     extra_columns: ExtraColumns = "ignore"
     chunk_rows: int = Field(default=100_000, ge=1)
     device: str = "auto"
+
+
+# Of the pipelines that read no other.
+SECTIONS: dict[str, type[BaseModel]] = {"inference": InferenceOptions, "speed": SpeedOptions}
 
 
 class Configuration(BaseModel):
@@ -92,8 +111,8 @@ class Configuration(BaseModel):
     statistics: ComparisonOptions = Field(default_factory=ComparisonOptions)
     speed: SpeedOptions = Field(default_factory=SpeedOptions)
     inference: InferenceOptions = Field(default_factory=InferenceOptions)
-    data_root: str | None = None
-    raw_root: str | None = None
+    data_root: Name | None = None
+    raw_root: Name | None = None
 
     @property
     def families(self) -> list[str]:
@@ -101,13 +120,22 @@ class Configuration(BaseModel):
         return sorted({self.models[name].family for name in self.grid.models})
 
 
-def parse_configuration(parameters: dict[str, Any]) -> Configuration:
+def parse_configuration(
+    parameters: Mapping[str, Any],
+    given: Mapping[str, Any] | None = None,
+    place: Place = lambda section, name: "conf/",  # noqa: ARG005
+) -> Configuration:
     """Check the project's parameters.
 
     Parameters
     ----------
-    parameters : dict
+    parameters : mapping
         What Kedro's configuration loader returns for "parameters".
+    given : mapping or None
+        Those that this run was started with. An entry of the roster in them must be right, even if
+        the grid has it not.
+    place : callable
+        Says where an entry of the roster stands, for messages.
 
     Raises
     ------
@@ -115,39 +143,130 @@ def parse_configuration(parameters: dict[str, Any]) -> Configuration:
         On an unknown key, a value out of range, a name in the grid, or of the control, that is on
         no roster, or a label that two models of the grid share.
     """
-    roster = parameters.get("datasets", {})
-    if not isinstance(roster, dict):
-        raise ConfigurationError(
-            f"'datasets' must be a mapping of names to entries, got {roster!r}; correct it in "
-            f"conf/."
-        )
-    try:
-        roster = parse_roster(roster)
-        configuration = Configuration.model_validate({**parameters, "datasets": roster})
-    except ValidationError as error:
-        raise ConfigurationError(_one_sentence(error)) from error
-    except ValueError as error:
-        raise ConfigurationError(str(error)) from error
+    checked: dict[str, Any] = dict(parameters)
+    for section, parse_one, kind in (
+        ("datasets", _parse_dataset, "data set"),
+        ("models", _parse_model, "model"),
+    ):
+        entries = parameters.get(section, {})
+        if not isinstance(entries, Mapping):
+            raise ConfigurationError(
+                f"'{section}' must be a mapping of names to entries, got {entries!r}; correct it "
+                f"in conf/."
+            )
+        checked["grid"] = _with_meant_names(checked.get("grid"), section, entries)
+        needed = _names_in(checked.get("grid"), section) | _keys(given, section)
+        checked[section] = _roster(entries, parse_one, kind, needed, partial(place, section))
+    present = {key: value for key, value in checked.items() if key in parameters or value}
+    configuration = _parse(Configuration, present)
     grid, models = configuration.grid, configuration.models
     statistics = configuration.statistics
     # A project without QCL-MixNet need not name another control: it gets no comparison with one.
     controls = [statistics.control] if "control" in statistics.model_fields_set else []
-    for kind, key, chosen, known in (
+    for kind, key, names, known in (
         ("data set", "grid.datasets", grid.datasets, configuration.datasets),
         ("model", "grid.models", grid.models, models),
         ("model", "statistics.control", controls, models),
     ):
-        _check_names(kind, key, chosen, known)
+        _check_names(kind, key, names, known)
     _check_labels({name: models[name].label for name in grid.models})
     return configuration
+
+
+def parse_section(
+    parameters: Mapping[str, Any], section: str, given: Mapping[str, Any] | None = None
+) -> None:
+    """Check the section of a pipeline that reads no other, and the names of what was given.
+
+    Parameters
+    ----------
+    parameters : mapping
+        As for :func:`parse_configuration`.
+    section : {"inference", "speed"}
+    given : mapping or None
+        The parameters that this run was started with.
+
+    Raises
+    ------
+    ConfigurationError
+        On an unknown key or a value out of range.
+    """
+    _parse(SECTIONS[section], parameters.get(section, {}), section)
+    for key, value in (given or {}).items():
+        if key not in Configuration.model_fields:
+            raise ConfigurationError(_unknown((key,), value))
+
+
+def _parse(model: type[_Model], fields: Any, *path: str) -> _Model:
+    try:
+        return model.model_validate(fields)
+    except ValidationError as error:
+        raise ConfigurationError(_one_sentence(error, path)) from error
+
+
+def _with_meant_names(grid: Any, section: str, entries: Mapping[Any, Any]) -> Any:
+    """Give the grid with the names that stand for those of the roster: ``1e5`` for ``"1e5"``."""
+    if not isinstance(grid, Mapping) or not isinstance(names := _names(grid.get(section)), list):
+        return grid
+    known = [str(name) for name in entries]
+    return {**grid, section: [meant(n, known) if isinstance(n, str) else n for n in names]}
+
+
+def _names_in(grid: Any, section: str) -> set[str]:
+    names = grid.get(section) if isinstance(grid, Mapping) else None
+    return {name for name in names if isinstance(name, str)} if isinstance(names, list) else set()
+
+
+def _keys(given: Mapping[str, Any] | None, section: str) -> set[str]:
+    entries = (given or {}).get(section)
+    return {str(name) for name in entries} if isinstance(entries, Mapping) else set()
+
+
+def _roster(
+    entries: Mapping[Any, Any],
+    parse_one: Callable[[Any, Any, str], Any],
+    kind: str,
+    needed: Collection[str],
+    place: Callable[[object], str],
+) -> dict[str, Any]:
+    """Check the entries of one kind; a bad one stops a run only if the run needs it."""
+    checked: dict[str, Any] = {}
+    for name, fields in entries.items():
+        if str(name) in checked:
+            raise ConfigurationError(
+                f"The {kind} '{name}' stands twice, once as a number and once as a text; write its "
+                f"name in quotes in {place(name)}."
+            )
+        try:
+            checked[str(name)] = parse_one(name, fields, place(name))
+        except ConfigurationError as error:
+            if str(name) in needed:
+                raise
+            logger.warning("The %s '%s' is left out: %s", kind, name, error)
+    return checked
+
+
+def _parse_dataset(name: object, fields: Any, place: str) -> DatasetEntry:
+    try:
+        return parse_entry(name, fields, place)
+    except DataError as error:
+        raise ConfigurationError(str(error)) from error
+
+
+def _parse_model(name: object, fields: Any, place: str) -> ModelSpec:
+    try:
+        TypeAdapter(ModelName).validate_python(as_text(name))
+        return ModelSpec.model_validate(fields)
+    except ValidationError as error:
+        raise ConfigurationError(_one_sentence(error, ("models", str(name)), place)) from error
 
 
 def _check_names(kind: str, key: str, chosen: list[str], known: dict[str, Any]) -> None:
     for name in chosen:
         if name not in known:
             raise ConfigurationError(
-                f"Unknown {kind} '{name}' in {key}; choose among {', '.join(sorted(known))}, "
-                f"or add an entry for it under conf/."
+                f"Unknown {kind} '{name}'{did_you_mean(name, known)} in {key}; choose among "
+                f"{listed(known)}, or add an entry for it under conf/."
             )
         if chosen.count(name) > 1:
             raise ConfigurationError(
@@ -167,11 +286,41 @@ def _check_labels(labels: dict[str, str]) -> None:
             )
 
 
-def _one_sentence(error: ValidationError) -> str:
+def _one_sentence(
+    error: ValidationError, path: tuple[str, ...] = (), place: str | None = None
+) -> str:
     first, *others = error.errors(include_url=False)
-    place = ".".join(map(str, first["loc"]))
-    value = "" if isinstance(first["input"], dict) else f" (got {first['input']!r})"
+    keys = (*path, *first["loc"])
+    name = ".".join(map(str, keys))
+    value = "" if isinstance(first["input"], Mapping) else f" (got {first['input']!r})"
     more = f" There are {len(others)} more such errors." if others else ""
     if first["type"] == "extra_forbidden":
-        return f"Unknown parameter '{place}'{value}; remove it or correct its name in conf/.{more}"
-    return f"Parameter '{place}': {first['msg']}{value}; correct it in conf/ or --params.{more}"
+        return _unknown(keys, first["input"], place) + more
+    cause = first["msg"].removeprefix("Value error, ")
+    return (
+        f"Parameter '{name}': {cause}{value}; correct it in {place or 'conf/ or --params'}.{more}"
+    )
+
+
+def _unknown(keys: tuple[str | int, ...], value: Any, place: str | None = None) -> str:
+    name = ".".join(map(str, keys))
+    got = "" if isinstance(value, Mapping) else f" (got {value!r})"
+    near = did_you_mean(str(keys[-1]), _known_keys(keys[:-1]))
+    return (
+        f"Unknown parameter '{name}'{got}{near}; remove it or correct its name in "
+        f"{place or 'conf/ or --params'}."
+    )
+
+
+def _known_keys(path: tuple[str | int, ...]) -> list[str]:
+    """Names of the parameters at a place such as ("models", "knn")."""
+    here: Any = Configuration
+    for key in path:
+        if isinstance(here, type) and issubclass(here, BaseModel):
+            field = here.model_fields.get(str(key))
+            here = field.annotation if field else None
+        else:  # a mapping of names to entries
+            here = next(iter(get_args(here)[1:]), None)
+    if not (isinstance(here, type) and issubclass(here, BaseModel)):
+        return []
+    return [field.alias or name for name, field in here.model_fields.items()]
