@@ -43,7 +43,9 @@ def errors_in_one_sentence() -> Iterator[None]:
         if KedroCliError.VERBOSE_ERROR:
             raise
         # Kedro would print what Python handles at the moment, which is "NoneType: None" by now.
-        raise click.ClickException(_missing_package(error) or " ".join(error.message.split())) from error
+        raise click.ClickException(
+            _missing_package(error) or " ".join(error.message.split())
+        ) from error
 
 
 def _missing_package(error: KedroCliError) -> str | None:
@@ -56,9 +58,10 @@ def in_one_sentence(command: click.Command) -> click.Command:
     told, kind = copy.copy(command), type(command)
 
     def invoke(ctx: click.Context) -> Any:
-        if "env" in ctx.params:  # which not every command of Kedro's looks at before it is too late
+        # Not every command looks at its environment before it is too late.
+        env = ctx.params.get("env") or os.environ.get("KEDRO_ENV")
+        if env and not isinstance(command, click.Group):
             conf_source = ctx.params.get("conf_source") or project_root() / settings.CONF_SOURCE
-            env = ctx.params["env"] or os.environ.get("KEDRO_ENV")
             check_environment(str(conf_source), env)
         return kind.invoke(told, ctx)
 

@@ -43,7 +43,7 @@ def parameters_of_text(ctx: click.Context, option: click.Parameter, value: Any) 
         except (YAMLError, OmegaConfBaseException) as error:
             raise click.UsageError(
                 f"--params gives '{key.strip()}' the value '{text}', which cannot be read as YAML; "
-                f"correct it, or write it in a file that --config names.",
+                f"correct it (a comma begins the next parameter; + joins the names of a list).",
                 ctx,
             ) from error
     parameters: dict[str, Any] = _split_params(ctx, option, value)

@@ -1,5 +1,6 @@
 """Kedro's configuration loader, whose refusals name the file and the remedy in one sentence."""
 
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,8 @@ class ProjectConfigLoader(OmegaConfigLoader):
 
     def __init__(self, conf_source: str | Path, env: str | None = None, **kwargs: Any) -> None:
         self.unreadable: dict[Path, str] = {}
-        check_environment(str(conf_source), env)
+        conf_source = os.path.expanduser(conf_source)
+        check_environment(conf_source, env)
         super().__init__(conf_source, env, **kwargs)
 
     def __getitem__(self, key: str) -> dict[str, Any]:
@@ -43,8 +45,10 @@ class ProjectConfigLoader(OmegaConfigLoader):
             return super().__getitem__(key)
         except ConfigurationError:
             raise
-        except (YAMLError, OmegaConfBaseException, ValueError, TypeError) as error:
+        except (YAMLError, OmegaConfBaseException, ValueError, TypeError, AttributeError) as error:
             problems = [problem for _, problem in self._problems(self.config_patterns[key])]
+            if not problems and isinstance(error, TypeError | AttributeError):
+                raise  # not the fault of a file
             problem = problems[0] if problems else _first_sentence(error)
             raise ConfigurationError(f"{problem}; correct it.") from error
 
@@ -78,8 +82,11 @@ def _problem(path: Path) -> str | None:
     try:
         holds_names = isinstance(OmegaConf.create(text or "{}"), DictConfig)
     except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        return f"{path}, line {mark.line + 1 if mark else '?'}: {error.problem or error.context}"
+        if (mark := error.problem_mark or error.context_mark) is None:
+            return f"{path}: {_first_sentence(error)}"
+        there = [*text.splitlines(), ""][mark.line][mark.column : mark.column + 1]
+        tab = " (a tab; indent with spaces)" if there == "\t" else ""
+        return f"{path}, line {mark.line + 1}: {error.problem or error.context}{tab}"
     except (YAMLError, OmegaConfBaseException, ValueError) as error:
         return f"{path}: {_first_sentence(error)}"
     return None if holds_names else f"{path}: this is a list, where names with values should be"

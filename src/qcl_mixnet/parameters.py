@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, TypeVar, get_args
 
@@ -123,7 +124,7 @@ class Configuration(BaseModel):
 def parse_configuration(
     parameters: Mapping[str, Any],
     given: Mapping[str, Any] | None = None,
-    place: Place = lambda section, name: "conf/",  # noqa: ARG005
+    place: Place = lambda section, name: "conf/ or --params",  # noqa: ARG005
 ) -> Configuration:
     """Check the project's parameters.
 
@@ -154,11 +155,14 @@ def parse_configuration(
                 f"'{section}' must be a mapping of names to entries, got {entries!r}; correct it "
                 f"in conf/."
             )
-        checked["grid"] = _with_meant_names(checked.get("grid"), section, entries)
-        needed = _names_in(checked.get("grid"), section) | _keys(given, section)
-        checked[section] = _roster(entries, parse_one, kind, needed, partial(place, section))
-    present = {key: value for key, value in checked.items() if key in parameters or value}
-    configuration = _parse(Configuration, present)
+        if "grid" in checked:
+            checked["grid"] = _with_meant_names(checked["grid"], section, entries)
+        chosen, named = _names_in(checked.get("grid"), section), _keys(given, section)
+        roster = _Roster(kind, parse_one, chosen | named, partial(place, section))
+        checked[section] = roster.check(entries, named)
+    if "models" not in parameters:  # which must be there; a roster may be empty
+        del checked["models"]
+    configuration = _parse(Configuration, checked)
     grid, models = configuration.grid, configuration.models
     statistics = configuration.statistics
     # A project without QCL-MixNet need not name another control: it gets no comparison with one.
@@ -222,28 +226,37 @@ def _keys(given: Mapping[str, Any] | None, section: str) -> set[str]:
     return {str(name) for name in entries} if isinstance(entries, Mapping) else set()
 
 
-def _roster(
-    entries: Mapping[Any, Any],
-    parse_one: Callable[[Any, Any, str], Any],
-    kind: str,
-    needed: Collection[str],
-    place: Callable[[object], str],
-) -> dict[str, Any]:
-    """Check the entries of one kind; a bad one stops a run only if the run needs it."""
-    checked: dict[str, Any] = {}
-    for name, fields in entries.items():
-        if str(name) in checked:
-            raise ConfigurationError(
-                f"The {kind} '{name}' stands twice, once as a number and once as a text; write its "
-                f"name in quotes in {place(name)}."
-            )
-        try:
-            checked[str(name)] = parse_one(name, fields, place(name))
-        except ConfigurationError as error:
-            if str(name) in needed:
-                raise
-            logger.warning("The %s '%s' is left out: %s", kind, name, error)
-    return checked
+@dataclass(frozen=True)
+class _Roster:
+    """How the entries of one kind are checked: a bad one stops a run only if the run needs it."""
+
+    kind: str
+    parse_one: Callable[[Any, Any, str], Any]
+    needed: Collection[str]
+    place: Callable[[object], str]
+
+    def check(self, entries: Mapping[Any, Any], named: Collection[str]) -> dict[str, Any]:
+        """Check all entries, of which `named` are also in what the run was started with."""
+        checked: dict[str, Any] = {}
+        for name, fields in entries.items():
+            place = self.place(name)
+            if str(name) in named and "--params" not in place:
+                place = f"{place} or --params"
+            if str(name) in checked:
+                raise ConfigurationError(
+                    f"The {self.kind} '{name}' stands twice, as a number and as a text; write its "
+                    f"name in quotes in {place}."
+                )
+            try:
+                checked[str(name)] = self.parse_one(name, fields, place)
+            except ConfigurationError as error:
+                if str(name) in self.needed:
+                    others = [str(other) for other in entries if other != name]
+                    near = did_you_mean(str(name), others) if str(name) in named else ""
+                    unknown = f"Unknown {self.kind} '{name}'{near} in --params, or a bad entry: "
+                    raise ConfigurationError(f"{unknown if near else ''}{error}") from error
+                logger.warning("The %s '%s' is left out: %s", self.kind, name, error)
+        return checked
 
 
 def _parse_dataset(name: object, fields: Any, place: str) -> DatasetEntry:
@@ -304,10 +317,10 @@ def _one_sentence(
 
 def _unknown(keys: tuple[str | int, ...], value: Any, place: str | None = None) -> str:
     name = ".".join(map(str, keys))
-    got = "" if isinstance(value, Mapping) else f" (got {value!r})"
+    got = "" if isinstance(value, Mapping) else f", got {value!r}"
     near = did_you_mean(str(keys[-1]), _known_keys(keys[:-1]))
     return (
-        f"Unknown parameter '{name}'{got}{near}; remove it or correct its name in "
+        f"Unknown parameter '{name}'{near}{got}; remove it or correct its name in "
         f"{place or 'conf/ or --params'}."
     )
 

@@ -19,6 +19,8 @@ FILTERS = {
     "namespaces": ("--namespaces", "namespace"),
 }
 
+MOST = 12  # names that are listed: there is a node for every data set and model
+
 
 def check_selection(pipelines: Mapping[str, Pipeline], given: Mapping[str, Any]) -> None:
     """Refuse names of pipelines, nodes, tags and so on that there are not.
@@ -69,16 +71,16 @@ def _known(pipeline: Pipeline, key: str) -> set[str]:
 
 def _unknown(key: str, value: str, known: Iterable[str], names: Iterable[str]) -> str:
     option, kind = FILTERS[key]
-    there = listed(known)
+    where = f"in {option} of pipeline {_pipelines(names)}"
     # A model's name stands for its node in a data set, which Kedro wants in full.
     ending = sorted(name for name in known if name.endswith(f".{value}"))
     near = f" (did you mean '{ending[0]}'?)" if ending else did_you_mean(value, known)
+    if near:
+        return f"Unknown {kind} '{value}'{near} {where}; correct it."
+    there = listed((name for name in known if not name.startswith("model.")), MOST)
     choose = f"choose among {there}" if there else f"it has no {kind}s"
-    hint = "" if kind == "tag" else " (those of a data set or model need it in the run's grid)"
-    return (
-        f"Unknown {kind} '{value}'{near} in {option} of pipeline "
-        f"{_pipelines(names)}; {choose}{hint}."
-    )
+    hint = "" if kind == "tag" else "; what belongs to a data set or model is there if the grid has"
+    return f"Unknown {kind} '{value}' {where}; {choose}{hint and hint + ' that one'}."
 
 
 def _check_not_empty(

@@ -1,6 +1,7 @@
 """The Kedro session of this project: incremental runners, and errors in one sentence."""
 
 import logging
+import os
 from inspect import signature
 from typing import Any
 
@@ -14,8 +15,9 @@ from kedro.pipeline import Pipeline
 from kedro.runner import SequentialRunner
 
 from qcl_mixnet.baselines.specs import ModelSpecError
-from qcl_mixnet.configuration import SessionOptions, registering_for, running
+from qcl_mixnet.configuration import SessionOptions, expanded, registering_for, running
 from qcl_mixnet.data.errors import DataError
+from qcl_mixnet.data.sources.files import LOCAL_FOLDER_VARIABLE
 from qcl_mixnet.evaluation.errors import EvaluationError
 from qcl_mixnet.parameters import ConfigurationError
 from qcl_mixnet.runners import make_incremental
@@ -42,6 +44,9 @@ class BenchmarkContext(KedroContext):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if folder := os.environ.get(LOCAL_FOLDER_VARIABLE):
+            # Absolute once and for all, worker processes included.
+            os.environ[LOCAL_FOLDER_VARIABLE] = expanded(folder)
         loader = self.config_loader
         options = SessionOptions(self.env, self._runtime_params, str(loader.conf_source))
         pipelines.configure("qcl_mixnet.pipeline_registry")  # forget those of before

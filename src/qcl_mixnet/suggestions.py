@@ -3,8 +3,6 @@
 import difflib
 from collections.abc import Iterable
 
-MANY = 30  # names that a sentence can list
-
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Give `` (did you mean 'glass'?)``, or nothing where no known name is near.
@@ -16,8 +14,8 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f" (did you mean '{by_lower[close[0]]}'?)" if close else ""
 
 
-def listed(known: Iterable[str]) -> str:
+def listed(known: Iterable[str], most: int = 30) -> str:
     """Give names in order, separated by commas, and of very many the first."""
     names = sorted(known)
-    more = f", ... ({len(names)} in all)" if len(names) > MANY else ""
-    return ", ".join(names[:MANY]) + more
+    more = f", ... ({len(names)} in all)" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

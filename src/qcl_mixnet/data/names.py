@@ -11,8 +11,8 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator
 
 _TRUTH = {
-    "True": {"true", "yes", "on", "y"},
-    "False": {"false", "no", "off", "n"},
+    "True": {"true", "yes", "on"},
+    "False": {"false", "no", "off"},
 }
 
 
