@@ -51,9 +51,7 @@ def test_run__mistyped_option__is_one_sentence(commands, options, code, sentence
     assert "Traceback" not in done.output
 
 
-@pytest.mark.parametrize(
-    "command", [["run"], ["registry", "list"], ["catalog", "list-patterns"]]]
-)
+@pytest.mark.parametrize("command", [["run"], ["registry", "list"], ["catalog", "list-patterns"]])
 def test_command__unknown_environment_of_the_process__is_one_sentence(
     commands, monkeypatch, command
 ):
