@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 from kedro.config import MissingConfigException
-from kedro.framework.project import settings
 from kedro.framework.startup import bootstrap_project
 
 from qcl_mixnet.configuration import (
@@ -112,6 +111,7 @@ def test_bad_roster__stops_the_benchmark_but_not_inference_and_speed(conf, conte
     registry = register(conf)
     assert sorted(registry) == ["inference", "speed"]
     assert registry["inference"].nodes
+    assert "08_reporting/inference/base-" in loader(conf)["catalog"]["inference_report"]["filepath"]
     for name in BENCHMARK:
         with pytest.raises(ConfigurationError):
             registry[name]
@@ -146,4 +146,3 @@ def test_conf_source__home_and_relative__are_found(conf, monkeypatch):
     monkeypatch.chdir(conf.parent)
     for given in ("~/conf", "conf"):
         assert loader(given)["parameters"]["grid"]["datasets"]
-    assert settings.CONFIG_LOADER_CLASS.__name__ == "ProjectConfigLoader"

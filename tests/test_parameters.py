@@ -2,7 +2,12 @@ import copy
 
 import pytest
 
-from qcl_mixnet.parameters import ConfigurationError, parse_configuration, parse_section
+from qcl_mixnet.parameters import (
+    ConfigurationError,
+    InferenceOptions,
+    parse_configuration,
+    parse_section,
+)
 
 GOOD = {
     "datasets": {
@@ -337,24 +342,17 @@ def test_parse__the_same_name_as_number_and_as_text__is_told():
     )
 
 
-@pytest.mark.parametrize("section", ["inference", "speed"])
-def test_parse_section__good__and_the_rest_does_not_count(section):
-    parse_section({**GOOD, "grid": "nonsense", "datasets": None}, section, {"grid": {}})
+def test_parse_section__good__and_the_rest_does_not_count():
+    parameters = {**GOOD, "grid": "nonsense", "datasets": None, "inference": {"device": "cpu"}}
+    assert parse_section(parameters, InferenceOptions, "inference", {"grid": {}}).device == "cpu"
+    assert parse_section({}, InferenceOptions, "inference").device == "auto"
 
 
 def test_parse_section__unknown_key__is_told():
     with pytest.raises(ConfigurationError, match=r"'inference.modle' \(did you mean 'model'\?\)"):
-        parse_section({"inference": {"modle": "x"}}, "inference")
+        parse_section({"inference": {"modle": "x"}}, InferenceOptions, "inference")
     with pytest.raises(ConfigurationError, match=r"'inferenc' \(did you mean 'inference'\?\)"):
-        parse_section({}, "inference", {"inferenc": {"model": "x"}})
-
-
-@pytest.mark.parametrize("name", ["a.b", "a-b", "Tree", "_tree"])
-def test_parse__model_name_that_is_no_identifier__is_told(name):
-    parameters = change("grid.models", [name])
-    parameters["models"] = {name: GOOD["models"]["tree"]}
-    with pytest.raises(ConfigurationError, match=name):
-        parse_configuration(parameters)
+        parse_section({}, InferenceOptions, "inference", {"inferenc": {"model": "x"}})
 
 
 @pytest.mark.parametrize("roster", [None, []])

@@ -97,6 +97,7 @@ class SessionOptions:
     env: str | None
     runtime_params: dict[str, Any] | None
     conf_source: str | None
+    loader: "ProjectConfigLoader | None" = None
 
 
 # Registration has no argument by which Kedro could hand these over.
@@ -161,6 +162,8 @@ def configuration_loader() -> "ProjectConfigLoader":
         When there is no such folder or environment.
     """
     options = _current_options()
+    if options.loader is not None:
+        return options.loader
     loader: ProjectConfigLoader = settings.CONFIG_LOADER_CLASS(
         conf_source=options.conf_source or str(project_root() / settings.CONF_SOURCE),
         env=options.env or os.environ.get("KEDRO_ENV"),

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import MarkedYAMLError, YAMLError
 
-from qcl_mixnet.configuration import check_environment
-from qcl_mixnet.parameters import ConfigurationError
+from qcl_mixnet.configuration import check_configuration, check_environment
+from qcl_mixnet.parameters import Configuration, ConfigurationError
 
 # The entries of data sets and models, which inference and speed do not need.
 ROSTER_FILES = ("datasets*", "models/*")
@@ -51,6 +52,17 @@ class ProjectConfigLoader(OmegaConfigLoader):
                 raise  # not the fault of a file
             problem = problems[0] if problems else _first_sentence(error)
             raise ConfigurationError(f"{problem}; correct it.") from error
+
+    @cached_property
+    def configuration(self) -> Configuration:
+        """All of the parameters, checked.
+
+        Raises
+        ------
+        ConfigurationError
+            When something in them cannot be used.
+        """
+        return check_configuration(self)
 
     def files(self, patterns: Iterable[str]) -> Iterator[Path]:
         """Files of this loader's environments that match any of some patterns, in their order."""

@@ -5,6 +5,7 @@ import re
 import subprocess
 import tempfile
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,14 @@ from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 
 from qcl_mixnet import summary
+from qcl_mixnet.baselines.specs import ModelSpec
 from qcl_mixnet.configuration import project_root
 from qcl_mixnet.datasets import CellDataset
+from qcl_mixnet.evaluation.keys import library_versions
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
-from qcl_mixnet.parameters import ConfigurationError
+from qcl_mixnet.parameters import ConfigurationError, Grid
+from qcl_mixnet.report_folders import finish_reports
+from qcl_mixnet.runners import current_records
 from qcl_mixnet.tracking import RunBinding, log_run, server_problem, set_client_defaults
 
 logger = logging.getLogger(__name__)
@@ -63,6 +68,7 @@ class BenchmarkHooks:
         ]
         for folder in sorted(_layer_folders(pipeline, catalog)):
             check_writable(folder)
+        self.run_params = run_params
         self.binding = _make_binding(run_params)
         for cell in cells:
             cell.bind(self.binding)
@@ -91,8 +97,33 @@ class BenchmarkHooks:
             metrics |= inference_metrics(catalog.load("inference_report"))
         board = catalog.load("leaderboard") if "leaderboard" in outputs else None
         tags = _protocol_tags(parameters["protocol"], pipeline, catalog)
+        folders = _report_folders(pipeline, catalog)
+        tags |= {f"{kind}_reports": str(folder) for kind, folder in folders.items()}
         log_run(self.binding, parameters, board, reports, tags, metrics)
+        for kind, folder in folders.items():
+            finish_reports(folder, kind, self._run_record(parameters, catalog))
         summary.print_summary(catalog, pipeline, self.binding)
+        if "leaderboard" not in outputs:
+            summary.print_cells(current_records(pipeline, catalog))
+
+    def _run_record(
+        self, parameters: Mapping[str, Any], catalog: CatalogProtocol
+    ) -> dict[str, Any]:
+        """What reports come from: enough to make them again."""
+        models = catalog.load("params:models")
+        grid = Grid.model_validate(parameters["grid"])
+        return {
+            "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            **self.binding.provenance,
+            "given_parameters": self.run_params.get("runtime_params") or {},
+            "parameters": dict(parameters),
+            "models": {
+                name: ModelSpec.model_validate(models[name]).model_dump(mode="json", by_alias=True)
+                for name in grid.models
+            },
+            "versions": library_versions(),
+            "mlflow_run_id": self.binding.run_id or None,
+        }
 
 
 def release_from_kedro_mlflow() -> None:
@@ -144,6 +175,21 @@ def check_writable(folder: Path) -> None:
             f"The data folder {folder} cannot be written to ({error}); free it, or choose another "
             f"with --params=data_root=/a/folder."
         ) from error
+
+
+def _report_folders(pipeline: Pipeline, catalog: CatalogProtocol) -> dict[str, Path]:
+    """Folders of the reports that a pipeline writes, by their kind."""
+    written_by = {
+        "benchmark": "leaderboard",
+        "speed": "speed_table",
+        "inference": "inference_report",
+    }
+    outputs = pipeline.all_outputs()
+    return {
+        kind: path.parent
+        for kind, name in written_by.items()
+        if name in outputs and (path := summary.report_path(catalog.get(name)))
+    }
 
 
 def _layer_folders(pipeline: Pipeline, catalog: CatalogProtocol) -> set[Path]:

@@ -65,11 +65,12 @@ class IngestionOptions(BaseModel):
 
 
 class Resources(BaseModel):
-    """What a cell may use; results do not depend on it."""
+    """What a run may use; results do not depend on it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     n_jobs: int = Field(default=1, ge=1)
+    wait_seconds: float = Field(default=0, ge=0)
 
 
 class InferenceOptions(BaseModel):
@@ -90,8 +91,18 @@ class InferenceOptions(BaseModel):
     device: str = "auto"
 
 
-# Of the pipelines that read no other.
-SECTIONS: dict[str, type[BaseModel]] = {"inference": InferenceOptions, "speed": SpeedOptions}
+# A folder inside the reporting layer: it may not lead out of it.
+ReportFolder = Annotated[str, Field(pattern=r"^[\w=+-][\w.=+-]*(/[\w=+-][\w.=+-]*)*$")]
+
+
+class Reports(BaseModel):
+    """Names of one's own for the folders of reports, instead of environment and hash."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    benchmark: ReportFolder | None = None
+    speed: ReportFolder | None = None
+    inference: ReportFolder | None = None
 
 
 class Configuration(BaseModel):
@@ -112,6 +123,7 @@ class Configuration(BaseModel):
     statistics: ComparisonOptions = Field(default_factory=ComparisonOptions)
     speed: SpeedOptions = Field(default_factory=SpeedOptions)
     inference: InferenceOptions = Field(default_factory=InferenceOptions)
+    reports: Reports = Field(default_factory=Reports)
     data_root: Name | None = None
     raw_root: Name | None = None
 
@@ -178,15 +190,20 @@ def parse_configuration(
 
 
 def parse_section(
-    parameters: Mapping[str, Any], section: str, given: Mapping[str, Any] | None = None
-) -> None:
-    """Check the section of a pipeline that reads no other, and the names of what was given.
+    parameters: Mapping[str, Any],
+    options: type[_Model],
+    section: str,
+    given: Mapping[str, Any] | None = None,
+) -> _Model:
+    """Check one section alone, for who reads no other, and the names of what was given.
 
     Parameters
     ----------
     parameters : mapping
         As for :func:`parse_configuration`.
-    section : {"inference", "speed"}
+    options : type
+        What the section holds.
+    section : str
     given : mapping or None
         The parameters that this run was started with.
 
@@ -195,10 +212,10 @@ def parse_section(
     ConfigurationError
         On an unknown key or a value out of range.
     """
-    _parse(SECTIONS[section], parameters.get(section, {}), section)
     for key, value in (given or {}).items():
         if key not in Configuration.model_fields:
             raise ConfigurationError(_unknown((key,), value))
+    return _parse(options, parameters.get(section, {}), section)
 
 
 def _parse(model: type[_Model], fields: Any, *path: str) -> _Model:

@@ -9,11 +9,16 @@ import logging
 from kedro.pipeline import Pipeline
 
 from qcl_mixnet.configuration import (
-    check_configuration,
     configuration_loader,
     run_in_progress,
 )
-from qcl_mixnet.parameters import Configuration, ConfigurationError, parse_section
+from qcl_mixnet.evaluation.speed import SpeedOptions
+from qcl_mixnet.parameters import (
+    Configuration,
+    ConfigurationError,
+    InferenceOptions,
+    parse_section,
+)
 from qcl_mixnet.pipelines import (
     evaluation,
     inference,
@@ -67,17 +72,17 @@ def register_pipelines() -> Registry:
     parameters = loader["parameters"]
     registry = Registry()
     # One is for tables of the user's own, the other measures the machine, not the models.
-    for name, pipeline in (
-        ("inference", inference.create_pipeline()),
-        ("speed", speed.create_pipeline()),
+    for name, options, pipeline in (
+        ("inference", InferenceOptions, inference.create_pipeline()),
+        ("speed", SpeedOptions, speed.create_pipeline()),
     ):
         try:
-            parse_section(parameters, name, loader.runtime_params)
+            parse_section(parameters, options, name, loader.runtime_params)
             registry[name] = pipeline
         except ConfigurationError as error:
             registry.refusals[name] = error
     try:
-        registry.update(_benchmark(check_configuration(loader)))
+        registry.update(_benchmark(loader.configuration))
     except ConfigurationError as error:
         registry.refusals.update(dict.fromkeys(BENCHMARK, error))
         if not run_in_progress():  # a run tells it where it matters

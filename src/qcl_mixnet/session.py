@@ -2,8 +2,11 @@
 
 import logging
 import os
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from inspect import signature
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import click
 from kedro.framework.context import KedroContext
@@ -16,10 +19,12 @@ from kedro.runner import SequentialRunner
 
 from qcl_mixnet.baselines.specs import ModelSpecError
 from qcl_mixnet.configuration import SessionOptions, expanded, registering_for, running
+from qcl_mixnet.configuration_loader import ProjectConfigLoader
 from qcl_mixnet.data.errors import DataError
 from qcl_mixnet.data.sources.files import LOCAL_FOLDER_VARIABLE
 from qcl_mixnet.evaluation.errors import EvaluationError
-from qcl_mixnet.parameters import ConfigurationError
+from qcl_mixnet.folder_lock import folder_lock
+from qcl_mixnet.parameters import ConfigurationError, Resources, parse_section
 from qcl_mixnet.runners import make_incremental
 from qcl_mixnet.selection import FILTERS, check_selection
 from qcl_mixnet.tracking import end_runs_opened_since, open_run_id
@@ -28,6 +33,9 @@ logger = logging.getLogger(__name__)
 
 # What a user can mend: the message says how, a traceback would hide it.
 USER_ERRORS = (ConfigurationError, DataError, DatasetError, EvaluationError, ModelSpecError)
+
+# Pipelines that neither read nor write cells and their tables.
+OWN_FILES_ONLY = {"speed", "inference"}
 
 
 # Arguments of a run that are lists of names; one name is as good as a list of one.
@@ -47,8 +55,8 @@ class BenchmarkContext(KedroContext):
         if folder := os.environ.get(LOCAL_FOLDER_VARIABLE):
             # Absolute once and for all, worker processes included.
             os.environ[LOCAL_FOLDER_VARIABLE] = expanded(folder)
-        loader = self.config_loader
-        options = SessionOptions(self.env, self._runtime_params, str(loader.conf_source))
+        loader = cast(ProjectConfigLoader, self.config_loader)  # as the settings say
+        options = SessionOptions(self.env, self._runtime_params, None, loader)
         pipelines.configure("qcl_mixnet.pipeline_registry")  # forget those of before
         with registering_for(options):
             len(pipelines)  # registers them: Kedro does so when they are first looked at
@@ -102,7 +110,7 @@ class BenchmarkSession(KedroSession):
         self._given = given
         before, status = open_run_id(), "FAILED"
         try:
-            with running():
+            with running(), self._data_folder(given):
                 outputs = super().run(**given)
             status = "FINISHED"
             return outputs
@@ -124,3 +132,13 @@ class BenchmarkSession(KedroSession):
         if self._given is not None:
             check_selection(pipelines, self._given)
         return context
+
+    def _data_folder(self, given: Mapping[str, Any]) -> AbstractContextManager[None]:
+        """Keep other runs out of the data folder, unless this one writes nothing that they read."""
+        if set(given.get("pipeline_names") or [None]) <= OWN_FILES_ONLY:
+            return nullcontext()
+        loader = self._get_config_loader()
+        parameters = self.store.get("runtime_params") or {}
+        folder = expanded(parameters.get("data_root") or loader["globals"]["data_root"])
+        resources = parse_section(loader["parameters"], Resources, "resources")
+        return folder_lock(Path(folder), resources.wait_seconds)

@@ -2,9 +2,9 @@
 
 import os
 
-from qcl_mixnet.configuration_loader import ProjectConfigLoader
 from qcl_mixnet.configuration_resolvers import RESOLVERS
 from qcl_mixnet.hooks import BenchmarkHooks
+from qcl_mixnet.report_folders import BenchmarkConfigLoader
 from qcl_mixnet.session import BenchmarkContext, BenchmarkSession, SessionHooks
 
 # kedro-telemetry comes with Kedro; this project sends nothing.
@@ -15,7 +15,7 @@ HOOKS = (BenchmarkHooks(), SessionHooks())
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-telemetry", "kedro-viz")
 SESSION_CLASS = BenchmarkSession
 CONTEXT_CLASS = BenchmarkContext
-CONFIG_LOADER_CLASS = ProjectConfigLoader
+CONFIG_LOADER_CLASS = BenchmarkConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",

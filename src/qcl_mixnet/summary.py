@@ -13,9 +13,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from qcl_mixnet.evaluation.posthoc import smallest_p_holm
+from qcl_mixnet.report_folders import REPORT_FOLDER
 from qcl_mixnet.tracking import RunBinding
-
-REPORT_FOLDER = "08_reporting"
 
 
 def report_path(dataset: Any) -> Path | None:
@@ -53,6 +52,11 @@ def print_summary(catalog: CatalogProtocol, pipeline: Pipeline, binding: RunBind
                 console.print(f"{title} ({len(cells)}): {shown}", highlight=False)
         folder = report_path(catalog.get("leaderboard"))
         console.print(f"Tables and figures: {folder.parent if folder else ''}", highlight=False)
+        console.print(
+            "They are of this configuration alone (run.json says which); `latest` in "
+            f"{REPORT_FOLDER} points at them.",
+            highlight=False,
+        )
     if "speed_table" in outputs:
         console.print(speed_table(catalog.load("speed_table")))
         folder = report_path(catalog.get("speed_table"))
@@ -68,6 +72,39 @@ def print_summary(catalog: CatalogProtocol, pipeline: Pipeline, binding: RunBind
             f"`make viz`.",
             highlight=False,
         )
+
+
+def print_cells(records: list[dict[str, Any]]) -> None:
+    """Print the scores of a run that asked for cells alone; nothing where it has none."""
+    if records:
+        get_console().print(cells_table(records))
+
+
+def cells_table(records: list[dict[str, Any]]) -> Table:
+    """Scores of cells for the terminal: means over the repeats."""
+    selected = any(record["test_selected"] for record in records)
+    table = Table(
+        title=f"Scores{' · * epoch chosen on the test part' if selected else ''}",
+        box=SIMPLE_HEAD,
+        collapse_padding=True,
+    )
+    table.add_column("data set", overflow="fold")
+    table.add_column("model", overflow="fold")
+    for name in ("macro F1", "G-mean", "MCC", "fit s"):
+        table.add_column(name, justify="right", no_wrap=True, min_width=len(name))
+    for record in records:
+        scores = record["metrics"]
+        shown = (
+            ["failed", "", "", ""]
+            if record["status"] == "failed"
+            else [
+                *(f"{scores[name]:.3f}" for name in ("macro_f1", "g_mean", "mcc")),
+                f"{scores['fit_seconds']:.1f}",
+            ]
+        )
+        mark = "*" if record["test_selected"] else ""
+        table.add_row(escape(record["dataset"]), f"{escape(record['label'])}{mark}", *shown)
+    return table
 
 
 def leaderboard_table(board: pd.DataFrame) -> Table:

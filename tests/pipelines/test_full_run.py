@@ -40,11 +40,11 @@ def test_full__every_model__files_tables_and_mlflow_agree(project, runner, capsy
         f1_score(predictions["y_true"], predictions["y_pred"], average="macro", zero_division=0)
     )
 
-    metrics = pd.read_csv(project.data / "08_reporting/metrics.csv")
+    metrics = pd.read_csv(project.data / "08_reporting/latest/metrics.csv")
     assert (metrics["status"] == "ok").all()
     assert len(MODELS) == 24
     assert len(metrics) == 48
-    board = pd.read_csv(project.data / "08_reporting/leaderboard.csv")
+    board = pd.read_csv(project.data / "08_reporting/latest/leaderboard.csv")
     assert sorted([*board["model"], *ABLATIONS]) == MODELS
     assert board["mean_rank"].sum() == pytest.approx(231)  # 1 + ... + 21
     expected = {
@@ -53,7 +53,7 @@ def test_full__every_model__files_tables_and_mlflow_agree(project, runner, capsy
         *(f"figures/{name}.{form}" for name in FIGURES for form in ("png", "svg")),
     }  # fmt: skip
     for name in expected:
-        assert (project.data / "08_reporting" / name).stat().st_size > 0
+        assert (project.data / "08_reporting/latest" / name).stat().st_size > 0
 
     runs = mlflow.search_runs(search_all_experiments=True)
     parent = runs[runs["tags.mlflow.runName"] == "full"].iloc[0]
@@ -101,13 +101,13 @@ def test_full__workers_that_inherit_nothing__no_stray_runs(project, small, monke
 def test_full__again__computes_nothing_and_makes_the_same_tables(project, small, capsys):
     project.run(params=small)
     before = project.finished_at()
-    table = (project.data / "08_reporting/metrics.csv").read_text()
+    table = (project.data / "08_reporting/latest/metrics.csv").read_text()
     capsys.readouterr()
 
     project.run(params=small)
 
     assert project.finished_at() == before
-    assert (project.data / "08_reporting/metrics.csv").read_text() == table
+    assert (project.data / "08_reporting/latest/metrics.csv").read_text() == table
     assert "4 cells are up to date, 0 to compute." in capsys.readouterr().out
 
 
@@ -135,14 +135,15 @@ def test_full__something_changed__recomputes_what_hangs_on_it(project, small, ch
 
 def test_statistics_alone__gather_anew_and_never_mix_protocols(project, small):
     project.run(params=small)
-    project.run(params={**small, "protocol": {"seed": 7}}, namespaces=["glass"])
+    other_seed = {**small, "protocol": {"seed": 7}}
+    project.run(params=other_seed, namespaces=["lymph"])
 
-    project.run(params=small, pipelines=("statistics", "reporting"))
+    project.run(params=other_seed, pipelines=("statistics", "reporting"))
 
-    metrics = pd.read_csv(project.data / "08_reporting/metrics.csv").set_index("dataset")
+    metrics = pd.read_csv(project.data / "08_reporting/latest/metrics.csv").set_index("dataset")
     assert set(metrics.loc["lymph", "status"]) == {"ok"}
     assert set(metrics.loc["glass", "status"]) == {"not run"}
-    per_class = pd.read_csv(project.data / "08_reporting/per_class.csv")
+    per_class = pd.read_csv(project.data / "08_reporting/latest/per_class.csv")
     assert set(per_class["dataset"]) == {"lymph"}
 
 
@@ -182,9 +183,9 @@ def test_full__failing_model__is_recorded_ranked_last_and_retried(project):
     record = json.loads((project.data / "07_model_output/glass/knn/fit.json").read_text())
     assert record["status"] == "failed"
     assert "Error" in record["error"]
-    statistics = json.loads((project.data / "08_reporting/statistics.json").read_text())
+    statistics = json.loads((project.data / "08_reporting/latest/statistics.json").read_text())
     assert statistics["failed"] == ["glass.knn", "lymph.knn"]
-    board = pd.read_csv(project.data / "08_reporting/leaderboard.csv").set_index("model")
+    board = pd.read_csv(project.data / "08_reporting/latest/leaderboard.csv").set_index("model")
     assert board.loc["knn", "mean_rank"] == 3
     assert board.loc["knn", "n_failed"] == 2
     runs = mlflow.search_runs(search_all_experiments=True)
@@ -211,9 +212,9 @@ def test_tags__run_one_family_and_rank_it(project):
     project.run(params=params, tags=["ml"])
     assert "glass.qcl_mixnet" not in project.cells()
     assert len(project.cells()) == 4
-    board = pd.read_csv(project.data / "08_reporting/leaderboard.csv")
+    board = pd.read_csv(project.data / "08_reporting/latest/leaderboard.csv")
     assert sorted(board["model"]) == ["decision_tree", "knn"]
-    statistics = json.loads((project.data / "08_reporting/statistics.json").read_text())
+    statistics = json.loads((project.data / "08_reporting/latest/statistics.json").read_text())
     assert statistics["not_run"] == ["glass.qcl_mixnet", "lymph.qcl_mixnet"]
 
 
@@ -224,7 +225,7 @@ def test_paper__marks_what_was_chosen_on_the_test_part(project):
     }
     project.run(env="paper", params=params)
 
-    reports = project.data / "08_reporting"
+    reports = project.data / "08_reporting/latest"
     metrics = pd.read_csv(reports / "metrics.csv")
     assert len(metrics) == 4
     assert metrics["test_selected"].tolist() == metrics["model"].eq("qcl_mixnet").tolist()
