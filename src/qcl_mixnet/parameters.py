@@ -169,7 +169,7 @@ def parse_configuration(
             )
         if "grid" in checked:
             checked["grid"] = _with_meant_names(checked["grid"], section, entries)
-        chosen, named = _names_in(checked.get("grid"), section), _keys(given, section)
+        chosen, named = _named(checked.get("grid"), section), _named(given, section)
         roster = _Roster(kind, parse_one, chosen | named, partial(place, section))
         checked[section] = roster.check(entries, named)
     if "models" not in parameters:  # which must be there; a roster may be empty
@@ -233,14 +233,10 @@ def _with_meant_names(grid: Any, section: str, entries: Mapping[Any, Any]) -> An
     return {**grid, section: [meant(n, known) if isinstance(n, str) else n for n in names]}
 
 
-def _names_in(grid: Any, section: str) -> set[str]:
-    names = grid.get(section) if isinstance(grid, Mapping) else None
-    return {name for name in names if isinstance(name, str)} if isinstance(names, list) else set()
-
-
-def _keys(given: Mapping[str, Any] | None, section: str) -> set[str]:
-    entries = (given or {}).get(section)
-    return {str(name) for name in entries} if isinstance(entries, Mapping) else set()
+def _named(parameters: Mapping[str, Any] | None, section: str) -> set[str]:
+    """Names in a list, or of a mapping's entries, as far as there are any."""
+    names = parameters.get(section) if isinstance(parameters, Mapping) else None
+    return {str(name) for name in names} if isinstance(names, list | Mapping) else set()
 
 
 @dataclass(frozen=True)
