@@ -199,13 +199,11 @@ def parse_section(
 
     Parameters
     ----------
-    parameters : mapping
+    parameters, given : mapping
         As for :func:`parse_configuration`.
     options : type
         What the section holds.
     section : str
-    given : mapping or None
-        The parameters that this run was started with.
 
     Raises
     ------

@@ -40,12 +40,12 @@ def run(tmp_path):
 def test_kedro_session__parameters_and_environments__are_obeyed(run, monkeypatch, caplog):
     first = run({"grid": {"datasets": ["glass"], "models": ["knn"]}, "protocol": {"seed": 7}})
     assert first.cells == ["glass.knn"]
-    assert (first.protocol["seed"], first.protocol["folds"]) == (7, 3)
+    assert (first.protocol.seed, first.protocol.folds) == (7, 3)
     assert "computes every cell anew" in caplog.text
     monkeypatch.setenv("KEDRO_ENV", "test")
     second = run({"grid": {"models": ["decision_tree"]}})
     assert second.cells == ["glass.decision_tree", "lymph.decision_tree"]
-    assert (second.protocol["seed"], second.protocol["folds"]) == (42, 2)
+    assert (second.protocol.seed, second.protocol.folds) == (42, 2)
     assert mlflow.active_run() is None
     runs = mlflow.search_runs(search_all_experiments=True)
     assert set(runs["status"]) == {"FINISHED"}
