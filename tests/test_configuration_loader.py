@@ -146,3 +146,18 @@ def test_conf_source__home_and_relative__are_found(conf, monkeypatch):
     monkeypatch.chdir(conf.parent)
     for given in ("~/conf", "conf"):
         assert loader(given)["parameters"]["grid"]["datasets"]
+
+
+def test_names_that_yaml_reads_as_numbers__are_texts_for_every_node(conf):
+    (conf / "local/datasets.yml").write_text(
+        "datasets:\n  2020: {label: 7, sources: [{type: file, path: x.csv}]}\n"
+        "models:\n  7: {class: sklearn.tree.DecisionTreeClassifier, family: ml, label: 7}\n"
+        "  '1e5': {class: sklearn.tree.DecisionTreeClassifier, family: ml, label: many}\n"
+    )
+    (conf / "local/parameters_mine.yml").write_text("grid: {datasets: 2020, models: [7, 1e5]}\n")
+    parameters = loader(conf)["parameters"]
+    assert parameters["grid"] == {"datasets": ["2020"], "models": ["7", "1e5"]}
+    assert parameters["datasets"]["2020"]["label"] == 7
+    assert "7" in parameters["models"]
+    cells = sorted(n.name for n in register(conf)["full"].nodes if "cell" in n.tags)
+    assert cells == ["2020.1e5", "2020.7"]

@@ -12,6 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import MarkedYAMLError, YAMLError
 
 from qcl_mixnet.configuration import check_configuration, check_environment
+from qcl_mixnet.grid_names import with_names_as_text
 from qcl_mixnet.parameters import Configuration, ConfigurationError
 
 # The entries of data sets and models, which inference and speed do not need.
@@ -43,7 +44,8 @@ class ProjectConfigLoader(OmegaConfigLoader):
         if key == "parameters" and key not in self:
             self.unreadable = dict(self._problems(ROSTER_FILES))
         try:
-            return super().__getitem__(key)
+            found = super().__getitem__(key)
+            return with_names_as_text(found) if key == "parameters" else found
         except ConfigurationError:
             raise
         except (YAMLError, OmegaConfBaseException, ValueError, TypeError, AttributeError) as error:

@@ -10,12 +10,13 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter,
 
 from qcl_mixnet.baselines.specs import ModelSpec
 from qcl_mixnet.data.errors import DataError
-from qcl_mixnet.data.names import Name, as_text, as_texts, meant
+from qcl_mixnet.data.names import Name, as_text
 from qcl_mixnet.data.roster import DatasetEntry, parse_entry
 from qcl_mixnet.data.training_columns import ColumnOrder, ExtraColumns
 from qcl_mixnet.evaluation.comparison import ComparisonOptions
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
 from qcl_mixnet.evaluation.speed import SpeedOptions
+from qcl_mixnet.grid_names import names_of, with_names_as_text
 from qcl_mixnet.suggestions import did_you_mean, listed
 
 logger = logging.getLogger(__name__)
@@ -25,14 +26,6 @@ _Model = TypeVar("_Model", bound=BaseModel)
 
 class ConfigurationError(ValueError):
     """The configuration cannot be used; the message says what to change."""
-
-
-def _names(value: Any) -> Any:
-    """Read ``a+b`` as a list: ``--params`` splits at commas. One name alone is a list, too."""
-    if value is None or isinstance(value, Mapping):
-        return value
-    values = as_texts(value.split("+") if isinstance(value, str) else value)
-    return list(values)
 
 
 # Names become node names, folders and MLflow tags.
@@ -49,8 +42,8 @@ class Grid(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    datasets: Annotated[list[str], BeforeValidator(_names), Field(min_length=1)]
-    models: Annotated[list[str], BeforeValidator(_names), Field(min_length=1)]
+    datasets: Annotated[list[str], BeforeValidator(names_of), Field(min_length=1)]
+    models: Annotated[list[str], BeforeValidator(names_of), Field(min_length=1)]
 
 
 class IngestionOptions(BaseModel):
@@ -84,7 +77,7 @@ class InferenceOptions(BaseModel):
     model: Name | None = None
     table: Name | None = None
     output: Name | None = None
-    id_columns: Annotated[list[str], BeforeValidator(_names)] = []
+    id_columns: Annotated[list[str], BeforeValidator(names_of)] = []
     column_order: ColumnOrder = "reorder"
     extra_columns: ExtraColumns = "ignore"
     chunk_rows: int = Field(default=100_000, ge=1)
@@ -156,6 +149,7 @@ def parse_configuration(
         On an unknown key, a value out of range, a name in the grid, or of the control, that is on
         no roster, or a label that two models of the grid share.
     """
+    parameters = with_names_as_text(parameters)
     checked: dict[str, Any] = dict(parameters)
     for section, parse_one, kind in (
         ("datasets", _parse_dataset, "data set"),
@@ -167,8 +161,6 @@ def parse_configuration(
                 f"'{section}' must be a mapping of names to entries, got {entries!r}; correct it "
                 f"in conf/."
             )
-        if "grid" in checked:
-            checked["grid"] = _with_meant_names(checked["grid"], section, entries)
         chosen, named = _named(checked.get("grid"), section), _named(given, section)
         roster = _Roster(kind, parse_one, chosen | named, partial(place, section))
         checked[section] = roster.check(entries, named)
@@ -221,14 +213,6 @@ def _parse(model: type[_Model], fields: Any, *path: str) -> _Model:
         return model.model_validate(fields)
     except ValidationError as error:
         raise ConfigurationError(_one_sentence(error, path)) from error
-
-
-def _with_meant_names(grid: Any, section: str, entries: Mapping[Any, Any]) -> Any:
-    """Give the grid with the names that stand for those of the roster: ``1e5`` for ``"1e5"``."""
-    if not isinstance(grid, Mapping) or not isinstance(names := _names(grid.get(section)), list):
-        return grid
-    known = [str(name) for name in entries]
-    return {**grid, section: [meant(n, known) if isinstance(n, str) else n for n in names]}
 
 
 def _named(parameters: Mapping[str, Any] | None, section: str) -> set[str]:
