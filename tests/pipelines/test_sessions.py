@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import mlflow
+import pandas as pd
 import pytest
 from kedro.framework.hooks import hook_impl
 from kedro.framework.session import KedroSession
@@ -65,3 +66,28 @@ def test_benchmark_session__names_that_there_are_not__are_told(project, small):
         with pytest.raises(ConfigurationError, match=message):
             project.run(params=small, **given)
     assert project.cells() == []
+
+
+def test_numbers_as_names__run_to_the_end(project, tmp_path):
+    table = pd.DataFrame(
+        {"2020": range(40), "a": [0.5, 1.5, 2.5, 4.5] * 10, "7": ["yes", "no"] * 20}
+    )
+    table.to_csv(tmp_path / "mine.csv", index=False)
+    source = {
+        "type": "file", "path": str(tmp_path / "mine.csv"), "target": 7, "positive": True,
+        "drop": [2020],
+    }  # fmt: skip
+    model = {"class": "sklearn.tree.DecisionTreeClassifier", "family": "ml", "label": 7}
+    params = {
+        "datasets": {2020: {"label": 2020, "sources": [source]}},
+        "models": {7: model, 1999: {**model, "label": "1999"}},
+        "grid": {"datasets": 2020, "models": [7, 1999]},
+        "statistics": {"control": 7},
+    }
+    project.run(params=params)
+    assert project.cells() == ["2020.1999", "2020.7"]
+    raw = pd.read_parquet(project.data / "01_raw/2020.parquet")
+    assert raw.columns.tolist() == ["a", "target"]
+    assert raw["target"].tolist() == [1, 0] * 20
+    board = pd.read_csv(project.data / "08_reporting/latest/leaderboard.csv", dtype=str)
+    assert sorted(board["model"]) == ["1999", "7"]
