@@ -13,6 +13,12 @@ RUN_OPTIONS := $(if $(ENV),--env=$(ENV)) $(if $(RUNNER),--runner=$(RUNNER)) $(AR
 
 export DO_NOT_TRACK := 1
 
+# A project folder that was moved or copied has a .venv whose scripts look for Python in the old one,
+# and a Python that was removed leaves a dead link: either is built anew.
+IS_HERE = import os, re, sys; found = re.search(r"(/[^\"\n]*)/python", open("$(BIN)/pip").read()); \
+	sys.exit(not (found and os.path.isdir(found[1]) and os.path.samefile(found[1], "$(BIN)")))
+DEAD_VENV := $(shell [ ! -e $(VENV) ] || $(BIN)/python -I -c '$(IS_HERE)' 2>/dev/null || echo yes)
+
 .PHONY: run test lint format viz mlflow lock clean help
 
 help: ## list the targets
@@ -54,11 +60,19 @@ lock: ## renew the lock file from the newest versions that pyproject.toml allows
 clean: ## remove results, the tracking database and caches; keep raw tables and .venv
 	rm -rf data/0[2-8]*/* data/paper mlflow.db mlartifacts .viz .mypy_cache .ruff_cache .pytest_cache
 
+ifeq ($(DEAD_VENV),yes)
+$(VENV)/bin/python $(VENV)/.project $(VENV)/.dev: FORCE
+endif
+.PHONY: FORCE
+FORCE:
+
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "Python 3.11 or newer is needed; '$(PYTHON)' is $$($(PYTHON) --version 2>&1)." \
 		"Name another one: make run PYTHON=python3.12"; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	@if [ -e $(VENV) ]; then \
+		echo "$(VENV) was made for another place or Python; it is built anew."; fi
+	$(PYTHON) -m venv --clear $(VENV)
 
 $(VENV)/.project: $(LOCK) pyproject.toml | $(VENV)/bin/python
 	$(PIP) install --quiet --constraint $(LOCK) --editable ".[project]"

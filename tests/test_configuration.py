@@ -132,7 +132,8 @@ def test_load__raw_root__downloads_go_below_it():
 
 
 def test_load__bad_parameter__one_sentence():
-    with pytest.raises(ConfigurationError, match=r"^Unknown parameter 'protocol.sede' \(got 1\)"):
+    message = r"^Unknown parameter 'protocol.sede' \(did you mean 'seed'\?\), got 1"
+    with pytest.raises(ConfigurationError, match=message):
         load(params={"protocol": {"sede": 1}})
 
 

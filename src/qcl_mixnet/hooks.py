@@ -199,8 +199,9 @@ def _layer_folders(pipeline: Pipeline, catalog: CatalogProtocol) -> set[Path]:
         dataset = catalog.get(name)
         path = getattr(dataset, "path", None) or getattr(dataset, "_filepath", None)
         if path is not None:
-            parents = [Path(path), *Path(path).parents]
-            folders.add(next((p for p in parents if p.name[:2].isdigit()), Path(path).parent))
+            # The parents alone: a file of the data set "2020" is no layer.
+            parents = Path(path).parents
+            folders.add(next((p for p in parents if re.match(r"\d\d_", p.name)), parents[0]))
     return folders
 
 

@@ -14,12 +14,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from kedro.config import OmegaConfigLoader
 from omegaconf import OmegaConf
 
+from qcl_mixnet.configuration_loader import ProjectConfigLoader
 from qcl_mixnet.data.writing import write_atomically
 from qcl_mixnet.evaluation.keys import digest
-from qcl_mixnet.parameters import Configuration, parse_configuration
+from qcl_mixnet.evaluation.speed import SpeedOptions
+from qcl_mixnet.parameters import (
+    Configuration,
+    ConfigurationError,
+    InferenceOptions,
+    Reports,
+    parse_section,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -59,12 +66,20 @@ def report_folders(configuration: Configuration, env: str | None) -> dict[str, s
         },
     }
     shape = f"{len(grid.datasets)}x{len(grid.models)}"
+    reports = configuration.reports
+    benchmark = reports.benchmark or f"{env}/{shape}-{_short_hash(decides)}"
+    others = other_report_folders(configuration.speed, configuration.inference, reports, env)
+    return {"benchmark": f"{PARENTS['benchmark']}{benchmark}", **others}
+
+
+def other_report_folders(
+    speed: SpeedOptions, inference: InferenceOptions, reports: Reports, env: str
+) -> dict[str, str]:
+    """Name the folders of the reports that depend on no roster; see :func:`report_folders`."""
     names = {
-        "benchmark": f"{env}/{shape}-{_short_hash(decides)}",
-        "speed": f"{env}-{_short_hash(configuration.speed.model_dump(mode='json'))}",
-        "inference": f"{env}-{_short_hash(configuration.inference.model_dump(mode='json'))}",
+        "speed": reports.speed or f"{env}-{_short_hash(speed.model_dump(mode='json'))}",
+        "inference": reports.inference or f"{env}-{_short_hash(inference.model_dump(mode='json'))}",
     }
-    names |= configuration.reports.model_dump(exclude_none=True)
     return {kind: f"{PARENTS[kind]}{name}" for kind, name in names.items()}
 
 
@@ -72,10 +87,10 @@ def _short_hash(value: Any) -> str:
     return digest(value)[:_HASH_DIGITS]
 
 
-class BenchmarkConfigLoader(OmegaConfigLoader):
+class BenchmarkConfigLoader(ProjectConfigLoader):
     """Kedro's loader, with ``${reports:<kind>}`` for the catalog.
 
-    Parameters as for ``kedro.config.OmegaConfigLoader``.
+    Parameters as for :class:`~qcl_mixnet.configuration_loader.ProjectConfigLoader`.
     """
 
     def __getitem__(self, key: str) -> dict[str, Any]:
@@ -91,7 +106,18 @@ class BenchmarkConfigLoader(OmegaConfigLoader):
 
     @cached_property
     def _report_folders(self) -> dict[str, str]:
-        return report_folders(parse_configuration(self["parameters"]), self.env)
+        try:
+            return report_folders(self.configuration, self.env)
+        except ConfigurationError:
+            # Who asks for the benchmark is told; the other pipelines write nothing to its folder.
+            parameters = self["parameters"]
+            others = other_report_folders(
+                parse_section(parameters, SpeedOptions, "speed"),
+                parse_section(parameters, InferenceOptions, "inference"),
+                parse_section(parameters, Reports, "reports"),
+                self.env or "base",
+            )
+            return {"benchmark": "unusable", **others}
 
 
 def finish_reports(folder: Path, kind: str, record: Mapping[str, Any]) -> None:

@@ -153,6 +153,8 @@ def _with_prerequisites(pipeline: Pipeline) -> Pipeline:
     it touches. So ``--nodes=glass.svm_smote`` and ``--tags=ml`` work in a fresh clone, no cell
     meets the splits of another protocol, and no table its results.
     """
+    if not any(node.tags for node in pipeline.nodes):
+        return pipeline  # such as inference, which needs nothing of the benchmark
     everything = pipelines.get("full", Pipeline([]))
     present = set(pipeline.nodes)
     gathering = {

@@ -5,15 +5,16 @@ import os
 from qcl_mixnet.configuration_resolvers import RESOLVERS
 from qcl_mixnet.hooks import BenchmarkHooks
 from qcl_mixnet.report_folders import BenchmarkConfigLoader
-from qcl_mixnet.session import BenchmarkSession
+from qcl_mixnet.session import BenchmarkContext, BenchmarkSession, SessionHooks
 
 # kedro-telemetry comes with Kedro; this project sends nothing.
 os.environ.setdefault("DO_NOT_TRACK", "1")
 
-HOOKS = (BenchmarkHooks(),)
+HOOKS = (BenchmarkHooks(), SessionHooks())
 # Kedro-Viz would note down runs, but only of its own idea of a sequential runner.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-telemetry", "kedro-viz")
 SESSION_CLASS = BenchmarkSession
+CONTEXT_CLASS = BenchmarkContext
 CONFIG_LOADER_CLASS = BenchmarkConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",

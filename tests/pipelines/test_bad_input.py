@@ -88,7 +88,10 @@ def test_no_yaml__names_the_file(project, conf):
 
 
 def test_unknown_environment__names_those_there_are(project):
-    with pytest.raises(ConfigurationError, match=r"environment 'papr'; choose among base, bundled"):
+    with pytest.raises(
+        ConfigurationError,
+        match=r"environment 'papr' .*did you mean 'paper'.*choose among base, bundled",
+    ):
         project.run(env="papr")
 
 
@@ -272,5 +275,5 @@ def test_user_error_on_the_command_line__is_one_line(project):
         capture_output=True, text=True, cwd=ROOT, timeout=120,
     )  # fmt: skip
     assert done.returncode == 1
-    assert "Error: Unknown data set 'glas' in grid.datasets; choose among abalone" in done.stderr
+    assert "Error: Unknown data set 'glas' (did you mean 'glass'?) in grid.datasets;" in done.stderr
     assert "Traceback" not in done.stdout + done.stderr

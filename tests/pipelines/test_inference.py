@@ -231,7 +231,7 @@ def test_score_table__interrupted__leaves_no_file(options, tmp_path, monkeypatch
 
 
 def test_score_table__relative_paths__are_those_of_the_project(options, tmp_path, monkeypatch):
-    monkeypatch.setattr(nodes, "project_root", lambda: tmp_path)
+    monkeypatch.setattr("qcl_mixnet.configuration.project_root", lambda: tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
     report = nodes.score_table({**options, "model": "model", "table": "~/new.csv"})
     assert report["model"] == options["model"]

@@ -17,6 +17,7 @@ from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.model_selection import ParameterGrid
 from sklearn.pipeline import Pipeline
 
+from qcl_mixnet.data.names import Name
 from qcl_mixnet.data.preprocessing import TablePreprocessor
 
 _MODEL_STEP = "model"
@@ -63,7 +64,7 @@ class ModelSpec(BaseModel):
         default=None, min_length=1
     )
     family: Literal["proposed", "ablation", "ml", "dl", "gnn"]
-    label: str = Field(min_length=1)
+    label: Name = Field(min_length=1)
     preprocess: bool = True
 
 

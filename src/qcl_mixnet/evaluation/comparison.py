@@ -15,6 +15,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 from scipy import stats
 
+from qcl_mixnet.data.names import Name
 from qcl_mixnet.evaluation.errors import EvaluationError
 from qcl_mixnet.evaluation.gathering import score_table, without_ablations
 from qcl_mixnet.evaluation.metrics import METRICS
@@ -69,7 +70,7 @@ class ComparisonOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    control: str = "qcl_mixnet"
+    control: Name = "qcl_mixnet"
     alpha: float = Field(default=0.05, gt=0, lt=1)
     rope: float = Field(default=0.01, ge=0, allow_inf_nan=False)
 

@@ -6,13 +6,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import pandas as pd
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, ConfigDict
 
 from qcl_mixnet.data.errors import DataError
-from qcl_mixnet.data.sources.columns import binary_target, narrow_column, tidy_target
+from qcl_mixnet.data.names import Name, Names, meant
+from qcl_mixnet.data.sources.columns import binary_target, label_text, narrow_column, tidy_target
 
 TARGET = "target"
 """Name of the target column in every table of the benchmark."""
@@ -46,15 +47,6 @@ class FetchContext:
     backoff: float = 1.0
 
 
-def _as_texts(value: Any) -> Any:
-    # YAML reads `positive: 4` as a number, and one label is as good as a list of one.
-    values = value if isinstance(value, list | tuple) else [value]
-    return tuple(str(item) for item in values)
-
-
-Labels = Annotated[tuple[str, ...], BeforeValidator(_as_texts)]
-
-
 class Source(BaseModel, ABC):
     """A place that a table can come from.
 
@@ -72,9 +64,9 @@ class Source(BaseModel, ABC):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     type: str
-    target: str | None = None
-    positive: Labels | None = None
-    drop: tuple[str, ...] = ()
+    target: Name | None = None
+    positive: Names | None = None
+    drop: Names = ()
 
     @abstractmethod
     def describe(self) -> str:
@@ -108,9 +100,11 @@ class Source(BaseModel, ABC):
             If the source is there but is not what its declaration says.
         """
         frame, target = self._read(context)
+        frame = frame.rename(columns=str)
+        target, *drop = (meant(name, list(frame.columns)) for name in (target, *self.drop))
         self._require(frame, [target], "target", context)
-        self._require(frame, self.drop, "drop", context)
-        features = frame.drop(columns=[target, *self.drop])
+        self._require(frame, drop, "drop", context)
+        features = frame.drop(columns=[target, *drop])
         if TARGET in features.columns:
             raise DataError(
                 f"data set '{context.dataset}' ({self.describe()}) has a feature named "
@@ -140,12 +134,13 @@ class Source(BaseModel, ABC):
     def _labels(self, target: pd.Series, context: FetchContext) -> pd.Series:
         if self.positive is None:
             return tidy_target(target)
-        marks = binary_target(target, self.positive)
+        found = set(label_text(target).dropna())
+        marks = binary_target(target, {meant(label, found) for label in self.positive})
         if not (marks == 1).any():
-            found = ", ".join(repr(label) for label in sorted(set(map(str, target)))[:10])
+            labels = ", ".join(repr(label) for label in sorted(set(map(str, target)))[:10])
             raise DataError(
                 f"no row of data set '{context.dataset}' ({self.describe()}) has the positive "
-                f"label {' or '.join(map(repr, self.positive))}; its labels are {found}: correct "
+                f"label {' or '.join(map(repr, self.positive))}; its labels are {labels}: correct "
                 "`positive` of the source"
             )
         return marks

@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow.lib
 
 from qcl_mixnet.data.errors import DataError, SourceUnavailableError
+from qcl_mixnet.data.names import Name
 from qcl_mixnet.data.sources.base import TARGET, FetchContext, Source
 from qcl_mixnet.data.sources.download import file_digest
 
@@ -41,7 +42,7 @@ class FileSource(Source):
     format: Literal["csv", "parquet"] | None = None
     separator: str = ","
     encoding: str = "utf-8"
-    target: str = TARGET
+    target: Name = TARGET
 
     def describe(self) -> str:
         """Name the file."""

@@ -9,6 +9,7 @@ import pandas as pd
 from pydantic import Field
 
 from qcl_mixnet.data.errors import SourceUnavailableError
+from qcl_mixnet.data.names import Name
 from qcl_mixnet.data.sources.base import TARGET, FetchContext, Source
 from qcl_mixnet.data.sources.files import digest_if_there, read_csv
 
@@ -32,7 +33,7 @@ class KaggleCsvSource(Source):
     type: Literal["kaggle_csv"] = "kaggle_csv"
     slug: str = Field(pattern=r"^[\w.-]+/[\w.-]+$")
     filename: str = Field(pattern=r"^[^/\\]+$")
-    target: str = TARGET
+    target: Name = TARGET
 
     @property
     def page(self) -> str:
