@@ -16,6 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from mlflow.exceptions import MlflowException
 
 from qcl_mixnet.tracking import (
     RunBinding,
@@ -214,6 +215,55 @@ def test_log_cell__server_is_gone__is_none_with_a_warning(
     binding = RunBinding({}, f"http://127.0.0.1:{refused_port}", "0", "run")
     assert log_cell(binding, make_record(), NO_EPOCHS, folder) is None
     assert f"glass.knn is on disk but not in MLflow at {binding.tracking_uri}" in caplog.text
+
+
+def count_calls(monkeypatch, error):
+    """Let the creation of child runs fail; gives the attempts."""
+    attempts = []
+
+    def fail(*args):
+        attempts.append(args)
+        raise error
+
+    monkeypatch.setattr("qcl_mixnet.tracking._create_child", fail)
+    return attempts
+
+
+def test_log_cell__server_no_longer_answers__is_not_asked_again(
+    folder, caplog, monkeypatch, refused_port
+):
+    attempts = count_calls(monkeypatch, MlflowException("API request failed"))
+    binding = RunBinding({}, f"http://me:s3cret@127.0.0.1:{refused_port}", "0", "run that ends")
+    for _ in range(3):
+        assert log_cell(binding, make_record(), NO_EPOCHS, folder) is None
+    log_run(binding, {}, None, [], {})
+    assert len(attempts) == 1
+    cell, reports = (record.getMessage() for record in caplog.records)
+    assert cell == (
+        f"glass.knn is on disk but not in MLflow at http://127.0.0.1:{refused_port} (API request "
+        "failed); the cells after it are not sent there."
+    )
+    assert reports == "Reports are on disk but not in MLflow, as its server failed before."
+
+
+def test_log_cell__server_answers_but_fails__is_asked_once_more(
+    binding, folder, caplog, monkeypatch
+):
+    attempts = count_calls(monkeypatch, MlflowException("disk full"))
+    for _ in range(4):
+        log_cell(binding, make_record(), NO_EPOCHS, folder)
+    assert len(attempts) == 2
+    assert caplog.text.count("is on disk but not in MLflow") == 2
+    assert caplog.text.count("the cells after it are not sent there") == 1
+
+
+def test_log_cell__one_failure_between__goes_on(binding, folder, caplog, monkeypatch):
+    for _ in range(3):
+        with monkeypatch.context() as patch:
+            count_calls(patch, MlflowException("a hiccup"))
+            assert log_cell(binding, make_record(), NO_EPOCHS, folder) is None
+        assert log_cell(binding, make_record(), NO_EPOCHS, folder)
+    assert "the cells after it" not in caplog.text
 
 
 def test_log_cell__file_to_attach_is_missing__is_none_with_a_warning(binding, tmp_path, caplog):
