@@ -47,6 +47,7 @@ class Listener:
         self.environment = {
             **{name: value for name, value in os.environ.items() if name not in mine},
             **dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), proxy),
+            "NO_PROXY": "127.0.0.1,localhost",  # Kedro-Viz asks its own server whether it is up
             "HOME": str(folder),
             "MLFLOW_TRACKING_URI": f"sqlite:///{folder / 'mlflow.db'}",
             "OMP_NUM_THREADS": "1",
