@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from urllib.request import ProxyHandler, build_opener
 
@@ -158,9 +159,12 @@ def test_command__contacts_nobody(listener, tmp_path, command, given):
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A free port below 49152: Kedro-Viz takes no other."""
+    for port in range(41000, 49000, 7):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no port is free")
 
 
 def makefile_exports():
@@ -208,6 +212,7 @@ def test_server__started_and_looked_at__contacts_nobody(listener, command, pages
         for page in pages:
             ask(f"http://127.0.0.1:{port}/{page}", timeout=60).read()
     finally:
-        os.killpg(server.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGKILL)
         server.wait()
     assert listener.contacts() == []
