@@ -11,7 +11,10 @@ RUNNER ?=
 ARGS   ?=
 RUN_OPTIONS := $(if $(ENV),--env=$(ENV)) $(if $(RUNNER),--runner=$(RUNNER)) $(ARGS)
 
-export DO_NOT_TRACK := 1
+# Nothing is sent anywhere. MLflow obeys its own variable, and DO_NOT_TRACK only where it is "true".
+export DO_NOT_TRACK ?= 1
+export KEDRO_DISABLE_TELEMETRY ?= 1
+export MLFLOW_DISABLE_TELEMETRY ?= true
 
 # A project folder that was moved or copied has a .venv whose scripts look for Python in the old one,
 # and a Python that was removed leaves a dead link: either is built anew.
@@ -44,8 +47,11 @@ viz: $(VENV)/.project ## open the DAG in kedro-viz, on this machine only
 	$(BIN)/kedro viz run --host=127.0.0.1 $(if $(ENV),--env=$(ENV)) $(ARGS)
 
 mlflow: $(VENV)/.project ## open the runs in the MLflow UI, on this machine only
-	$(BIN)/mlflow server --backend-store-uri=$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db} \
-		--host=127.0.0.1 --port=5000 $(ARGS)
+	@case "$$MLFLOW_TRACKING_URI" in http://*|https://*) \
+		echo "Runs are on the server that MLFLOW_TRACKING_URI names: open its address."; exit 1;; \
+	esac
+	MLFLOW_BACKEND_STORE_URI="$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}" \
+		$(BIN)/mlflow server --host=127.0.0.1 --port=5000 $(ARGS)
 
 lock: ## renew the lock file from the newest versions that pyproject.toml allows
 	rm -rf $(VENV)-lock
@@ -58,7 +64,7 @@ lock: ## renew the lock file from the newest versions that pyproject.toml allows
 	rm -rf $(VENV)-lock
 
 clean: ## remove results, the tracking database and caches; keep raw tables and .venv
-	rm -rf data/0[2-8]*/* data/paper mlflow.db mlartifacts .viz .mypy_cache .ruff_cache .pytest_cache
+	rm -rf data/0[2-8]*/* data/paper mlflow.db mlflow.db.lock mlartifacts .viz .mypy_cache .ruff_cache .pytest_cache
 
 ifeq ($(DEAD_VENV),yes)
 $(VENV)/bin/python $(VENV)/.project $(VENV)/.dev: FORCE

@@ -24,7 +24,15 @@ from qcl_mixnet.evaluation.protocol import EvaluationProtocol
 from qcl_mixnet.parameters import ConfigurationError, Grid
 from qcl_mixnet.report_folders import finish_reports
 from qcl_mixnet.runners import current_records
-from qcl_mixnet.tracking import RunBinding, log_run, server_problem, set_client_defaults
+from qcl_mixnet.tracking import (
+    RunBinding,
+    log_run,
+    open_run_id,
+    set_client_defaults,
+    tracking_problem,
+)
+from qcl_mixnet.tracking_addresses import HideSecrets, is_server, public_address
+from qcl_mixnet.tracking_databases import sqlite_file
 
 logger = logging.getLogger(__name__)
 
@@ -37,24 +45,21 @@ class BenchmarkHooks:
 
     @hook_impl(tryfirst=True)
     def after_context_created(self, context: KedroContext) -> None:
-        """Before kedro-mlflow asks the tracking server, see whether it is there."""
+        """Before kedro-mlflow asks the place where runs are tracked, see whether it can be used."""
         for name in ("mlflow", "kedro_mlflow", "alembic"):
             # Set here and not in logging.yml: these set their own levels when they are imported.
             logging.getLogger(name).setLevel(logging.WARNING)
+        # A traceback for every query that fails; what fails is told in sentences of our own.
+        logging.getLogger("mlflow.store").setLevel(logging.CRITICAL)
         set_client_defaults()
-        config = context.config_loader["mlflow"]
-        uri = config["server"]["mlflow_tracking_uri"]
-        problem = server_problem(uri)
-        if problem is None:
-            return
-        local = f"sqlite:///{project_root() / 'mlflow.db'}"
-        logger.warning(
-            "The MLflow server %s does not answer (%s): this run is tracked in %s instead. Its "
-            "results are in data/ either way; start the server or unset MLFLOW_TRACKING_URI.",
-            uri, problem, local,
-        )  # fmt: skip
-        config["server"]["mlflow_tracking_uri"] = local
-        context.config_loader["mlflow"] = config
+        if open_run_id() is not None:
+            return  # the caller's own run, which kedro-mlflow uses as it is
+        uri = tracking_address(context.config_loader)
+        for handler in logging.getLogger().handlers:
+            handler.addFilter(HideSecrets(uri))
+        while uri and (problem := tracking_problem(uri)):
+            fall_back(context.config_loader, problem)
+            uri = tracking_address(context.config_loader)
 
     @hook_impl(trylast=True)
     def before_pipeline_run(
@@ -72,7 +77,6 @@ class BenchmarkHooks:
         self.binding = _make_binding(run_params)
         for cell in cells:
             cell.bind(self.binding)
-        release_from_kedro_mlflow()
 
     @hook_impl(tryfirst=True)
     def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
@@ -126,16 +130,35 @@ class BenchmarkHooks:
         }
 
 
-def release_from_kedro_mlflow() -> None:
-    """Let kedro-mlflow configure tracking and open the run, and do no more.
+def tracking_address(config_loader: Any) -> str:
+    """Where runs are to be tracked; empty where they are not."""
+    return config_loader["mlflow"]["server"]["mlflow_tracking_uri"] or ""
 
-    Its hooks ask the server before every node, so a server that dies would end the run; the
-    session closes the run, and cells and tables are logged where a failure costs the view only.
+
+def fall_back(config_loader: Any, problem: str) -> None:
+    """Track runs in the project's own database or, where that is the problem, not at all.
+
+    Parameters
+    ----------
+    config_loader : mapping
+        Kedro's; its entry "mlflow" gets the other address.
+    problem : str
+        Why the present one cannot be used.
     """
-    from kedro_mlflow.framework.hooks.mlflow_hook import mlflow_hook
-
-    mlflow_hook.run_id = None
-    mlflow_hook._is_mlflow_enabled = False
+    config = config_loader["mlflow"]
+    uri = config["server"]["mlflow_tracking_uri"]
+    local = project_root() / "mlflow.db"
+    file = sqlite_file(uri)
+    is_local = file is not None and file.resolve() == local.resolve()
+    other = "" if is_local else f"sqlite:///{local}"
+    logger.warning(
+        "The MLflow %s %s cannot be used (%s): this run is %s. Its results are in data/ either "
+        "way; mend this, or name another place in MLFLOW_TRACKING_URI.",
+        "server" if is_server(uri) else "database", public_address(uri), problem,
+        f"tracked in {public_address(other)} instead" if other else "not tracked",
+    )  # fmt: skip
+    config["server"]["mlflow_tracking_uri"] = other
+    config_loader["mlflow"] = config
 
 
 def speed_metrics(table: pd.DataFrame) -> dict[str, float]:

@@ -16,6 +16,7 @@ from qcl_mixnet.evaluation.posthoc import smallest_p_holm
 from qcl_mixnet.evaluation.wording import count
 from qcl_mixnet.report_folders import REPORT_FOLDER
 from qcl_mixnet.tracking import RunBinding
+from qcl_mixnet.tracking_addresses import is_server, public_address
 
 
 def report_path(dataset: Any) -> Path | None:
@@ -59,11 +60,10 @@ def print_summary(catalog: CatalogProtocol, pipeline: Pipeline, binding: RunBind
         report = catalog.load("inference_report")
         console.print(scored_lines(report), highlight=False, markup=False)
     if binding.tracked:
-        is_server = binding.tracking_uri.startswith("http")
-        where = "in its UI" if is_server else "with `make mlflow`"
+        where = "in its UI" if is_server(binding.tracking_uri) else "with `make mlflow`"
+        address = public_address(binding.tracking_uri)
         console.print(
-            f"MLflow run {binding.run_id} in {binding.tracking_uri}: see it {where}, the DAG with "
-            f"`make viz`.",
+            f"MLflow run {binding.run_id} in {address}: see it {where}, the DAG with `make viz`.",
             highlight=False,
         )
 

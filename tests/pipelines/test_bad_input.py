@@ -220,7 +220,7 @@ def test_unreachable_server__results_are_on_disk_and_tracked_locally(
     monkeypatch.setattr("qcl_mixnet.hooks.project_root", lambda: tmp_path)
     project.run(params=small)
     assert len(project.cells()) == 4
-    assert "MLflow server http://127.0.0.1:9 does not answer" in caplog.text
+    assert "MLflow server http://127.0.0.1:9 cannot be used" in caplog.text
     assert (tmp_path / "mlflow.db").exists()
 
 
