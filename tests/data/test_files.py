@@ -51,8 +51,8 @@ def test_file__missing__is_unavailable_and_names_the_path(tmp_path, context):
 @pytest.mark.parametrize(
     ("filename", "content", "words"),
     [
-        ("a.csv", b"", "No columns"),
-        ("a.csv", b"x,target\n1,0\n1,2,3,4\n", "Expected 2 fields"),
+        ("a.csv", b"", "no columns"),
+        ("a.csv", b"x,target\n1,0\n1,2,3,4\n", "line 3 of .* has 4 cells, and the header names 2 columns"),
         ("a.csv", b"x,target\n\xff\xfe,0\n", "utf-8"),
         ("a.parquet", b"not a parquet file", "Parquet"),
         ("a.parquet", b"PAR1" + bytes(100), "Parquet"),

@@ -9,14 +9,7 @@ import pandas as pd
 
 from qcl_mixnet.data.errors import DataError
 from qcl_mixnet.data.features import level_text
-
-# What pandas.read_csv takes for a gap; it keeps its own list private.
-_GAPS = frozenset(
-    {
-        "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN",
-        "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null",
-    }
-)  # fmt: skip
+from qcl_mixnet.data.gaps import COMMON_CODES
 
 
 def csv_gaps(levels: Collection[str] | None) -> list[str]:
@@ -27,7 +20,7 @@ def csv_gaps(levels: Collection[str] | None) -> list[str]:
     levels : collection of str or None
         Of a categorical column; None for a numeric one.
     """
-    return sorted(_GAPS.difference(levels or ()))
+    return sorted(COMMON_CODES.difference(levels or ()))
 
 
 def csv_numbers(column: pd.Series, path: Path, start: int) -> pd.Series:
