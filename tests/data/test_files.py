@@ -52,7 +52,11 @@ def test_file__missing__is_unavailable_and_names_the_path(tmp_path, context):
     ("filename", "content", "words"),
     [
         ("a.csv", b"", "no columns"),
-        ("a.csv", b"x,target\n1,0\n1,2,3,4\n", "line 3 of .* has 4 cells, and the header names 2 columns"),
+        (
+            "a.csv",
+            b"x,target\n1,0\n1,2,3,4\n",
+            "line 3 of .* has 4 cells, and the header names 2 columns",
+        ),
         ("a.csv", b"x,target\n\xff\xfe,0\n", "utf-8"),
         ("a.parquet", b"not a parquet file", "Parquet"),
         ("a.parquet", b"PAR1" + bytes(100), "Parquet"),

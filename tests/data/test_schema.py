@@ -84,7 +84,7 @@ def test_check_table__one_code_among_numbers__is_refused_whatever_its_share(code
     values = [str(i) for i in range(40)]
     values[: int(40 * share)] = [code] * int(40 * share)
     frame = pd.DataFrame({"tsh": values, "target": [0, 1] * 20})
-    with pytest.raises(DataError, match="column 'tsh' .* code for a missing value") as failure:
+    with pytest.raises(DataError, match=r"column 'tsh' .* code for a missing value") as failure:
         check_table(frame, "tiny")
     assert f"`na_values: ['{code}']`" in str(failure.value)
     assert f"{int(40 * share)} rows of" in str(failure.value)

@@ -148,7 +148,7 @@ def test_open__column_stands_twice__is_named(write, columns):
 @pytest.mark.parametrize("text", ["a,b,c,d,e\n", "a,b\n\n", ""])
 def test_open__csv_without_rows__is_refused(write, columns, text):
     message = refusal(write(text), columns)
-    assert "no rows below" in message or "cannot be read as csv" in message
+    assert "no rows below" in message or "no columns" in message
 
 
 def test_open__parquet_without_rows__is_refused(write, columns):
@@ -171,9 +171,8 @@ def test_open__damaged_parquet__is_refused(write, columns):
 
 def test_chunks__csv_row_that_is_too_long__is_refused(write, columns):
     head = "size,weight,colour,grade,alive\n" + "1,1,red,1,True\n" * 3
-    assert "Expected 5 fields in line 5, saw 6" in refusal(
-        write(f"{head}1,1,red,1,True,7\n"), columns
-    )
+    assert "line 5 of" in (message := refusal(write(f"{head}1,1,red,1,True,7\n"), columns))
+    assert "has 6 cells, and the header names 5 columns" in message
 
 
 def test_chunks__text_among_numbers_of_a_csv__names_column_value_and_row(write, columns):

@@ -69,11 +69,14 @@ class HeaderRules(NamedTuple):
         Names in place of the header's.
     row_names : bool
         The header may lack a name for the first column, as R leaves it out.
+    has_source : bool
+        Remedies may name options of a source; there are none where files are scored.
     """
 
     row: int | None = 0
     names: tuple[str, ...] | None = None
     row_names: bool = False
+    has_source: bool = True
 
 
 def read_layout(stream: TextIO, separator: Separator, where: str, rules: HeaderRules) -> CsvLayout:
@@ -101,8 +104,8 @@ def read_layout(stream: TextIO, separator: Separator, where: str, rules: HeaderR
     try:
         header = _read_header(stream, separator, where, rules)
         if rules.row is not None:
-            refuse_other_separator(header, separator, where)
-            _refuse_repeated(header, where)
+            refuse_other_separator(header, separator, where, has_source=rules.has_source)
+            _refuse_repeated(header, where, rules)
         stream.seek(0)
         names, width = _fit_rows(header, stream, separator, where, rules)
     except csv.Error as error:
@@ -204,11 +207,14 @@ def _too_long(
 ) -> DataError:
     named = f"{_authority(rules)} {len(header)} column{'s' if len(header) != 1 else ''}"
     remedy = "remove what is too much, or put a cell that holds the separator into quotes"
-    if is_first and n == len(header) + 1 and rules.row is not None and not rules.names:
-        remedy += (
-            "; if the first cell of each row is its name or number, as R writes it, set "
-            "`index: 0` of the source"
-        )
+    if rules.has_source and is_first and rules.row is not None and not rules.names:
+        if len(header) == 1:
+            remedy += "; if the names stand further down, set `header` of the source to 1 or more"
+        elif n == len(header) + 1:
+            remedy += (
+                "; if the first cell of each row is its name or number, as R writes it, set "
+                "`index: 0` of the source"
+            )
     return DataError(f"line {line} of {where} has {n} cells, and {named}; {remedy}")
 
 
@@ -225,14 +231,17 @@ def _authority(rules: HeaderRules) -> str:
     return "the first row has" if rules.row is None else "the header names"
 
 
-def _refuse_repeated(header: list[str], where: str) -> None:
+def _refuse_repeated(header: list[str], where: str, rules: HeaderRules) -> None:
+    remedy = "rename or remove one"
+    if rules.has_source:
+        remedy += (
+            ", or, where its first line holds values, set `header: none` and `columns` of the "
+            "source"
+        )
     seen = set()
     for name in header:
         if name in seen and name.strip():
-            raise DataError(
-                f"{where} has two columns named '{name}'; rename or remove one, or, where its "
-                "first line holds values, set `header: none` and `columns` of the source"
-            )
+            raise DataError(f"{where} has two columns named '{name}'; {remedy}")
         seen.add(name)
 
 

@@ -115,16 +115,19 @@ def sniff_separator(stream: TextIO, where: str) -> Separator:
     return Separator(best)
 
 
-def refuse_other_separator(header: list[str], separator: Separator, where: str) -> None:
+def refuse_other_separator(
+    header: list[str], separator: Separator, where: str, *, has_source: bool
+) -> None:
     """Refuse a header of one name that holds another separator: it was meant to be several."""
     if len(without_trailing_blanks(header)) != 1:
         return
     (name, *_) = header
     for other in _LIKELY_SEPARATORS:
         if other != separator.character and other in name:
+            remedy = f"set `separator: {_in_yaml(other)}` of the source"
             raise DataError(
                 f"{where} has one column only, {name[:60]!r}, with separator "
-                f"{separator.character!r}; set `separator: {_in_yaml(other)}` of the source"
+                f"{separator.character!r}; {remedy if has_source else 'write it with commas'}"
             )
 
 

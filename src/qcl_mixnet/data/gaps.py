@@ -22,7 +22,8 @@ COMMON_CODES = frozenset(
 # is refused with a way to keep it, so that one too many costs less than one too few. Neither
 # "none" nor "Na" (sodium) is here: they are names of classes more often than gaps.
 LABEL_CODES = COMMON_CODES | {
-    "?", "-", "--", "---", ".", "..", "na", "NAN", "Nan", "Null", "N/a", "NaT", "#NULL!",
+    "?", "-", "--", "---", ".", "..", "na", "n.a.", "N.A.", "NAN", "Nan", "Null", "N/a", "NaT",
+    "#NULL!",
     "#VALUE!", "#REF!", "#DIV/0!", "#NAME?", "#NUM!",
 }  # fmt: skip
 

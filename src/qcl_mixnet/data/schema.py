@@ -151,7 +151,7 @@ def _check_numbers_are_numbers(column: pd.Series, name: str) -> None:
         return
     where = f"column '{column.name}' of data set '{name}'"
     if codes := codes_among_numbers(column):
-        listed = ", ".join(map(repr, codes))
+        listed = ", ".join(repr(code.strip() or code) for code in codes)
         raise DataError(
             f"{where} holds numbers but for {_rows(int(junk.sum()))} of {listed}, first in row "
             f"{int(junk.argmax())} (from 0), which looks like a code for a missing value; set "

@@ -12,7 +12,12 @@ import pandas as pd
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from qcl_mixnet.data.errors import DataError
-from qcl_mixnet.data.sources.columns import binary_target, narrow_column, tidy_target
+from qcl_mixnet.data.sources.columns import (
+    binary_target,
+    narrow_column,
+    plain_feature,
+    tidy_target,
+)
 
 TARGET = "target"
 """Name of the target column in every table of the benchmark."""
@@ -118,7 +123,9 @@ class Source(BaseModel, ABC):
                 "as the `target` of the source"
             )
         labels = self._labels(frame[target], context)
-        columns = {str(name): narrow_column(column) for name, column in features.items()}
+        columns = {
+            str(name): narrow_column(plain_feature(column)) for name, column in features.items()
+        }
         return pd.DataFrame({**columns, TARGET: labels}).reset_index(drop=True)
 
     def fingerprint_fields(self, context: FetchContext) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from qcl_mixnet.data.csv_layout import (
 from qcl_mixnet.data.csv_separator import Separator, sniff_separator
 from qcl_mixnet.data.errors import DataError
 from qcl_mixnet.data.gaps import GapCodes, refuse_label_codes
+from qcl_mixnet.data.sources.columns import can_be_numbers
 from qcl_mixnet.data.sources.decoding import as_text
 from qcl_mixnet.data.written_numbers import is_grouped
 
@@ -70,7 +71,7 @@ def read_csv(
     """
     options = options or CsvOptions()
     _refuse_other_formats(stream, where)
-    kind = f"CSV file with separator {options.separator!r}"
+    kind = f"a CSV file with separator {options.separator!r}"
     with as_text(stream, options.encoding, where, kind) as text:
         if options.separator == "auto":
             separator = sniff_separator(text, where)
@@ -78,6 +79,7 @@ def read_csv(
             separator = Separator.of(options.separator, where)
         layout = read_layout(text, separator, where, options.header)
         reader = _Reader(text, separator, layout, options)
+        _refuse_missing_target(layout.names, target, where)
         frame = reader.values()
         if padded := _padded_codes(frame, options.gaps, target):
             frame = reader.values(padded)
@@ -125,8 +127,23 @@ def _labels(parsed: pd.Series, written: pd.Series, options: CsvOptions, where: s
     """The target as numbers, unless that loses a class; never with a code in place of a label."""
     refuse_label_codes(written, options.gaps.of_target(str(written.name)), where)
     written = written.mask(written.str.strip() == "")
-    # Numbers stay numbers unless that loses a class: 1.0 is 1, but "01" and "1" are two.
-    return parsed if written.nunique() == parsed.nunique() else written
+    return parsed if can_be_numbers(written, parsed) else written
+
+
+def _refuse_missing_target(names: tuple[str, ...], target: str | None, where: str) -> None:
+    """Say what may be wrong with the separator where the target is not found."""
+    if target is None or target in names:
+        return
+    if target in {name.strip() for name in names}:
+        raise DataError(
+            f"{where} has spaces around the name of its column '{target}'; set `separator` of "
+            "the source to ', ', its separator and a space, or remove the spaces"
+        )
+    if len(names) == 1 and target in names[0].split():
+        raise DataError(
+            f"{where} has one column only, {names[0][:60]!r}; set `separator: '\\s+'` of the "
+            "source if white space separates its columns"
+        )
 
 
 def _padded_codes(frame: pd.DataFrame, gaps: GapCodes, target: str | None) -> dict[str, set[str]]:

@@ -12,7 +12,7 @@ import pandas as pd
 from qcl_mixnet.data.csv_layout import HeaderRules
 from qcl_mixnet.data.errors import DataError, SourceUnavailableError
 from qcl_mixnet.data.gaps import GapCodes, is_code, refuse_label_codes
-from qcl_mixnet.data.sources.columns import label_text
+from qcl_mixnet.data.sources.columns import can_be_numbers, label_text
 from qcl_mixnet.data.sources.delimited import CsvOptions
 from qcl_mixnet.data.sources.formats import refuse_repeated
 from qcl_mixnet.data.sources.opening import INSTALL_FILES
@@ -148,7 +148,7 @@ def _labels(values: pd.Series, options: CsvOptions, where: str) -> pd.Series:
     written = label_text(values)
     written = written.mask(written == "")
     typed = _typed(written, options)
-    return typed if typed.nunique() == written.nunique() else written
+    return typed if can_be_numbers(written, typed) else written
 
 
 def _typed(values: pd.Series, options: CsvOptions) -> pd.Series:
