@@ -253,7 +253,7 @@ def _checked(stream: TextIO, where: str) -> Iterator[str]:
     for line in stream:
         if "\0" in line:
             raise DataError(
-                f"{where} holds NUL bytes, which text does not; if it is in UTF-16, set "
-                "`encoding: utf-16` of the source, else write it again"
+                f"{where} holds NUL bytes, so it is damaged or in UTF-16; write it again in "
+                "UTF-8, or name its `encoding` where that can be told"
             )
         yield line

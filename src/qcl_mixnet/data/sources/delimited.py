@@ -15,7 +15,7 @@ from qcl_mixnet.data.csv_layout import (
 )
 from qcl_mixnet.data.csv_separator import Separator, sniff_separator
 from qcl_mixnet.data.errors import DataError
-from qcl_mixnet.data.gaps import GapCodes, refuse_label_codes
+from qcl_mixnet.data.gaps import GapCodes, is_code, refuse_label_codes
 from qcl_mixnet.data.sources.columns import can_be_numbers
 from qcl_mixnet.data.sources.decoding import as_text
 from qcl_mixnet.data.written_numbers import is_grouped
@@ -109,7 +109,13 @@ class _Reader:
                 name: sorted(gaps.of_feature(name) | (more_codes or {}).get(name, set()))
                 for name in self._layout.names
             }
-        return self._read(decimal=self._options.decimal, thousands=self._options.thousands, **read)
+        frame = self._read(decimal=self._options.decimal, thousands=self._options.thousands, **read)
+        # pandas looks for codes in what is written, and " -999" is written otherwise.
+        for name in frame.columns[[dtype.kind in "iuf" for dtype in frame.dtypes]]:
+            if told := gaps.told_for(name):
+                coded = is_code(frame[name], told)
+                frame[name] = frame[name].mask(coded) if coded.any() else frame[name]
+        return frame
 
     def texts(self, names: list[str]) -> pd.DataFrame:
         """Some columns as they are written; nothing but an empty cell is missing."""

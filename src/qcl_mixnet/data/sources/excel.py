@@ -146,9 +146,10 @@ def _labels(values: pd.Series, options: CsvOptions, where: str) -> pd.Series:
     gaps: GapCodes = options.gaps
     refuse_label_codes(values, gaps.of_target(str(values.name)), where)
     written = label_text(values)
+    typed = _typed(values.mask(written == ""), options)
     written = written.mask(written == "")
-    typed = _typed(written, options)
-    return typed if can_be_numbers(written, typed) else written
+    is_number = pd.api.types.is_numeric_dtype(typed.dtype)
+    return typed if is_number and can_be_numbers(written, typed) else written
 
 
 def _typed(values: pd.Series, options: CsvOptions) -> pd.Series:
