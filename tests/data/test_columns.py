@@ -72,7 +72,8 @@ def test_tidy_target__whole_number_codes_alone_become_integers(labels, expected)
 @pytest.mark.parametrize(
     ("values", "dtype", "narrow"),
     [
-        ([1, 2], "Int64", "int8"), ([1, None], "Int64", "Int64"), ([1, 2], "uint16[pyarrow]", "int8"),
+        ([1, 2], "Int64", "int8"), ([1, None], "Int64", "Int64"),
+        ([1, 2], "uint16[pyarrow]", "int8"),
         ([0.1, None], "Float64", "float32"), ([1.0, 2.0], "double[pyarrow]", "int8"),
         ([True, False], "boolean", "int8"), ([True, None], "boolean", "boolean"),
     ],

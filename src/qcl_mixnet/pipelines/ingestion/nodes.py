@@ -24,7 +24,7 @@ def fetch_context(dataset: str, options: IngestionOptions) -> FetchContext:
     root = project_root()
     return FetchContext(
         dataset=dataset,
-        downloads=root / Path(options.downloads),
+        downloads=root / Path(options.downloads).expanduser(),
         project_root=root,
         timeout=options.timeout,
         retries=options.retries,
