@@ -106,6 +106,12 @@ def test_load__other_separator__same_values(load_file, character, separator):
     assert load_file(content, separator=separator).to_dict("list") == VALUES
 
 
+def test_load__white_space_around_rows__same_values(load_file):
+    lines = csv().replace(",", "  ").splitlines()
+    content = "".join(f"  {line} \n" if i % 2 else f"{line}\t\n" for i, line in enumerate(lines))
+    assert load_file(content, separator=r"\s+").to_dict("list") == VALUES
+
+
 @pytest.mark.parametrize("character", [";", "\t", "|"])
 def test_load__separator_not_told__is_named(refusal, character):
     message = refusal(csv().replace(",", character))
@@ -165,3 +171,21 @@ def test_read_layout__rows_without_quotes_and_with__agree():
         text = "".join(",".join(f"{quote}{i}{quote}" for i in range(3)) + "\n" for _ in range(5))
         layout = read_layout(io.StringIO("a,b,c\n" + text), Separator(), "it", HeaderRules())
         assert (layout.names, layout.width) == (("a", "b", "c"), 3)
+
+
+def test_load__no_names_at_all__a_column_is_where_a_row_has_something(load_file):
+    content = "".join(f"{line},\n" for line in LINES)
+    assert load_file(content, header="none", target="2").columns.tolist() == ["0", "1", "target"]
+    content = "1,p,\n2,q,\n3,p,x\n4,q,x\n"
+    assert load_file(content, header="none", target=1).columns.tolist() == ["0", "2", "target"]
+
+
+def test_load__hint_to_excel_above_the_names__names_header(load_file, refusal):
+    content = "sep=;\n" + csv().replace(",", ";")
+    assert "set `header` of the source" in refusal(content, separator=";")
+    assert load_file(content, separator=";", header=1).to_dict("list") == VALUES
+
+
+def test_load__names_that_yaml_reads_as_numbers__are_names(load_file):
+    table = load_file("2019,2020,7\n1.5,2,p\n2.5,2,q\n3.5,3,p\n4.5,3,q\n", target=7, drop=[2019])
+    assert table.columns.tolist() == ["2020", "target"]

@@ -91,7 +91,7 @@ def test_load__other_name_that_counts_the_rows__is_a_feature_with_a_warning(
         table = load_file(lambda path: frame.to_csv(path, index=False))
     assert table["day"].tolist() == list(range(N))
     assert "Column 'day'" in caplog.text
-    assert "`index: day`" in caplog.text
+    assert "`drop: [day]`" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -113,6 +113,14 @@ def test_load__unnamed_columns_without_a_value__are_left_out(load_file, refusal)
     table = load_file("a,,b,y\n1,,2,p\n2,,2,q\n3,,1,p\n3,,1,q\n")
     assert table.columns.tolist() == ["a", "b", "target"]
     assert '`drop: ["Unnamed: 1"]`' in refusal("a,,b,y\n1,,2,p\n2,7,2,q\n3,,1,p\n3,,1,q\n")
+
+
+def test_load__index_of_two_levels__both_are_named(load_file, refusal, sorted_by_class):
+    frame = sorted_by_class.set_index([[i // 10 for i in range(N)], [i % 10 for i in range(N)]])
+    assert "column 'Unnamed: 0'" in refusal(frame.to_csv)
+    assert '`drop: ["Unnamed: 1"]`' in refusal(frame.to_csv, index=0)
+    table = load_file(frame.to_csv, index=0, drop=["Unnamed: 1"])
+    assert table.columns.tolist() == ["a", "target"]
 
 
 @pytest.mark.parametrize("suffix", ["parquet", "feather"])

@@ -140,7 +140,9 @@ def _fit_rows(
     header: list[str], stream: TextIO, separator: Separator, where: str, rules: HeaderRules
 ) -> tuple[list[str], int]:
     """Names of the columns that hold something, and the cells of the longest row."""
-    named = header if rules.names or rules.row is None else without_trailing_blanks(header)
+    named = header if rules.names else without_trailing_blanks(header)
+    if rules.row is None and not rules.names:
+        named = []  # a column is where a row has something
     if len(named) == len(header) and _is_plain(len(header), stream, separator, where, rules):
         return _names(header), len(header)
     stream.seek(0)
@@ -208,7 +210,7 @@ def _too_long(
     named = f"{_authority(rules)} {len(header)} column{'s' if len(header) != 1 else ''}"
     remedy = "remove what is too much, or put a cell that holds the separator into quotes"
     if rules.has_source and is_first and rules.row is not None and not rules.names:
-        if len(header) == 1:
+        if len(without_trailing_blanks(header)) == 1:
             remedy += "; if the names stand further down, set `header` of the source to 1 or more"
         elif n == len(header) + 1:
             remedy += (

@@ -74,7 +74,8 @@ class Source(BaseModel, ABC):
         Columns to leave out.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # YAML reads a column named 2020 as a number.
+    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
 
     type: str
     target: str | None = None

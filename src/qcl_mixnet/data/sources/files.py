@@ -88,7 +88,7 @@ class FileSource(Source):
         Of a CSV or ARFF file.
     decimal : {'.', ','}
         The decimal sign of numbers that are written as text.
-    thousands : str or None
+    thousands : {',', '.', ' ', "'", '_'} or None
         The character between their thousands.
     na_values : list of str or number, or a mapping of columns to such lists, or None
         Codes of missing values beside the common ones (NA, NaN, null, None, N/A, ...). An empty
@@ -113,7 +113,7 @@ class FileSource(Source):
     separator: str = ","
     encoding: str = "utf-8"
     decimal: Literal[".", ","] = "."
-    thousands: Annotated[str, Field(pattern=r"^[^\w\s.]$|^[ .]$")] | None = None
+    thousands: Literal[",", ".", " ", "'", "_"] | None = None
     na_values: Codes = None
     header: Header = "auto"
     columns: tuple[str, ...] | None = None

@@ -32,6 +32,7 @@ def without_index(
     *,
     used: Collection[str],
     where: str,
+    has_option: bool = True,
 ) -> pd.DataFrame:
     """Leave out the index, and refuse what looks like one.
 
@@ -45,6 +46,8 @@ def without_index(
         Columns of which something is said already: the target and those that are left out.
     where : str
         The file, for messages.
+    has_option : bool
+        Whether remedies may name the option `index`; every source has `drop`.
 
     Returns
     -------
@@ -68,9 +71,11 @@ def without_index(
             if column.isna().all():
                 frame = frame.drop(columns=name)
                 continue
-            raise DataError(_no_name(str(name), i, where))
+            raise DataError(
+                _no_name(str(name), where, first=not i and index is None, has_option=has_option)
+            )
         if index is None and _counts_rows(column):
-            _refuse_or_warn(str(name), column, where)
+            _refuse_or_warn(str(name), column, where, has_option=has_option)
     return frame
 
 
@@ -126,17 +131,16 @@ def _position(frame: pd.DataFrame, index: str | int, used: Collection[str], wher
     return name
 
 
-def _no_name(name: str, position: int, where: str) -> str:
+def _no_name(name: str, where: str, *, first: bool, has_option: bool) -> str:
     remedy = f'leave it out with `drop: ["{name}"]` or give it a name'
-    if position == 0:
-        remedy = (
-            "if it is the index that pandas or R wrote, leave it out with `index: 0`, else give "
-            "it a name"
-        )
-    return (
-        f"column '{name}' of {where} has values and no name; {remedy} (`index: false` of the "
-        "source keeps it as it is)"
-    )
+    if has_option:
+        if first:
+            remedy = (
+                "if it is the index that pandas or R wrote, leave it out with `index: 0`, else "
+                "give it a name"
+            )
+        remedy += " (`index: false` of the source keeps it as it is)"
+    return f"column '{name}' of {where} has values and no name; {remedy}"
 
 
 def _counts_rows(column: pd.Series) -> bool:
@@ -149,21 +153,22 @@ def _counts_rows(column: pd.Series) -> bool:
     return low in (0, 1) and high - low == len(column) - 1 and column.nunique() == len(column)
 
 
-def _refuse_or_warn(name: str, column: pd.Series, where: str) -> None:
+def _refuse_or_warn(name: str, column: pd.Series, where: str, *, has_option: bool) -> None:
     low, high = int(column.min()), int(column.max())
     bare = re.sub(r"[^a-z0-9]", "", name.lower())
     if bare in _INDEX_NAMES or name.strip() == "#" or _ENDS_IN_ID.fullmatch(name):
         if len(column) >= _FEWEST_ROWS_TO_REFUSE:
+            remedy = f"`index: {name}`, or keep it with `index: false`"
             raise DataError(
                 f"column '{name}' of {where} counts the rows from {low} to {high}, which tells a "
-                f"model their order; leave it out with `index: {name}` of the source, or keep it "
-                "with `index: false`"
+                f"model their order; leave it out with "
+                f"{remedy if has_option else f'`drop: [{name}]`'} of the source"
             )
     elif len(column) >= _FEWEST_ROWS_TO_WARN and np.array_equal(
         column.to_numpy(), np.arange(low, high + 1)
     ):
         logger.warning(
             "Column '%s' of %s counts the rows from %d to %d. If it is no feature, leave it out "
-            "with `index: %s` of the source.",
+            "with `drop: [%s]` of the source.",
             name, where, low, high, name,
         )  # fmt: skip

@@ -64,4 +64,6 @@ class KaggleCsvSource(Source):
         where = f"the file {path} of data set '{context.dataset}'"
         with open_local(path) as stream:
             frame = read_csv(stream, where, target=self.target)
-        return without_index(frame, None, used={self.target, *self.drop}, where=where), self.target
+        used = {self.target, *self.drop}
+        frame = without_index(frame, None, used=used, where=where, has_option=False)
+        return frame, self.target
