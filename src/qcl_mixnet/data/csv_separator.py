@@ -74,7 +74,8 @@ class Separator:
             Of rows that are not blank.
         """
         if self.any_space:
-            lines = (line.replace("\t", " ") for line in lines)
+            # White space at the end of a row separates nothing.
+            lines = (line.replace("\t", " ").rstrip() + "\n" for line in lines)
         reader = csv.reader(lines, delimiter=self.character, skipinitialspace=self.skip_spaces)
         line = 1
         for cells in reader:
