@@ -25,6 +25,7 @@ from qcl_mixnet.data.sources.columns import (
         ([1e300, 0.5], "float64"),
         ([1.0, np.nan], "float32"),
         ([1.0, np.inf], "float32"),
+        (np.array([1, 2], dtype=np.float16), "int8"),
         ([2.0**60, 1.0], "float64"),
         ([True, False], "int8"),
     ],

@@ -139,6 +139,18 @@ def test_load__code_for_a_missing_label__is_refused_in_parquet_too(
         read_local_file(tmp_path / "local.parquet")
 
 
+@KINDS
+def test_load__repeated_column__is_named(refusal, kind):
+    names = ["a", "a", "y"]
+    content = pa.Table.from_arrays(
+        [pa.array([1, 2]), pa.array([1, 2]), pa.array(["p", "q"])], names
+    )
+    if kind == "parquet":
+        assert "has two columns named 'a'" in refusal(arrow(content, kind), f"t.{kind}")
+    else:
+        assert refusal(arrow(content, kind), f"t.{kind}")
+
+
 def test_load__dates__are_left_for_the_check_to_refuse(refusal):
     frame = FRAME.assign(a=pd.date_range("2024-01-01", periods=4))
     assert "column 'a' of data set 'tiny' holds dates or times" in refusal(

@@ -132,6 +132,9 @@ def test_check_table__categories_that_are_partly_numbers__stay_categories(levels
         (["5 %", "12.5%", "0"], "percentages", "without the sign"),
         (["$5.20", "$1,000.00"], "amounts of money", "without the currency"),
         (["5,20 €", "7 €"], "amounts of money", "without the currency"),
+        (["1\u00a0234", "12\u202f000", "7"], "special spaces", "write them without"),
+        (["\u22121.5", "2.5"], "negative numbers", "-1.5"),
+        (["(1.5)", "2.5"], "negative numbers", "-1.5"),
     ],
 )
 def test_check_table__numbers_written_otherwise__are_no_identifier(texts, words, remedy):

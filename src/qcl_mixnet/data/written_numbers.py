@@ -14,7 +14,7 @@ _POWER = r"(?:[eE][+-]?\d+)?"
 _PLAIN = rf"{_SIGN}(?:\d+\.?\d*|\.\d+){_POWER}"
 _COMMA = rf"{_SIGN}\d*,\d+{_POWER}"
 _ANY = r"[+-]?[\d.,]*\d"
-_SPACES = " '\u2019\u00a0\u202f"
+_MARKS = "\u2019\u00a0\u202f"  # a typographic apostrophe and spaces that do not break
 
 
 class NumberStyle(NamedTuple):
@@ -56,6 +56,12 @@ _SPACED = NumberStyle(
     "numbers with spaces or apostrophes between thousands",
     "set `thousands` of the `file` source to that character, or write them without",
 )
+_MARKED = NumberStyle(
+    "numbers with special spaces or apostrophes between thousands", "write them without"
+)
+_NEGATIVE = NumberStyle(
+    "negative numbers without a plain minus sign before them", "write them as -1.5"
+)
 _PERCENT = NumberStyle("percentages", "write them as numbers, without the sign")
 _CURRENCY = NumberStyle("amounts of money", "write them as numbers, without the currency")
 
@@ -66,7 +72,9 @@ _STYLES = (
     (_DECIMAL, re.compile(_COMMA)),
     (_POINTS, re.compile(rf"(?:{_SIGN}\d{{1,3}}(?:\.\d{{3}})+(?:,\d+)?|{_COMMA})")),
     (_DOTTED, re.compile(rf"{_SIGN}\d{{1,3}}(?:\.\d{{3}}){{2,}}")),
-    (_SPACED, re.compile(rf"{_SIGN}\d{{1,3}}(?:[{_SPACES}]\d{{3}})+(?:[.,]\d+)?")),
+    (_SPACED, re.compile(rf"{_SIGN}\d{{1,3}}(?:[ ']\d{{3}})+(?:[.,]\d+)?")),
+    (_MARKED, re.compile(rf"{_SIGN}\d{{1,3}}(?:[{_MARKS}]\d{{3}})+(?:[.,]\d+)?")),
+    (_NEGATIVE, re.compile(rf"(?:\u2212{_ANY}|\({_ANY}\)|{_ANY}-)")),
     (_PERCENT, re.compile(rf"{_ANY}\s*%")),
     (_CURRENCY, re.compile(rf"(?:{_SIGN}[$€£¥]\s*{_ANY}|{_ANY}\s*[$€£¥])")),
 )  # fmt: skip

@@ -38,7 +38,7 @@ def narrow_column(column: pd.Series) -> pd.Series:
         values = column.to_numpy()
         if len(values) and np.isfinite(values).all() and (values == np.round(values)).all():
             # Beyond 2^53 a float no longer tells neighbouring whole numbers apart.
-            return _narrow_integers(column) if np.abs(values).max() < 2**53 else column
+            return _narrow_integers(column) if float(np.abs(values).max()) < 2**53 else column
         return column.astype(np.float32) if _survives_float32(values) else column
     if column.dtype.kind in "iu":
         return _narrow_integers(column)

@@ -8,6 +8,7 @@ from typing import BinaryIO, Literal, TextIO
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from qcl_mixnet.data.errors import DataError, SourceUnavailableError
 from qcl_mixnet.data.gaps import GapCodes, is_code, refuse_label_codes
@@ -47,9 +48,14 @@ def read_arrow(
     DataError
         If the file cannot be read.
     """
-    read = pd.read_parquet if kind == "parquet" else pd.read_feather
     try:
-        frame = read(stream)
+        if kind == "parquet":
+            # pandas says of a repeated name that it does not know which is meant.
+            refuse_repeated(pq.read_schema(stream).names, where)
+            stream.seek(0)
+        frame = pd.read_parquet(stream) if kind == "parquet" else pd.read_feather(stream)
+    except DataError:
+        raise
     except (pa.ArrowException, ValueError, OSError) as error:
         raise DataError(
             f"{where} cannot be read as a {kind.capitalize()} file "
