@@ -149,6 +149,11 @@ def test_load__no_header__needs_names_or_positions(load_file, header):
     assert load_file(content, header=header, target="2").columns.tolist() == ["0", "1", "target"]
 
 
+def test_load__value_that_is_the_name_of_its_column__is_a_value(load_file):
+    table = load_file("a,1,p\nb,2,q\na,3,p\nb,4,q\n", columns=["a", "n", "y"])
+    assert table["a"].tolist() == ["a", "b", "a", "b"]
+
+
 def test_load__header_further_down__what_stands_above_is_left_out(load_file):
     content = "Sales of May\n\nmade by hand,,\n" + csv()
     assert load_file(content, header=2).to_dict("list") == VALUES

@@ -127,7 +127,8 @@ def _read_header(stream: TextIO, separator: Separator, where: str, rules: Header
         raise DataError(f"{where} has no columns: there is no row{wanted} of names in it")
     cells = rows[-1][1]
     if rules.row is None:
-        if rules.names and any(map(str.__eq__, map(str.strip, cells), rules.names)):
+        alike = sum(map(str.__eq__, map(str.strip, cells), rules.names or ()))
+        if rules.names and alike > len(rules.names) / 2:
             raise DataError(
                 f"{where} has names of `columns` in its first row, which would be read as values; "
                 "set `header: 0` of the source"
