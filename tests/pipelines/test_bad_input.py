@@ -257,12 +257,16 @@ def test_source_taken_away__old_table_does_not_stand_in(project, tmp_path, capsy
     assert "zz_mine.knn" in project.cells()  # nothing computed is lost
 
 
-def test_class_named_none_in_a_csv__is_a_class(project, tmp_path):
+def test_class_named_none_in_a_csv__is_a_class_when_told(project, tmp_path):
     table(target=["None", "01", "1"] * 10).to_csv(tmp_path / "mine.csv", index=False)
     params = {
         "grid": {"datasets": "zz_mine", "models": "decision_tree"},
         "datasets": own_table(tmp_path / "mine.csv"),
     }
+    with pytest.raises(DataError, match="data set 'zz_mine' is 'None' in 10 rows"):
+        project.run(params=params)
+    (source,) = params["datasets"]["zz_mine"]["sources"]
+    source["na_values"] = {"target": []}
     project.run(params=params)
     schema = json.loads((project.data / "05_model_input/zz_mine/schema.json").read_text())
     assert schema["class_names"] == ["01", "1", "None"]

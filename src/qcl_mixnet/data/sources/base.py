@@ -13,7 +13,13 @@ from pydantic import BaseModel, ConfigDict
 
 from qcl_mixnet.data.errors import DataError
 from qcl_mixnet.data.names import Name, Names, meant
-from qcl_mixnet.data.sources.columns import binary_target, label_text, narrow_column, tidy_target
+from qcl_mixnet.data.sources.columns import (
+    binary_target,
+    label_text,
+    narrow_column,
+    plain_feature,
+    tidy_target,
+)
 
 TARGET = "target"
 """Name of the target column in every table of the benchmark."""
@@ -61,7 +67,8 @@ class Source(BaseModel, ABC):
         Columns to leave out.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # YAML reads a column named 2020 as a number.
+    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
 
     type: str
     target: Name | None = None
@@ -112,7 +119,9 @@ class Source(BaseModel, ABC):
                 "as the `target` of the source"
             )
         labels = self._labels(frame[target], context)
-        columns = {str(name): narrow_column(column) for name, column in features.items()}
+        columns = {
+            str(name): narrow_column(plain_feature(column)) for name, column in features.items()
+        }
         return pd.DataFrame({**columns, TARGET: labels}).reset_index(drop=True)
 
     def fingerprint_fields(self, context: FetchContext) -> dict[str, Any]:
