@@ -12,7 +12,9 @@ import pandas as pd
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from qcl_mixnet.data.errors import DataError
+from qcl_mixnet.data.readable import check_cells, check_names
 from qcl_mixnet.data.sources.columns import binary_target, narrow_column, tidy_target
+from qcl_mixnet.data.target import check_not_nested
 
 TARGET = "target"
 """Name of the target column in every table of the benchmark."""
@@ -111,6 +113,9 @@ class Source(BaseModel, ABC):
         self._require(frame, [target], "target", context)
         self._require(frame, self.drop, "drop", context)
         features = frame.drop(columns=[target, *self.drop])
+        check_names(frame.columns.drop(list(self.drop)), context.dataset)
+        check_cells(features, context.dataset)
+        check_not_nested(frame[target], context.dataset)
         if TARGET in features.columns:
             raise DataError(
                 f"data set '{context.dataset}' ({self.describe()}) has a feature named "
