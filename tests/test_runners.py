@@ -1,10 +1,9 @@
 from pathlib import Path
 
-import pandas as pd
 import pytest
 from kedro.framework.project import pipelines
 from kedro.framework.startup import bootstrap_project
-from kedro.io import DataCatalog, DatasetError, MemoryDataset
+from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Node, Pipeline
 from kedro.runner import ParallelRunner, SequentialRunner, ThreadRunner
 
@@ -20,7 +19,6 @@ from qcl_mixnet.runners import (
     _cell_dataset,
     _check_specs,
     _is_up_to_date,
-    _unavailable,
     _with_prerequisites,
     dataset_of,
     make_incremental,
@@ -205,12 +203,3 @@ def test_check_specs__bad_parameter__before_any_training(catalog):
     with pytest.raises(ModelSpecError, match=r"'max_dept'.*did you mean 'max_depth'"):
         _check_specs([CELL], catalog)
     _check_specs([], catalog)
-
-
-def test_unavailable__some_tables_are_missing__are_named(catalog):
-    catalog["glass.table"] = MemoryDataset(pd.DataFrame({"target": [1]}))  # put there by the user
-    catalog["lymph.table"] = MemoryDataset()
-    assert _unavailable({"glass", "lymph"}, catalog) == {"lymph"}
-    assert _unavailable(set(), catalog) == set()
-    with pytest.raises(DatasetError, match="No data set of this run is available: lymph"):
-        _unavailable({"lymph"}, catalog)

@@ -61,8 +61,9 @@ class BenchmarkHooks:
             for name in sorted(pipeline.all_outputs())
             if isinstance(dataset := catalog.get(name), CellDataset)
         ]
-        for folder in sorted(_layer_folders(pipeline, catalog)):
-            check_writable(folder)
+        folders = _layer_folders(pipeline, catalog)
+        for folder in sorted(folders, key=lambda folder: (folders[folder], folder)):
+            check_writable(folder, folders[folder])
         self.binding = _make_binding(run_params)
         for cell in cells:
             cell.bind(self.binding)
@@ -127,8 +128,14 @@ def inference_metrics(report: Mapping[str, Any]) -> dict[str, float]:
     return metrics
 
 
-def check_writable(folder: Path) -> None:
+def check_writable(folder: Path, parameter: str = "data_root") -> None:
     """Refuse a run whose results could not be written.
+
+    Parameters
+    ----------
+    folder : Path
+    parameter : {"data_root", "raw_root"}
+        The parameter of a run that chooses another folder.
 
     Raises
     ------
@@ -142,19 +149,24 @@ def check_writable(folder: Path) -> None:
     except OSError as error:
         raise ConfigurationError(
             f"The data folder {folder} cannot be written to ({error}); free it, or choose another "
-            f"with --params=data_root=/a/folder."
+            f"with --params={parameter}=/a/folder."
         ) from error
 
 
-def _layer_folders(pipeline: Pipeline, catalog: CatalogProtocol) -> set[Path]:
-    """Folders of the layers (``01_raw`` ...) that a pipeline writes to."""
-    folders = set()
+def _layer_folders(pipeline: Pipeline, catalog: CatalogProtocol) -> dict[Path, str]:
+    """Folders of the layers (``01_raw`` ...) that a pipeline writes to, and what chooses each."""
+    folders = {}
     for name in pipeline.all_outputs():
         dataset = catalog.get(name)
         path = getattr(dataset, "path", None) or getattr(dataset, "_filepath", None)
-        if path is not None:
+        if path is None:
+            continue
+        if name.endswith(".table"):
+            folders[Path(path).parent] = "raw_root"
+        else:
             parents = [Path(path), *Path(path).parents]
-            folders.add(next((p for p in parents if p.name[:2].isdigit()), Path(path).parent))
+            layer = next((p for p in parents if p.name[:2].isdigit()), Path(path).parent)
+            folders[layer] = "data_root"
     return folders
 
 

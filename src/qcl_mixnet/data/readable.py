@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from pandas.api.extensions import ExtensionDtype
 
 from qcl_mixnet.data.errors import DataError
 from qcl_mixnet.data.features import column_kind, factorize
 from qcl_mixnet.data.preprocessing import TablePreprocessor
+
 
 def check_names(columns: Iterable[object], name: str) -> None:
     """Check that no two columns have the same name; 1 and "1" are the same.
@@ -82,12 +85,12 @@ def check_readable(
     learnt_from = features if train is None else features.iloc[train]
     try:
         preprocessor = TablePreprocessor().fit(learnt_from)
-        # Levels are known to be few now, and encoding them would fill memory for nothing.
         numeric = preprocessor.numeric_columns_
-        if len(numeric):
-            TablePreprocessor().fit(learnt_from.iloc[:, numeric]).transform(
-                features.iloc[:, numeric]
-            )
+        if len(numeric) == features.shape[1]:
+            preprocessor.transform(features)
+        elif len(numeric):
+            # Levels are known to be few now, and encoding them would fill memory for nothing.
+            preprocessor.fit(learnt_from.iloc[:, numeric]).transform(features.iloc[:, numeric])
     except (ValueError, TypeError) as error:
         raise _refusal(error, name) from error
 
@@ -148,12 +151,11 @@ def storable_table(frame: pd.DataFrame, name: str) -> pd.DataFrame:
     DataError
         For a number that float64 cannot hold.
     """
-    plain = {
-        label: _plain_column(column, name)
-        for label, column in frame.items()
-        if pd.api.types.is_object_dtype(column.dtype)
-    }
-    return frame.assign(**plain) if plain else frame
+    frame = frame.copy(deep=False)
+    for label in frame.columns:
+        if pd.api.types.is_object_dtype(frame[label].dtype):
+            frame[label] = _plain_column(frame[label], name)
+    return frame
 
 
 def _plain_column(column: pd.Series, name: str) -> pd.Series:
@@ -162,7 +164,7 @@ def _plain_column(column: pd.Series, name: str) -> pd.Series:
         return column
     if column_kind(column) != "numbers":
         codes, texts = factorize(column)
-        cells = np.append(texts, None)[codes]  # code -1, a gap, reads the last entry
+        cells = np.array([*texts, None], dtype=object)[codes]  # code -1, a gap, reads the last
         return pd.Series(cells, index=column.index, name=column.name, dtype=object)
     try:
         values = column.to_numpy(dtype=np.float64, na_value=np.nan)
@@ -186,11 +188,11 @@ def _float(cell: object) -> float:
         return np.inf
 
 
-def _holds_times(dtype: object) -> bool:
+def _holds_times(dtype: np.dtype[Any] | ExtensionDtype) -> bool:
     return pd.api.types.is_datetime64_any_dtype(dtype) or pd.api.types.is_timedelta64_dtype(dtype)
 
 
-def _is_text(dtype: object) -> bool:
+def _is_text(dtype: np.dtype[Any] | ExtensionDtype) -> bool:
     return isinstance(dtype, pd.CategoricalDtype | pd.StringDtype)
 
 
