@@ -4,13 +4,13 @@ import pandas as pd
 import pytest
 from kedro.framework.project import pipelines
 from kedro.framework.startup import bootstrap_project
-from kedro.io import DataCatalog, DatasetError, MemoryDataset
+from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Node, Pipeline
 from kedro.runner import ParallelRunner, SequentialRunner, ThreadRunner
 
 from qcl_mixnet.baselines.specs import ModelSpec, ModelSpecError
 from qcl_mixnet.configuration import SessionOptions, registering_for
-from qcl_mixnet.datasets import CellDataset
+from qcl_mixnet.datasets import CellDataset, TableDataset, Unavailable
 from qcl_mixnet.evaluation.cells import CellResult
 from qcl_mixnet.evaluation.keys import cell_key
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
@@ -18,7 +18,6 @@ from qcl_mixnet.runners import (
     IncrementalParallelRunner,
     IncrementalSequentialRunner,
     _check_specs,
-    _unavailable,
     _with_prerequisites,
     cell_dataset,
     current_key,
@@ -194,13 +193,15 @@ def test_is_up_to_date__made_otherwise_or_failed__no(catalog, change):
     assert not is_up_to_date(catalog)
 
 
-def test_current_records__cells_of_the_pipeline__their_present_results(catalog):
+def test_current_records__cells_of_the_pipeline__their_present_results(catalog, tmp_path):
     assert current_records(Pipeline([CELL]), catalog) == []
     save(catalog)
     save(catalog, fingerprint="another table", status="failed")
     found = current_records(Pipeline([CELL]), catalog)
     assert [(record["model"], record["status"]) for record in found] == [("tree", "ok")]
-    catalog["glass.table"] = MemoryDataset()  # its source is gone
+    table = TableDataset(filepath=str(tmp_path / "glass.parquet"))
+    table.save(Unavailable("its source is gone"))
+    catalog["glass.table"] = table
     assert current_records(Pipeline([CELL]), catalog) == []
 
 
@@ -217,12 +218,3 @@ def test_check_specs__bad_parameter__before_any_training(catalog):
     with pytest.raises(ModelSpecError, match=r"'max_dept'.*did you mean 'max_depth'"):
         _check_specs([CELL], catalog)
     _check_specs([], catalog)
-
-
-def test_unavailable__some_tables_are_missing__are_named(catalog):
-    catalog["glass.table"] = MemoryDataset(pd.DataFrame({"target": [1]}))  # put there by the user
-    catalog["lymph.table"] = MemoryDataset()
-    assert _unavailable({"glass", "lymph"}, catalog) == {"lymph"}
-    assert _unavailable(set(), catalog) == set()
-    with pytest.raises(DatasetError, match="No data set of this run is available: lymph"):
-        _unavailable({"lymph"}, catalog)

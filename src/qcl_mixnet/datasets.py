@@ -1,6 +1,7 @@
 """Kedro datasets: tables that are written whole or not at all, and results of cells."""
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,18 @@ from qcl_mixnet.tracking import RunBinding, log_cell
 
 @dataclass(frozen=True)
 class Unavailable:
-    """In place of a table that no source can give; ``reason`` names the remedy."""
+    """In place of a table that cannot be had or cannot be used.
+
+    Parameters
+    ----------
+    reason : str
+        One sentence that names the data set and the remedy.
+    refused : bool, default=False
+        Whether the data are there but wrong, and not out of reach.
+    """
 
     reason: str
+    refused: bool = False
 
 
 class TableDataset(ParquetDataset):
@@ -65,10 +75,30 @@ class TableDataset(ParquetDataset):
             ) from error
 
     def save(self, data: pd.DataFrame | Unavailable) -> None:
-        """Replace the file; an unavailable table leaves whatever is there."""
+        """Replace the file; in place of an unavailable table keep a note beside whatever is there.
+
+        The note is a file because a node may run in another process than the one that plans.
+        """
         if isinstance(data, Unavailable):
+            text = json.dumps(asdict(data), indent=2)
+            write_atomically(self._note, lambda path: path.write_text(text, encoding="utf-8"))
             return
         write_atomically(self.path, partial(data.to_parquet, index=False))
+        self.forget_note()
+
+    def load_note(self) -> Unavailable | None:
+        """Why there was no table at the last try; None if there was one."""
+        if not self._note.exists():
+            return None
+        return Unavailable(**json.loads(self._note.read_text(encoding="utf-8")))
+
+    def forget_note(self) -> None:
+        """Remove the note of a try before: the table is there."""
+        self._note.unlink(missing_ok=True)
+
+    @property
+    def _note(self) -> Path:
+        return self.path.with_suffix(".unavailable.json")
 
 
 class CellDataset(AbstractDataset[CellResult, CellFolder]):

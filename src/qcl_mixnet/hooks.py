@@ -71,8 +71,9 @@ class BenchmarkHooks:
             for name in sorted(pipeline.all_outputs())
             if isinstance(dataset := catalog.get(name), CellDataset)
         ]
-        for folder in sorted(_layer_folders(pipeline, catalog)):
-            check_writable(folder)
+        folders = _layer_folders(pipeline, catalog)
+        for folder in sorted(folders, key=lambda folder: (folders[folder], folder)):
+            check_writable(folder, folders[folder])
         self.run_params = run_params
         self.binding = _make_binding(run_params)
         for cell in cells:
@@ -181,8 +182,14 @@ def inference_metrics(report: Mapping[str, Any]) -> dict[str, float]:
     return metrics
 
 
-def check_writable(folder: Path) -> None:
+def check_writable(folder: Path, parameter: str = "data_root") -> None:
     """Refuse a run whose results could not be written.
+
+    Parameters
+    ----------
+    folder : Path
+    parameter : {"data_root", "raw_root"}
+        The parameter of a run that chooses another folder.
 
     Raises
     ------
@@ -196,7 +203,7 @@ def check_writable(folder: Path) -> None:
     except OSError as error:
         raise ConfigurationError(
             f"The data folder {folder} cannot be written to ({error}); free it, or choose another "
-            f"with --params=data_root=/a/folder."
+            f"with --params={parameter}=/a/folder."
         ) from error
 
 
@@ -215,16 +222,21 @@ def _report_folders(pipeline: Pipeline, catalog: CatalogProtocol) -> dict[str, P
     }
 
 
-def _layer_folders(pipeline: Pipeline, catalog: CatalogProtocol) -> set[Path]:
-    """Folders of the layers (``01_raw`` ...) that a pipeline writes to."""
-    folders = set()
+def _layer_folders(pipeline: Pipeline, catalog: CatalogProtocol) -> dict[Path, str]:
+    """Folders of the layers (``01_raw`` ...) that a pipeline writes to, and what chooses each."""
+    folders = {}
     for name in pipeline.all_outputs():
         dataset = catalog.get(name)
         path = getattr(dataset, "path", None) or getattr(dataset, "_filepath", None)
-        if path is not None:
-            # The parents alone: a file of the data set "2020" is no layer.
-            parents = Path(path).parents
-            folders.add(next((p for p in parents if re.match(r"\d\d_", p.name)), parents[0]))
+        if path is None:
+            continue
+        # The parents alone: a file of the data set "2020" is no layer.
+        parents = Path(path).parents
+        if name.endswith(".table"):
+            folders[parents[0]] = "raw_root"
+        else:
+            layer = next((p for p in parents if re.match(r"\d\d_", p.name)), parents[0])
+            folders[layer] = "data_root"
     return folders
 
 

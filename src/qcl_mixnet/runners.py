@@ -12,17 +12,23 @@ from multiprocessing import get_context
 from typing import Any
 
 from kedro.framework.project import pipelines, settings
-from kedro.io import CatalogProtocol, DatasetError
+from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 from kedro.runner import AbstractRunner, ParallelRunner, SequentialRunner
 from pluggy import PluginManager
 
+from qcl_mixnet.availability import (
+    needs_ingestion,
+    problems_of,
+    refused_when_prepared,
+    stop_if_none_is_left,
+    without_table,
+)
 from qcl_mixnet.baselines.specs import ModelSpec, build_model
 from qcl_mixnet.datasets import CellDataset, TableDataset
 from qcl_mixnet.evaluation.keys import cell_key
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
-from qcl_mixnet.pipelines.ingestion.freshness import is_current
 from qcl_mixnet.progress import RunProgress
 
 logger = logging.getLogger(__name__)
@@ -54,8 +60,9 @@ class IncrementalMixin(AbstractRunner, ABC):
     ) -> dict[str, Any]:
         """Run a pipeline in three stages; see ``kedro.runner.AbstractRunner.run``.
 
-        All tables are brought in and checked before any training. A data set that no source has
-        is left out with its remedy. A cell whose record holds the current key is not run.
+        All tables are brought in and checked before any training. A data set that no source has,
+        or that cannot be used, is left out with its remedy. A cell whose record holds the current
+        key is not run.
         """
         full = _with_prerequisites(pipeline)
         data = full.only_nodes_with_tags("data")
@@ -70,13 +77,18 @@ class IncrementalMixin(AbstractRunner, ABC):
 
         with RunProgress() as self.progress:
             ingest = [node for node in data.nodes if node.short_name == "ingest"]
-            carry_out(Pipeline([n for n in ingest if not is_current(dataset_of(n), catalog)]))
-            missing = _unavailable({dataset_of(node) for node in data.nodes}, catalog)
-            _discard_tables(full, missing, catalog)
+            names = {dataset_of(node) for node in data.nodes}
+            carry_out(Pipeline([n for n in ingest if needs_ingestion(dataset_of(n), catalog)]))
+            problems = without_table(names, catalog)
+            stop_if_none_is_left(names, problems)
             prepare = [node for node in data.nodes if node not in ingest]
-            carry_out(Pipeline([node for node in prepare if dataset_of(node) not in missing]))
+            prepare = [node for node in prepare if dataset_of(node) not in problems]
+            carry_out(Pipeline(prepare))
+            problems |= refused_when_prepared({dataset_of(node) for node in prepare}, catalog)
+            stop_if_none_is_left(names, problems)
+            _discard_tables(full, set(problems), catalog)
 
-            rest_nodes = [node for node in rest.nodes if dataset_of(node) not in missing]
+            rest_nodes = [node for node in rest.nodes if dataset_of(node) not in problems]
             cells = [node for node in rest_nodes if "cell" in node.tags]
             self.keys = {
                 node.name: current_key(cell_dataset(node, catalog), catalog) for node in cells
@@ -167,19 +179,8 @@ def _with_prerequisites(pipeline: Pipeline) -> Pipeline:
     return Pipeline([*pipeline.nodes, *((gathering | data) - present)])
 
 
-def _unavailable(datasets: set[str], catalog: CatalogProtocol) -> set[str]:
-    """Data sets without a table of their present sources, after ingestion has tried."""
-    missing = {name for name in datasets if not is_current(name, catalog)}
-    if missing == datasets and datasets:
-        raise DatasetError(
-            f"No data set of this run is available: {', '.join(sorted(missing))}. The messages "
-            f"above say what each one needs."
-        )
-    return missing
-
-
 def _discard_tables(pipeline: Pipeline, datasets: set[str], catalog: CatalogProtocol) -> None:
-    """Remove gathered tables of data sets that are not available now; their cells stay."""
+    """Remove gathered tables of data sets that cannot be used now; their cells stay."""
     for node in pipeline.nodes:
         if "gather" in node.tags and dataset_of(node) in datasets:
             for name in node.outputs:
@@ -210,15 +211,15 @@ def current_key(cell: CellDataset, catalog: CatalogProtocol) -> str:
 def current_records(pipeline: Pipeline, catalog: CatalogProtocol) -> list[dict[str, Any]]:
     """Records of the results that a pipeline's cells have now, in their order.
 
-    A cell without one, or of a data set that is not there, is left out.
+    A cell without one, or of a data set that cannot be used, is left out.
     """
-    records = []
-    for node in pipeline.nodes:
-        if "cell" not in node.tags or not is_current(dataset_of(node), catalog):
-            continue
-        cell = cell_dataset(node, catalog)
-        if catalog.exists(f"{cell.dataset}.schema"):
-            records.append(cell.folder.record(current_key(cell, catalog)))
+    cells = [cell_dataset(node, catalog) for node in pipeline.nodes if "cell" in node.tags]
+    problems = problems_of({cell.dataset for cell in cells}, catalog)
+    records = [
+        cell.folder.record(current_key(cell, catalog))
+        for cell in cells
+        if cell.dataset not in problems
+    ]
     return [record for record in records if record is not None]
 
 

@@ -12,6 +12,7 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
+from qcl_mixnet.availability import problems_of
 from qcl_mixnet.evaluation.posthoc import smallest_p_holm
 from qcl_mixnet.evaluation.wording import count
 from qcl_mixnet.report_folders import REPORT_FOLDER
@@ -37,13 +38,15 @@ def print_summary(catalog: CatalogProtocol, pipeline: Pipeline, binding: RunBind
     """Print the ranked table, the tests behind it, what is missing, and where to look."""
     console = get_console()
     outputs = pipeline.all_outputs()
+    asked = {node.namespace for node in pipeline.nodes if node.namespace}
+    problems = problems_of(sorted(asked), catalog)
+    refused = {name: problem.reason for name, problem in problems.items() if problem.refused}
     if "leaderboard" in outputs:
         board, statistics = catalog.load("leaderboard"), catalog.load("statistics")
         console.print(leaderboard_table(board))
         console.print(friedman_line(statistics), highlight=False)
         console.print(control_lines(statistics), highlight=False)
-        asked = {node.namespace for node in pipeline.nodes if node.namespace}
-        for line in missing_lines(statistics, asked):
+        for line in missing_lines(statistics, asked - set(refused)):
             console.print(line, highlight=False, markup=False)
         folder = report_path(catalog.get("leaderboard"))
         console.print(f"Tables and figures: {folder.parent if folder else ''}", highlight=False)
@@ -52,6 +55,8 @@ def print_summary(catalog: CatalogProtocol, pipeline: Pipeline, binding: RunBind
             f"{REPORT_FOLDER} points at them.",
             highlight=False,
         )
+    if refused:
+        console.print(refusal_lines(refused), highlight=False, markup=False)
     if "speed_table" in outputs:
         console.print(speed_table(catalog.load("speed_table")))
         folder = report_path(catalog.get("speed_table"))
@@ -99,6 +104,12 @@ def cells_table(records: list[dict[str, Any]]) -> Table:
         mark = "*" if record["test_selected"] else ""
         table.add_row(escape(record["dataset"]), f"{escape(record['label'])}{mark}", *shown)
     return table
+
+
+def refusal_lines(reasons: Mapping[str, str]) -> str:
+    """Lines on data sets that are there but cannot be used, with the reason of each."""
+    named = [f"  {name}: {reason}" for name, reason in reasons.items()]
+    return "\n".join([f"Data sets refused ({len(reasons)}):", *named])
 
 
 def leaderboard_table(board: pd.DataFrame) -> Table:

@@ -207,10 +207,10 @@ def test_load__sparse_arff__what_is_left_out_is_zero_or_the_first_value(load_fil
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("STRING", "DATE 'yyyy'", "@ATTRIBUTE type, at line 5"),
+        ("STRING", "DATE 'yyyy'", "column 's' of the file"),
         ("4, u, c, q", "4, u", "line 11"),
         ("4, u, c, q", "4, w, c, q", "Data value w"),
-        ("'k k'", "a", "name a at line 4"),
+        ("'k k'", "a", "two columns named 'a'"),
         ("@DATA", "", "ARFF file"),
         ("x y", "\udce9", "encoding utf-8"),
     ],

@@ -1,6 +1,8 @@
 """Bad input: one sentence before any training, and nothing computed is lost."""
 
+import datetime
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -9,8 +11,11 @@ from pathlib import Path
 import mlflow
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from kedro.io import DatasetError
+from kedro.runner import ParallelRunner
 from mlflow.exceptions import MlflowException
 
 from qcl_mixnet.baselines.specs import ModelSpecError
@@ -129,21 +134,133 @@ BAD_TABLES = {
 }
 
 
-@pytest.mark.parametrize(("make", "message"), BAD_TABLES.values(), ids=BAD_TABLES.keys())
-def test_bad_table__one_sentence_before_training(project, tmp_path, make, message):
-    # Named after the good data set, so that a run that trains first would be seen to.
-    path = tmp_path / "mine.csv"
-    make().to_csv(path, index=False)
-    params = {
-        "grid": {"datasets": "glass+zz_mine", "models": "decision_tree"},
-        "datasets": {
-            "zz_mine": {"label": "Mine", "sources": [{"type": "file", "path": str(path)}]}
-        },
+def own_tables(**paths):
+    """Roster entries of files."""
+    return {
+        name: {"label": name, "sources": [{"type": "file", "path": str(path)}]}
+        for name, path in paths.items()
     }
-    with pytest.raises(DataError, match=message) as caught:
+
+
+def refusals(text):
+    """Reasons in the summary by data set; the terminal breaks lines."""
+    _, _, listed = text.partition("Data sets refused (")
+    lines = re.split(r"\n  (?=zz_\w+: )", listed.partition("\nMLflow run")[0])
+    return {name: " ".join(reason.split()) for name, reason in (
+        line.split(": ", maxsplit=1) for line in lines[1:]
+    )}  # fmt: skip
+
+
+def test_bad_tables__are_refused_in_one_sentence_each_and_the_others_run(
+    project, tmp_path, caplog, capsys
+):
+    bad = {f"zz_{name.replace(' ', '_')}": case for name, case in BAD_TABLES.items()}
+    paths = {}
+    for name, (make, _) in bad.items():
+        paths[name] = tmp_path / f"{name}.csv"
+        make().to_csv(paths[name], index=False)
+    for kind, column in UNREADABLE.items():
+        name = f"zz_{kind}"
+        paths[name] = tmp_path / f"{name}.parquet"
+        pq.write_table(pa.table({"tags": column, "target": ["x", "y", "z"] * 10}), paths[name])
+        bad[name] = (None, "'tags'")
+    params = {
+        "grid": {"datasets": "+".join(["glass", *bad]), "models": "decision_tree+knn"},
+        "datasets": own_tables(**paths),
+    }
+    project.run(params=params)
+    assert project.cells() == ["glass.decision_tree", "glass.knn"]
+    messages = [record.getMessage() for record in caplog.records]
+    told = [message for message in messages if message.startswith("Refused: ")]
+    summary = capsys.readouterr().out
+    assert "not available" not in summary
+    reasons = refusals(summary)
+    assert set(reasons) == set(bad)
+    for name, (_, words) in bad.items():
+        (message,) = [message for message in told if f"'{name}'" in message]
+        assert re.search(words, message)
+        assert "\n" not in message
+    metrics = pd.read_csv(project.data / "08_reporting/metrics.csv")
+    assert set(metrics["dataset"]) == {"glass"}
+
+
+@pytest.mark.parametrize("bad", [{"target": "x"}, {"target": None}], ids=["check", "ingestion"])
+def test_bad_table__alone__ends_the_run_with_its_sentence(project, tmp_path, bad):
+    table(**bad).dropna(axis=1).to_csv(tmp_path / "mine.csv", index=False)
+    params = {
+        "grid": {"datasets": "zz_mine", "models": "knn"},
+        "datasets": own_tables(zz_mine=tmp_path / "mine.csv"),
+    }
+    with pytest.raises(DataError, match=r"^data set 'zz_mine' ") as caught:
         project.run(params=params)
     assert "\n" not in str(caught.value)
     assert project.cells() == []
+
+
+UNREADABLE = {
+    "list": pa.array([[1, 2]] * 30),
+    "struct": pa.array([{"a": 1}] * 30),
+    "map": pa.array([[("a", 1)]] * 30, type=pa.map_(pa.string(), pa.int64())),
+    "date": pa.array([datetime.date(2020, 1, 1 + i % 28) for i in range(30)]),
+    "time": pa.array([datetime.time(i % 24) for i in range(30)]),
+    "timestamp": pa.array([datetime.datetime(2020, 1, 1 + i % 28) for i in range(30)]),
+    "duration": pa.array([datetime.timedelta(hours=i) for i in range(30)]),
+    "large": pa.array([1e200 * (-1) ** i * (i + 1) for i in range(30)]),
+}
+
+
+@pytest.mark.slow
+def test_bad_tables__parallel_runner__are_refused_there_too(project, tmp_path, capsys):
+    pq.write_table(
+        pa.table({"tags": UNREADABLE["list"], "target": ["x", "y"] * 15}), tmp_path / "list.parquet"
+    )
+    table(target="x").to_csv(tmp_path / "class.csv", index=False)
+    paths = {"zz_list": tmp_path / "list.parquet", "zz_class": tmp_path / "class.csv"}
+    params = {
+        "grid": {"datasets": "glass+zz_list+zz_class", "models": "decision_tree+knn"},
+        "datasets": own_tables(**paths),
+    }
+    project.run(params=params, runner=ParallelRunner(max_workers=1))
+    assert project.cells() == ["glass.decision_tree", "glass.knn"]
+    assert set(refusals(capsys.readouterr().out)) == set(paths)
+
+
+def test_refused_after_a_good_run__its_results_stay_and_its_rows_go(project, tmp_path, capsys):
+    path = tmp_path / "mine.csv"
+    params = {
+        "grid": {"datasets": "glass+zz_mine", "models": "decision_tree+knn"},
+        "datasets": own_tables(zz_mine=path),
+    }
+
+    def run(mine):
+        mine.to_csv(path, index=False)
+        project.run(params=params)
+        metrics = pd.read_csv(project.data / "08_reporting/metrics.csv")
+        return set(metrics["dataset"]), refusals(capsys.readouterr().out)
+
+    assert run(table()) == ({"glass", "zz_mine"}, {})
+    datasets, reasons = run(table(target=[f"c{i % 15}" for i in range(30)]))
+    assert datasets == {"glass"}
+    assert re.search(
+        r"^data set 'zz_mine' cannot be split: .* 6 test row\(s\) for 15 classes",
+        reasons["zz_mine"],
+    )
+    assert "zz_mine.knn" in project.cells()  # nothing computed is lost
+    assert run(table()) == ({"glass", "zz_mine"}, {})
+
+
+def test_user_table_that_is_wrong__is_named_after_its_file(project):
+    path = project.data / "01_raw/glass.parquet"
+    path.parent.mkdir(parents=True)
+    table(target="x").to_parquet(path)
+    with pytest.raises(DataError, match="data set 'glass' has one class only"):
+        project.run(params={"grid": {"datasets": "glass", "models": "knn"}})
+
+
+def test_folder_of_tables_does_not_exist__ends_the_run(project, small, monkeypatch):
+    monkeypatch.setenv("QCL_MIXNET_DATA", "no/such/folder")
+    with pytest.raises(DataError, match="QCL_MIXNET_DATA names 'no/such/folder'"):
+        project.run(params=small)
 
 
 def own_table(path):
@@ -200,9 +317,11 @@ def test_corrupt_raw_table__names_the_file_and_the_remedy(project):
     path = project.data / "01_raw/glass.parquet"
     path.parent.mkdir(parents=True)
     path.write_bytes(b"PAR1 not a table")
-    with pytest.raises(DatasetError, match=r"glass.parquet is not a readable .*delete it"):
+    with pytest.raises(DataError, match=r"'glass' .*glass.parquet is not a readable .*delete it"):
         project.run(params={"grid": {"datasets": "glass", "models": "knn"}})
     assert project.cells() == []
+    project.run(params={"grid": {"datasets": "glass+lymph", "models": "knn"}})
+    assert project.cells() == ["lymph.knn"]
 
 
 def test_unwritable_data_folder__names_the_folder_and_the_remedy(project, small):

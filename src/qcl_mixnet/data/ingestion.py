@@ -11,8 +11,10 @@ import numpy as np
 import pandas as pd
 
 from qcl_mixnet.data.errors import SourceUnavailableError
+from qcl_mixnet.data.readable import check_cells, check_names, storable_table
 from qcl_mixnet.data.roster import DatasetEntry
 from qcl_mixnet.data.sources import FetchContext
+from qcl_mixnet.data.sources.base import TARGET
 from qcl_mixnet.data.sources.files import LOCAL_FOLDER_VARIABLE, local_file, read_local_file
 from qcl_mixnet.data.sources.opening import digest_if_there
 
@@ -123,8 +125,10 @@ def _hashable(column: pd.Series) -> tuple[str, np.ndarray]:
         return "integer", column.to_numpy(dtype=np.int64)
     if pd.api.types.is_numeric_dtype(column.dtype):
         return "number", column.to_numpy(dtype=np.float64, na_value=np.nan)
-    texts = [None if pd.isna(value) else str(value) for value in column.astype(object)]
-    return "text", np.array(texts, dtype=object)
+    texts = np.full(len(column), None, dtype=object)
+    present = column.notna().to_numpy()
+    texts[present] = [str(value) for value in column[present].astype(object)]
+    return "text", texts
 
 
 def _with_provenance(
@@ -135,6 +139,9 @@ def _with_provenance(
     source: str,
     origin: str,
 ) -> pd.DataFrame:
+    check_names(frame.columns, name)
+    check_cells(frame.drop(columns=TARGET), name)
+    frame = storable_table(frame, name)
     frame.attrs["provenance"] = {
         "dataset": name,
         "source": source,

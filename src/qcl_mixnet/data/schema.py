@@ -8,8 +8,16 @@ import pandas as pd
 from sklearn.model_selection import train_test_split
 
 from qcl_mixnet.data.errors import DataError
+from qcl_mixnet.data.features import column_kind
 from qcl_mixnet.data.gaps import codes_among_numbers, is_gap_like
+from qcl_mixnet.data.readable import (
+    check_cells,
+    check_names,
+    check_readable,
+    check_some_column_varies,
+)
 from qcl_mixnet.data.sources.base import TARGET
+from qcl_mixnet.data.target import check_target, plain_target
 from qcl_mixnet.data.written_numbers import number_style
 
 _MOST_LEVELS = 100
@@ -22,8 +30,8 @@ _TEST_SHARE = 0.2
 def check_table(frame: pd.DataFrame, name: str, *, min_class_rows: int = 2) -> None:
     """Check that a table can be split, fitted and scored.
 
-    Missing values in features are allowed, as are strings; what a model does with them is its
-    own affair.
+    Missing values in features are allowed, as are strings. What passes can be read by every model:
+    the rules are those of the preprocessing.
 
     Parameters
     ----------
@@ -38,13 +46,19 @@ def check_table(frame: pd.DataFrame, name: str, *, min_class_rows: int = 2) -> N
     ------
     DataError
         For the first of these that is found: no or a repeated column, no row, no feature, a
-        missing target value, one class only, a class of too few rows, a date column, an
-        infinite value, a value that is no number in a column of numbers.
+        missing target value, one class only, a target that is a quantity or an identifier, a
+        class of too few rows, a column of neither numbers nor categories (dates, lists), an
+        infinite value, a value that is no number in a column of numbers, an identifier, numbers
+        too large, no column that varies.
     """
     _check_columns(frame, name)
-    _check_target(frame[TARGET], name, min_class_rows)
-    for label in frame.columns.drop(TARGET):
-        _check_feature(frame[label], name)
+    check_target(frame[TARGET], name, min_class_rows)
+    features = frame.drop(columns=TARGET)
+    check_cells(features, name)
+    for _, column in features.items():
+        _check_feature(column, name)
+    check_readable(features, name)
+    check_some_column_varies(features, name)
 
 
 def describe_table(frame: pd.DataFrame) -> dict[str, Any]:
@@ -64,8 +78,9 @@ def describe_table(frame: pd.DataFrame) -> dict[str, Any]:
         over the classes that are in it; None where there can be no such part).
     """
     features = frame.drop(columns=TARGET)
-    counts = frame[TARGET].value_counts()
-    numeric = sum(pd.api.types.is_numeric_dtype(dtype) for dtype in features.dtypes)
+    target = plain_target(frame[TARGET])
+    counts = target.value_counts()
+    numeric = sum(_is_numeric(column) for _, column in features.items())
     return {
         "rows": len(frame),
         "features": features.shape[1],
@@ -75,16 +90,19 @@ def describe_table(frame: pd.DataFrame) -> dict[str, Any]:
         "classes": len(counts),
         "class_counts": {str(label): int(count) for label, count in counts.items()},
         "imbalance_ratio": float(counts.max() / counts.min()),
-        "imbalance_ratio_test": _test_part_ratio(frame[TARGET]),
+        "imbalance_ratio_test": _test_part_ratio(target),
     }
 
 
+def _is_numeric(column: pd.Series) -> bool:
+    """Whether a column counts as numeric: by its type, or as objects that are all numbers."""
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        return True
+    return bool(column.notna().any()) and column_kind(column) == "numbers"
+
+
 def _check_columns(frame: pd.DataFrame, name: str) -> None:
-    repeated = frame.columns[frame.columns.duplicated()]
-    if len(repeated):
-        raise DataError(
-            f"data set '{name}' has two columns named '{repeated[0]}'; rename or remove one"
-        )
+    check_names(frame.columns, name)
     if TARGET not in frame.columns:
         listed = ", ".join(map(str, frame.columns[:10])) or "none"
         raise DataError(
@@ -99,36 +117,10 @@ def _check_columns(frame: pd.DataFrame, name: str) -> None:
         )
 
 
-def _check_target(target: pd.Series, name: str, min_class_rows: int) -> None:
-    missing = target.isna().to_numpy()
-    if missing.any():
-        raise DataError(
-            f"the target of data set '{name}' is missing in {_rows(int(missing.sum()))}, first in "
-            f"row {int(missing.argmax())} (from 0); remove the rows or fill in their labels"
-        )
-    counts = target.value_counts()
-    if len(counts) == 1:
-        raise DataError(
-            f"data set '{name}' has one class only, '{counts.index[0]}'; a classifier needs at "
-            "least two: check the target column and `positive` of the source"
-        )
-    if counts.min() < min_class_rows:
-        raise DataError(
-            f"class '{counts.idxmin()}' of data set '{name}' has {_rows(int(counts.min()))}; a "
-            f"stratified split needs {min_class_rows}: remove the class or join it with another"
-        )
-
-
 def _check_feature(column: pd.Series, name: str) -> None:
-    dtype = column.dtype
-    if pd.api.types.is_datetime64_any_dtype(dtype) or pd.api.types.is_timedelta64_dtype(dtype):
-        raise DataError(
-            f"column '{column.name}' of data set '{name}' holds dates or times ({dtype}); turn "
-            "it into numbers, or leave it out with `drop` of the source"
-        )
-    if pd.api.types.is_numeric_dtype(dtype):
+    if pd.api.types.is_numeric_dtype(column.dtype):
         _check_finite(column, name)
-    elif pd.api.types.is_string_dtype(dtype) or pd.api.types.is_object_dtype(dtype):
+    if column_kind(column) == "categories":
         _check_numbers_are_numbers(column, name)
         _check_few_levels(column, name)
 
@@ -179,7 +171,7 @@ def _check_few_levels(column: pd.Series, name: str) -> None:
     levels = column.nunique()
     if levels > _MOST_LEVELS and levels > column.notna().sum() / 2:
         raise DataError(
-            f"text column '{column.name}' of data set '{name}' has {levels} different values in "
+            f"column '{column.name}' of data set '{name}' has {levels} different values in "
             f"{len(column)} rows, more than {_MOST_LEVELS} and than half of them; it looks like "
             "an identifier: leave it out with `drop` of the source"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,11 +12,19 @@ from numpy.typing import NDArray
 from sklearn.preprocessing import LabelEncoder
 
 from qcl_mixnet.data.ingestion import content_sha256
+from qcl_mixnet.data.readable import check_readable, row_number_columns
 from qcl_mixnet.data.schema import TARGET, check_table, describe_table
+from qcl_mixnet.data.target import plain_target
 from qcl_mixnet.evaluation.cells import CellData
+from qcl_mixnet.evaluation.errors import EvaluationError
 from qcl_mixnet.evaluation.keys import digest
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
 from qcl_mixnet.evaluation.splits import Split, make_splits
+
+logger = logging.getLogger(__name__)
+
+FEW_TEST_ROWS = 5
+"""Rows of a class in a test part below which its score hangs on single rows."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +44,12 @@ class PreparedDataset:
     schema: dict[str, Any]
 
 
-def prepare_dataset(table: pd.DataFrame, protocol: EvaluationProtocol) -> PreparedDataset:
+def prepare_dataset(
+    table: pd.DataFrame, protocol: EvaluationProtocol, name: str | None = None
+) -> PreparedDataset:
     """Check a raw table, encode its target and draw its splits.
+
+    Logs a warning for columns that count the rows, and one for a class with few test rows.
 
     Parameters
     ----------
@@ -44,36 +57,108 @@ def prepare_dataset(table: pd.DataFrame, protocol: EvaluationProtocol) -> Prepar
         Features and the column ``target``.
     protocol : EvaluationProtocol
         Seed, repeats and share of the test part.
+    name : str or None
+        Name of the data set, for messages; None takes it from the table's provenance.
 
     Raises
     ------
     DataError
-        When the table cannot be used for classification.
+        When the table cannot be used for classification, or a model could not read it once it
+        is split.
     EvaluationError
         When it cannot be split as asked.
     """
     provenance = table.attrs.get("provenance", {})
-    check_table(table, provenance.get("dataset", "table"))
-    target = table[TARGET]
+    name = name or provenance.get("dataset", "table")
+    check_table(table, name)
+    features = table.drop(columns=TARGET)
+    _warn_of_row_numbers(features, name)
+    target = plain_target(table[TARGET])
     if not pd.api.types.is_numeric_dtype(target):
         target = target.astype(str)
     encoder = LabelEncoder().fit(target)
     labels = encoder.transform(target).astype(np.int64)
 
+    splits = _checked_splits(labels, encoder.classes_, features, protocol, name)
     frame = pd.DataFrame({"label": labels})
-    for split in make_splits(
-        labels, test_size=protocol.test_size, repeats=protocol.repeats, seed=protocol.seed
-    ):
+    for split in splits:
         part = np.full(len(labels), "train")
         part[split.test] = "test"
         frame[f"part_{split.seed}"] = part
     schema = {
         **describe_table(table),
         "class_names": [str(name) for name in encoder.classes_],
+        "smallest_class_test_rows": _warn_of_few_test_rows(splits, labels, encoder.classes_, name),
         "provenance": provenance,
         "fingerprint": digest([content_sha256(table), content_sha256(frame)]),
     }
     return PreparedDataset(frame, schema)
+
+
+def _checked_splits(
+    labels: NDArray[np.int64],
+    class_names: NDArray[Any],
+    features: pd.DataFrame,
+    protocol: EvaluationProtocol,
+    name: str,
+) -> list[Split]:
+    """Draw the splits, and check that each leaves training rows that models can learn from."""
+    try:
+        splits = make_splits(
+            labels, test_size=protocol.test_size, repeats=protocol.repeats, seed=protocol.seed
+        )
+    except EvaluationError as error:
+        reason = str(error)
+        raise EvaluationError(
+            f"data set '{name}' cannot be split: {reason[:1].lower()}{reason[1:]}"
+        ) from error
+    for split in splits:
+        counts = np.bincount(labels[split.train], minlength=len(class_names))
+        if counts.max() < 2:
+            raise EvaluationError(
+                f"data set '{name}' cannot be split: with test_size {protocol.test_size} and seed "
+                f"{split.seed} no class has 2 training rows, which tuning in folds needs; use a "
+                "larger table or a smaller test_size."
+            )
+        check_readable(features, name, split.train)
+    return splits
+
+
+def _warn_of_row_numbers(features: pd.DataFrame, name: str) -> None:
+    for column in row_number_columns(features):
+        logger.warning(
+            "Column '%s' of data set '%s' counts the rows one by one, as a row number does; if it "
+            "is one, leave it out with `drop` of the source: in a sorted table it gives the class "
+            "away.",
+            column, name,
+        )  # fmt: skip
+
+
+def _warn_of_few_test_rows(
+    splits: list[Split], labels: NDArray[np.int64], class_names: NDArray[Any], name: str
+) -> int:
+    """Return the fewest test rows that a class has in a split; warn where they are few."""
+    counts = np.array([np.bincount(labels[s.test], minlength=len(class_names)) for s in splits])
+    position, smallest = np.unravel_index(counts.argmin(), counts.shape)
+    rows = int(counts.min())
+    if rows < FEW_TEST_ROWS:
+        if rows == 0:
+            meaning = "its F1 says nothing there, and counts in macro F1 all the same"
+        else:
+            # F1 = 2 tp / (tp + rows) without a false alarm; its largest step is from none found
+            # to one.
+            step = 2 / (1 + rows)
+            meaning = (
+                f"finding or missing one of them moves its F1 by up to {step:.2f} and macro F1 by "
+                f"up to {step / len(class_names):.2f}"
+            )
+        logger.warning(
+            "Class '%s' of data set '%s' has %d row%s in the test part with seed %d: %s, so that "
+            "models tie or differ by chance; use more `repeats`, or join the class with another.",
+            class_names[smallest], name, rows, "" if rows == 1 else "s", splits[position].seed,
+            meaning,
+        )  # fmt: skip
+    return rows
 
 
 def cell_data(table: pd.DataFrame, splits: pd.DataFrame, schema: dict[str, Any]) -> CellData:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from qcl_mixnet.data.errors import DataError
 from qcl_mixnet.data.names import Name, Names, meant
+from qcl_mixnet.data.readable import check_cells, check_names
 from qcl_mixnet.data.sources.columns import (
     binary_target,
     label_text,
@@ -20,6 +21,7 @@ from qcl_mixnet.data.sources.columns import (
     plain_feature,
     tidy_target,
 )
+from qcl_mixnet.data.target import check_not_nested
 
 TARGET = "target"
 """Name of the target column in every table of the benchmark."""
@@ -112,6 +114,9 @@ class Source(BaseModel, ABC):
         self._require(frame, [target], "target", context)
         self._require(frame, drop, "drop", context)
         features = frame.drop(columns=[target, *drop])
+        check_names(frame.columns.drop(drop), context.dataset)
+        check_cells(features, context.dataset)
+        check_not_nested(frame[target], context.dataset)
         if TARGET in features.columns:
             raise DataError(
                 f"data set '{context.dataset}' ({self.describe()}) has a feature named "

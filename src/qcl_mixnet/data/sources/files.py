@@ -14,6 +14,7 @@ from qcl_mixnet.data.csv_layout import HeaderRules
 from qcl_mixnet.data.errors import DataError
 from qcl_mixnet.data.gaps import LABEL_CODES, GapCodes, refuse_label_codes
 from qcl_mixnet.data.names import Name, Names
+from qcl_mixnet.data.sources.arff_file import ArffTable, read_arff
 from qcl_mixnet.data.sources.base import TARGET, FetchContext, Source
 from qcl_mixnet.data.sources.decoding import as_text
 from qcl_mixnet.data.sources.delimited import CsvOptions, read_csv
@@ -23,8 +24,8 @@ from qcl_mixnet.data.sources.formats import (
     FORMATS,
     Format,
     mask_codes,
-    read_arff,
     read_arrow,
+    refuse_repeated,
 )
 from qcl_mixnet.data.sources.index_columns import keep_named_index, without_index
 from qcl_mixnet.data.sources.opening import Place, open_local, unpacked
@@ -165,13 +166,25 @@ class FileSource(Source):
             )
         if kind == "arff":
             with as_text(stream, self.encoding, where, "an ARFF file") as text:
-                frame = read_arff(text)
+                frame = self._without_dates(read_arff(text.read(), where), where)
         else:
             frame = read_arrow(stream, where, kind=kind)
             index = {self.index} if isinstance(self.index, str) else set()
             wanted = None if self.index is False else {self.target, *self.drop, *index}
             frame = keep_named_index(frame, wanted)
         return mask_codes(frame, gaps, self.target, where)
+
+    def _without_dates(self, table: ArffTable, where: str) -> pd.DataFrame:
+        """Refuse dates, and write nominal attributes as text, as CSV does."""
+        if dates := sorted({*table.dates} - {*self.drop}):
+            raise DataError(
+                f"column '{dates[0]}' of {where} holds dates; turn it into numbers, or leave it "
+                "out with `drop` of the source"
+            )
+        frame = table.frame
+        refuse_repeated(frame.columns, where)
+        nominal = frame.columns[[isinstance(t, pd.CategoricalDtype) for t in frame.dtypes]]
+        return frame.astype(dict.fromkeys(nominal, object))
 
     def _csv_options(self, gaps: GapCodes) -> CsvOptions:
         header = self.header

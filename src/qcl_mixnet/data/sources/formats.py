@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import BinaryIO, Literal, TextIO
+from typing import BinaryIO, Literal
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from qcl_mixnet.data.errors import DataError, SourceUnavailableError
+from qcl_mixnet.data.errors import DataError
 from qcl_mixnet.data.gaps import GapCodes, is_code, refuse_label_codes
-from qcl_mixnet.data.sources.opening import INSTALL_FILES
 from qcl_mixnet.data.written_numbers import parse_numbers
 
 Format = Literal["csv", "parquet", "feather", "excel", "arff"]
@@ -74,57 +73,6 @@ def read_arrow(
 def _is_decimal(column: pd.Series) -> bool:
     values = column.cat.categories if isinstance(column.dtype, pd.CategoricalDtype) else column
     return values.dtype == object and pd.api.types.infer_dtype(values, skipna=True) == "decimal"
-
-
-def read_arff(text: TextIO) -> pd.DataFrame:
-    """Read an ARFF file, dense or sparse.
-
-    Parameters
-    ----------
-    text : TextIO
-        At its start.
-
-    Returns
-    -------
-    pandas.DataFrame of shape (n_rows, n_columns)
-        Numeric attributes as numbers, all others as text.
-
-    Raises
-    ------
-    SourceUnavailableError
-        If the package liac-arff is not installed.
-    ValueError
-        If the file cannot be read; the message says why.
-    """
-    try:
-        import arff
-    except ModuleNotFoundError as error:
-        raise SourceUnavailableError(
-            f"reading ARFF needs the package liac-arff; {INSTALL_FILES}"
-        ) from error
-    lines = text.read().splitlines()
-    is_sparse = _has_sparse_rows(lines)
-    try:
-        content = arff.load("\n".join(lines), return_type=arff.LOD if is_sparse else arff.DENSE)
-    except arff.ArffException as error:
-        raise ValueError(str(error)) from error
-    columns = {}
-    for i, (name, kind) in enumerate(content["attributes"]):
-        # What a sparse row leaves out is zero, or the first of the values that an attribute names.
-        absent = kind[0] if isinstance(kind, list) else "" if kind == "STRING" else 0.0
-        values = [row.get(i, absent) if is_sparse else row[i] for row in content["data"]]
-        is_number = not isinstance(kind, list) and kind != "STRING"
-        columns[name] = pd.Series(values, dtype=float if is_number else object).infer_objects()
-    return pd.DataFrame(columns)
-
-
-def _has_sparse_rows(lines: list[str]) -> bool:
-    in_data = False
-    for line in lines:
-        if in_data and line.strip() and not line.startswith("%"):
-            return line.lstrip().startswith("{")
-        in_data = in_data or line.strip().lower() == "@data"
-    return False
 
 
 def mask_codes(frame: pd.DataFrame, gaps: GapCodes, target: str, where: str) -> pd.DataFrame:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
-import shutil
-import tempfile
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 from xml.etree import ElementTree
 
@@ -17,11 +13,13 @@ import pandas as pd
 from pydantic import Field
 
 from qcl_mixnet.data.errors import DataError, SourceUnavailableError
+from qcl_mixnet.data.sources.arff_file import ArffTable, decoded, read_arff
 from qcl_mixnet.data.sources.base import FetchContext, Source
 from qcl_mixnet.data.sources.download import download
+from qcl_mixnet.data.sources.formats import read_arrow
+from qcl_mixnet.data.tables import quoted
 
-if TYPE_CHECKING:
-    from types import ModuleType
+logger = logging.getLogger(__name__)
 
 DEFAULT_SERVER = "https://www.openml.org/api/v1/xml"
 SERVER_VARIABLE = "QCL_MIXNET_OPENML_SERVER"
@@ -29,17 +27,16 @@ SERVER_VARIABLE = "QCL_MIXNET_OPENML_SERVER"
 
 _DESCRIPTION = "description.xml"
 _TABLE = "dataset.arff"
-_ONE_AT_A_TIME = threading.Lock()
 _XML_NAMESPACE = "{http://openml.org/openml}"
+_PARQUET_MAGIC = b"PAR1"
 
 
 class OpenMLSource(Source):
     """One data set of an OpenML server.
 
-    The description and the ARFF file are fetched by `download` and handed to the openml
-    package as its cache, because openml 0.15 waits for an answer without end, writes its cache
-    file by file in place, and reads a pickle that lies beside it. Given a fresh cache of text
-    files it does none of these. ARFF rather than Parquet: only ARFF comes with a checksum.
+    ARFF rather than Parquet: only ARFF comes with a checksum. What the server's description says
+    is obeyed: columns of row numbers and those to be ignored are left out, and its default target
+    is the target unless another is named.
 
     Parameters
     ----------
@@ -49,11 +46,15 @@ class OpenMLSource(Source):
         Address of the server's XML interface; None for openml.org.
     target : str or None
         Name of the target column; None for the server's default.
+    ignore : tuple of str or None
+        Columns to leave out in place of those that the server names; None obeys the server.
+        `drop` goes on top of either.
     """
 
     type: Literal["openml"] = "openml"
     data_id: int = Field(gt=0)
     server: str | None = None
+    ignore: tuple[str, ...] | None = None
 
     @property
     def address(self) -> str:
@@ -68,20 +69,104 @@ class OpenMLSource(Source):
     def remedy(self, context: FetchContext) -> str:
         """Say what has to be reachable, and how to use a mirror."""
         del context
-        return f"make {self.address} reachable or set {SERVER_VARIABLE} to a mirror"
+        return (
+            f"make {self.address} reachable or set {SERVER_VARIABLE} to a mirror, and see that it "
+            f"has a data set {self.data_id} (`data_id` of the source)"
+        )
 
     def _read(self, context: FetchContext) -> tuple[pd.DataFrame, str]:
-        files = self._fetch(context)
-        with tempfile.TemporaryDirectory(dir=files, prefix=".cache-") as cache:
-            frame, default_target = self._parse(files, Path(cache))
-        target = self.target or default_target
-        if not target or target not in frame.columns:
-            raise DataError(
-                f"data set '{context.dataset}' ({self.describe()}) has no target column "
-                f"'{target or ''}'; set `target` of the source to one of "
-                f"{', '.join(map(str, frame.columns[-5:]))} or another of its columns"
+        folder = self._fetch(context)
+        description = ElementTree.parse(folder / _DESCRIPTION).getroot()
+        self._warn_unless_active(description, context)
+        ignored = self.ignore
+        if ignored is None:
+            ignored = tuple(
+                text
+                for tag in ("row_id_attribute", "ignore_attribute")
+                for text in _texts(description, tag)
             )
-        return frame, target
+        table = self._parse(folder, description, {*_split_all(ignored), *self.drop})
+        names = list(map(str, table.frame.columns))
+        target = self._target(description, names, context)
+        # The user's word goes before the server's.
+        left_out = set(self._columns(ignored, names, context)) - {target, *self.drop}
+        self._check_dates(table.dates, {target, *left_out, *self.drop}, context)
+        return table.frame.loc[:, [name not in left_out for name in names]], target
+
+    def _target(
+        self, description: ElementTree.Element, names: list[str], context: FetchContext
+    ) -> str:
+        """Name of the target column: the user's, or the one that the server names."""
+        place = f"data set '{context.dataset}' ({self.describe()})"
+        last = ", ".join(names[-5:])
+        remedy = f"set `target` of the source to one of {last} or another of its columns"
+        defaults = []
+        for text in _texts(description, "default_target_attribute"):
+            defaults += [text] if text in names else _split(text, names)
+        if self.target is not None:
+            if self.target not in names:
+                raise DataError(f"{place} has no target column '{self.target}'; {remedy}")
+            others = [
+                name for name in defaults if name in names and name not in {self.target, *self.drop}
+            ]
+            if others:
+                logger.warning(
+                    "%s: the server names %s as a target, too, and here it is a feature; add it "
+                    "to `drop` of the source unless it is known before the label is.",
+                    place, quoted(others),
+                )  # fmt: skip
+            return self.target
+        if not defaults:
+            raise DataError(f"{place} has no target column on its server; {remedy}")
+        unknown = [name for name in defaults if name not in names]
+        if unknown:
+            raise DataError(f"{place} has no target column '{unknown[0]}'; {remedy}")
+        if len(defaults) > 1:
+            raise DataError(
+                f"{place} has {len(defaults)} targets on its server ({quoted(defaults)}); set "
+                "`target` of the source to one of them, and `drop` to the others"
+            )
+        return defaults[0]
+
+    def _columns(
+        self, listed: tuple[str, ...], names: list[str], context: FetchContext
+    ) -> list[str]:
+        """Columns that a list leaves out: each entry is a name, or names with commas between."""
+        found = []
+        for text in listed:
+            for name in [text] if text in names else _split(text, names):
+                if name not in names:
+                    origin = "its server's list of columns to leave out"
+                    if self.ignore is not None:
+                        origin = "`ignore` of the source"
+                    shown = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
+                    raise DataError(
+                        f"data set '{context.dataset}' ({self.describe()}) has no column '{name}', "
+                        f"which {origin} names; its columns are {shown}: set `ignore` of the "
+                        "source to those to leave out, or to [] for none"
+                    )
+                found.append(name)
+        return found
+
+    def _check_dates(
+        self, dates: tuple[str, ...], not_features: set[str], context: FetchContext
+    ) -> None:
+        kept = [name for name in dates if name not in not_features]
+        if kept:
+            raise DataError(
+                f"column {quoted(kept)} of data set '{context.dataset}' ({self.describe()}) holds "
+                "dates, which models cannot read; leave it out with `drop` of the source"
+            )
+
+    def _warn_unless_active(self, description: ElementTree.Element, context: FetchContext) -> None:
+        status = next(iter(_texts(description, "status")), "active")
+        if status.lower() != "active":
+            logger.warning(
+                "Data set '%s' (%s) is '%s' on its server, not active: its owner or the server's "
+                "checks may have found faults; look for a later version, with a `data_id` of its "
+                "own.",
+                context.dataset, self.describe(), status,
+            )  # fmt: skip
 
     def _fetch(self, context: FetchContext) -> Path:
         """Fetch the description and the table, and return the folder that has them."""
@@ -110,83 +195,62 @@ class OpenMLSource(Source):
         download(url.strip(), folder / _TABLE, md5=md5.strip() if md5 else None, **patience)
         return folder
 
-    def _parse(self, files: Path, cache: Path) -> tuple[pd.DataFrame, str | None]:
-        """Let openml parse fetched files from a cache of its own.
-
-        Returns
-        -------
-        frame : pandas.DataFrame
-            All columns but row numbers and those that the server marks as to be ignored.
-        target : str or None
-            The server's default target.
-        """
-        with _openml_on(cache, self.address) as openml:
-            folder = Path(openml.config.get_cache_directory(), "datasets", str(self.data_id))
-            folder.mkdir(parents=True)
-            for name in (_DESCRIPTION, _TABLE):
-                shutil.copyfile(files / name, folder / name)
-            try:
-                dataset = openml.datasets.get_dataset(
-                    self.data_id,
-                    download_data=True,
-                    download_qualities=False,
-                    download_features_meta_data=False,
+    def _parse(
+        self, folder: Path, description: ElementTree.Element, not_needed: set[str]
+    ) -> ArffTable:
+        """Read the fetched table."""
+        path = folder / _TABLE
+        with path.open("rb") as stream:
+            is_parquet = stream.read(len(_PARQUET_MAGIC)) == _PARQUET_MAGIC
+            stream.seek(0)
+            if is_parquet:
+                return ArffTable(read_arrow(stream, f"the file {path}"), ())
+        try:
+            return read_arff(decoded(path), str(path), not_needed=not_needed)
+        except ValueError as error:
+            if isinstance(error, DataError):
+                raise
+            kind = next(iter(_texts(description, "format")), "ARFF")
+            if _texts(description, "md5_checksum"):
+                remedy = (
+                    "it is the file that its owner uploaded: look for another version, with a "
+                    "`data_id` of its own"
                 )
-                frame, *_ = dataset.get_data()
-            except (
-                openml.exceptions.PyOpenMLError,
-                openml.datasets.dataset.arff.ArffException,
-                ValueError,
-                LookupError,
-            ) as error:
-                raise SourceUnavailableError(
-                    f"what {self.address} gave for data set {self.data_id} cannot be read "
-                    f"({error}); delete {files} to fetch it again"
-                ) from error
-            return frame, dataset.default_target_attribute
-
-
-@contextmanager
-def _openml_on(cache: Path, server: str) -> Iterator[ModuleType]:
-    """Lend out the openml package, set to a cache and a server.
-
-    Its settings are global to the process: they are put back, and threads take turns. Importing
-    openml makes folders for its cache and configuration in the user's home, so that it is led
-    elsewhere by its environment variables. Its configuration file is not read: an API key in it
-    is meant for openml.org, not for a mirror.
-    """
-    redirected = {
-        "OPENML_CACHE_DIR": str(cache.parent),
-        "XDG_CONFIG_HOME": str(cache / "config"),
-        "OPENML_SKIP_PARQUET": "true",
-    }
-    with _ONE_AT_A_TIME, _environment(redirected):
-        try:
-            import openml
-        except ModuleNotFoundError as error:
-            raise SourceUnavailableError(
-                "the package openml is not installed; install it with: "
-                "pip install 'qcl-mixnet[project]'"
-            ) from error
-        before = openml.config.server, openml.config._root_cache_directory
-        openml.config.server = server
-        openml.config.set_root_cache_directory(cache)
-        try:
-            yield openml
-        finally:
-            openml.config.server, root = before
-            openml.config.set_root_cache_directory(root)
-
-
-@contextmanager
-def _environment(variables: dict[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
             else:
-                os.environ[name] = value
+                path.unlink()  # perhaps not what the server meant to send
+                remedy = "it is fetched again next time"
+            raise SourceUnavailableError(
+                f"what {self.address} gave for data set {self.data_id} ({kind}) cannot be read as "
+                f"ARFF ({error}); {remedy}"
+            ) from error
+
+
+def _texts(description: ElementTree.Element, tag: str) -> list[str]:
+    """Texts of all elements of a name that are not empty."""
+    texts = [(one.text or "").strip() for one in description.findall(f"{_XML_NAMESPACE}{tag}")]
+    return [text for text in texts if text]
+
+
+def _split(text: str, names: list[str] | None = None) -> list[str]:
+    """Split a list of names at its commas; names that hold commas themselves are found first."""
+    parts = [_unquoted(part) for part in text.split(",")]
+    if names is not None and any(part not in names for part in parts):
+        by_length = sorted((name for name in names if "," in name), key=len, reverse=True)
+        for name in by_length:
+            start = text.find(name)
+            if start >= 0:
+                rest = [text[:start], text[start + len(name) :]]
+                others = [one for piece in rest for one in _split(piece.strip(" ,\"'"), names)]
+                return [name, *others]
+    return [part for part in parts if part]
+
+
+def _split_all(texts: tuple[str, ...]) -> set[str]:
+    return {*texts, *(name for text in texts for name in _split(text))}
+
+
+def _unquoted(name: str) -> str:
+    name = name.strip()
+    if len(name) > 1 and name[0] == name[-1] and name[0] in "\"'":
+        return name[1:-1]
+    return name

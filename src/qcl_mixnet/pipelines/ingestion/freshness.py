@@ -20,9 +20,9 @@ def is_current(dataset: str, catalog: CatalogProtocol) -> bool:
     provenance = catalog.load(f"{dataset}.table").attrs.get("provenance")
     if provenance is None:
         return True
-    if provenance["source"] == "local_folder" and local_file(dataset) is None:
+    if provenance.get("source") == "local_folder" and local_file(dataset) is None:
         return True
     entry = DatasetEntry.model_validate(catalog.load(f"params:datasets.{dataset}"))
     options = IngestionOptions.model_validate(catalog.load("params:ingestion"))
     context = fetch_context(dataset, options)
-    return provenance["entry_sha256"] == source_fingerprint(dataset, entry, context)
+    return provenance.get("entry_sha256") == source_fingerprint(dataset, entry, context)

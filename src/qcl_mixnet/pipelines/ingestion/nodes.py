@@ -9,10 +9,11 @@ from typing import Any
 import pandas as pd
 
 from qcl_mixnet.configuration import expanded, project_root
-from qcl_mixnet.data.errors import SourceUnavailableError
+from qcl_mixnet.data.errors import DataError, SourceUnavailableError
 from qcl_mixnet.data.ingestion import ingest
 from qcl_mixnet.data.roster import DatasetEntry
 from qcl_mixnet.data.sources import FetchContext
+from qcl_mixnet.data.sources.files import local_file
 from qcl_mixnet.datasets import Unavailable
 from qcl_mixnet.parameters import IngestionOptions
 
@@ -50,10 +51,17 @@ class IngestTable:
     def __call__(
         self, entry: Mapping[str, Any], options: Mapping[str, Any]
     ) -> pd.DataFrame | Unavailable:
-        """Fetch the table; one that no source has is reported and does not stop the others."""
+        """Fetch the table; one that no source has, or that is wrong, does not stop the others."""
         context = fetch_context(self.dataset, IngestionOptions.model_validate(options))
+        local_file(self.dataset)  # a wrong setting for all data sets ends the run
         try:
             return ingest(self.dataset, DatasetEntry.model_validate(entry), context)
         except SourceUnavailableError as error:
             logger.warning("%s", error)
             return Unavailable(str(error))
+        except DataError as error:
+            reason = str(error)
+            if f"'{self.dataset}'" not in reason:
+                reason = f"data set '{self.dataset}' cannot be used: {reason}"
+            logger.warning("Refused: %s", reason)
+            return Unavailable(reason, refused=True)

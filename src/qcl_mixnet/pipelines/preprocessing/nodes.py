@@ -1,22 +1,49 @@
 """Nodes of the preprocessing pipeline."""
 
+import logging
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
+from qcl_mixnet.data.errors import DataError
+from qcl_mixnet.datasets import Unavailable
+from qcl_mixnet.evaluation.errors import EvaluationError
 from qcl_mixnet.evaluation.preparation import prepare_dataset
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
 
+logger = logging.getLogger(__name__)
 
-def prepare(
-    table: pd.DataFrame, protocol: EvaluationProtocol
-) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Check a table, encode its labels and draw its splits.
 
-    Returns a table with ``label`` and one ``part_<seed>`` column per repeat, and the schema.
-    Scaling and imputation belong to the models, which fit them on training rows.
+@dataclass(frozen=True)
+class PrepareTable:
+    """Check the table of one data set, encode its labels and draw its splits.
+
+    A class for the reason that ``IngestTable`` is one.
+
+    Parameters
+    ----------
+    dataset : str
+        Name on the roster.
     """
-    # A mapping where the node runs as another pipeline's prerequisite: Kedro types the parameters
-    # of the pipelines that a command names.
-    prepared = prepare_dataset(table, EvaluationProtocol.model_validate(protocol))
-    return prepared.splits, prepared.schema
+
+    dataset: str
+    __name__ = "prepare_table"
+
+    def __call__(
+        self, table: pd.DataFrame, protocol: EvaluationProtocol
+    ) -> tuple[pd.DataFrame | Unavailable, dict[str, Any]]:
+        """Give a table with ``label`` and one ``part_<seed>`` column per repeat, and the schema.
+
+        A table that cannot be used is reported and does not stop the others. Scaling and
+        imputation belong to the models, which fit them on training rows.
+        """
+        # A mapping where the node runs as another pipeline's prerequisite: Kedro types the
+        # parameters of the pipelines that a command names.
+        checked = EvaluationProtocol.model_validate(protocol)
+        try:
+            prepared = prepare_dataset(table, checked, self.dataset)
+        except (DataError, EvaluationError) as error:
+            logger.warning("Refused: %s", error)
+            return Unavailable(str(error), refused=True), {"refused": str(error)}
+        return prepared.splits, prepared.schema

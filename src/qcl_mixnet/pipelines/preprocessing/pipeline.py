@@ -3,7 +3,7 @@
 from kedro.pipeline import Node, Pipeline
 
 from qcl_mixnet.parameters import Configuration
-from qcl_mixnet.pipelines.preprocessing.nodes import prepare
+from qcl_mixnet.pipelines.preprocessing.nodes import PrepareTable
 
 
 def create_pipeline(configuration: Configuration) -> Pipeline:
@@ -11,7 +11,14 @@ def create_pipeline(configuration: Configuration) -> Pipeline:
     return Pipeline(
         [
             Pipeline(
-                [Node(prepare, ["table", "params:protocol"], ["splits", "schema"], name="prepare")],
+                [
+                    Node(
+                        PrepareTable(name),
+                        ["table", "params:protocol"],
+                        ["splits", "schema"],
+                        name="prepare",
+                    )
+                ],
                 namespace=name,
                 parameters={"protocol"},
                 tags=["data", *configuration.families],
