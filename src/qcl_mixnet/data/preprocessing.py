@@ -23,6 +23,10 @@ from qcl_mixnet.data.features import (
 )
 from qcl_mixnet.data.tables import as_table, quoted
 
+# How NumPy treats floating-point errors unless told otherwise. What the user has told it is meant
+# for the user's numbers: it must not decide whether a table can be read.
+_own_errors = np.errstate(divide="warn", over="warn", under="ignore", invalid="warn")
+
 # Numbers that `fit` reads at once, 32 MiB of float64, and rows that `transform` does: no copy of a
 # table of millions of rows is made, and a batch of rows stays in the processor's cache.
 _BLOCK = 2**22
@@ -109,6 +113,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         tags.transformer_tags.preserves_dtype = []
         return tags
 
+    @_own_errors
     def fit(self, X: Any, y: Any = None) -> Self:  # noqa: ARG002 (scikit-learn's signature)
         """Learn medians, scales and levels.
 
@@ -142,6 +147,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         ]
         return self
 
+    @_own_errors
     def transform(self, X: Any) -> npt.NDArray[np.float32]:
         """Apply what `fit` learnt.
 

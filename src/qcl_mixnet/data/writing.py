@@ -1,4 +1,4 @@
-"""Files that appear when they are whole."""
+"""Where users want files, and files that appear when they are whole."""
 
 from __future__ import annotations
 
@@ -7,6 +7,23 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+
+def user_path(path: str | os.PathLike[str]) -> Path:
+    """Read a path as a shell does: ``~`` at its start is the user's home.
+
+    Raises
+    ------
+    ValueError
+        For the home of a user whom this machine does not know.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise ValueError(
+            f"{os.fspath(path)!r} names the home of a user who is not known here; write the path "
+            "out, or ./~ for a folder of that name."
+        ) from error
 
 
 def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:

@@ -112,7 +112,6 @@ def run_cell(
         warnings.simplefilter("default")
         try:
             for fitted in _fit_repeats(data, spec, protocol, n_jobs):
-                _pass_interruption_on(fitted.model)
                 repeats.append(_score(data, fitted, protocol))
         except Exception as exception:  # whatever a model may raise is a result of the benchmark
             error = f"{type(exception).__name__}: {exception}"
@@ -286,12 +285,6 @@ def _fit(
         _set_if_known(_final_step(model), n_jobs=n_jobs, checkpoint=protocol.checkpoint)
         model.fit(*train)
     return model, best
-
-
-def _pass_interruption_on(model: BaseEstimator) -> None:
-    """Stop the run: a network keeps its best epoch so far, which is no result of the benchmark."""
-    if getattr(_final_step(model), "interrupted_", False):
-        raise KeyboardInterrupt
 
 
 def _final_step(model: BaseEstimator) -> BaseEstimator:
