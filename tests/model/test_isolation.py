@@ -155,7 +155,7 @@ def settings_of_now():
         "deterministic": torch.are_deterministic_algorithms_enabled(),
         "numpy": np.geterr(),
         "print": np.get_printoptions(),
-        "numpy random": np.random.get_state()[1].tolist(),
+        "numpy random": np.random.get_state()[1].tolist(),  # noqa: NPY002
         "torch random": torch.get_rng_state().tolist(),
     }
 
@@ -266,7 +266,7 @@ rng = np.random.default_rng(0)
 X = pd.DataFrame({"a": rng.normal(size=40), "k": ["u", "v", None, "w"] * 10, "flat": 0.1})
 y = pd.array([1, 0, 2, 0] * 10, dtype="Int64")
 for parameters in ({}, {"n_members": 3, "bagging": "folds", "calibrate": True},
-                   {"decision": "macro_f1"}, {"checkpoint": "validation"}, {"max_learning_rate": None}):
+                   {"decision": "macro_f1"}, {"checkpoint": "validation"}):
     model = QCLMixNetClassifier(epochs=2, random_state=0, **parameters).fit(X, y)
     with tempfile.TemporaryDirectory() as folder:
         model.save(folder + "/m")
