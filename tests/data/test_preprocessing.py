@@ -493,6 +493,7 @@ def two_tables(draw: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
     return first, second
 
 
+@pytest.mark.filterwarnings("ignore::qcl_mixnet.data.preprocessing.UnseenLevelsWarning")
 @settings(max_examples=150, deadline=None)
 @given(
     tables=two_tables(),

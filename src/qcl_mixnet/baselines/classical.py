@@ -44,6 +44,8 @@ def encode_classes(y: Any, *, model: str) -> tuple[npt.NDArray[Any], npt.NDArray
         If `y` has gaps, is no classification target or holds a single class.
     """
     classes, codes = number_labels(y)
+    if len(classes) == 0:
+        raise ValueError(f"{model} needs at least 2 classes in the training rows, and y is empty.")
     if len(classes) < 2:
         raise ValueError(
             f"{model} needs at least 2 classes in the training rows and y has one class, "

@@ -175,6 +175,8 @@ def level_text(value: Any, column: pd.Series) -> str:
         return str(whole)
     # A float32 has the digits that it came with, 0.1, also after it has become a float64. These
     # functions, unlike str, obey none of NumPy's printing options.
+    if isinstance(value, np.float16):
+        return str(float(np.format_float_positional(value, unique=True)))
     number = float(value)
     single = abs(number) <= _LARGEST_SINGLE and float(np.float32(number)) == number
     digits = np.format_float_positional(np.float32(number) if single else number, unique=True)

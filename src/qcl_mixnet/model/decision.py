@@ -208,7 +208,7 @@ def by_label(weights: Any) -> Any:
             )
         weights = weights.iloc[:, 0]
     if isinstance(weights, np.ma.MaskedArray):
-        return weights.astype(np.float64).filled(np.nan)  # which is no weight
+        return np.ma.filled(weights.astype(np.float64), np.nan)  # which is no weight
     if not isinstance(weights, pd.Series):
         # Arrays of other libraries, whose values are numbers to NumPy alone.
         return np.asarray(weights) if hasattr(weights, "__array__") else weights

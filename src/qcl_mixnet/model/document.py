@@ -277,8 +277,8 @@ def _classes(document: _Classes) -> NDArray[Any]:
     dtype = np.dtype(document.dtype)
     if dtype.itemsize * len(document.values) > _MAX_LABEL_BYTES:
         raise ValueError(f"labels of dtype {dtype} take more than {_MAX_LABEL_BYTES} bytes")
-    if dtype.hasobject and {type(value) for value in document.values} not in ({str}, {int}):
-        raise ValueError("labels of dtype object are neither all text nor all integers")
+    if dtype.hasobject and not _are_objects(document.values):
+        raise ValueError("labels of dtype object are not all text, nor integers beyond 64 bits")
     classes = np.array(document.values, dtype=dtype)
     same = classes.tolist() == document.values
     # 1, 1.0 and True are equal but not the same label.
@@ -286,6 +286,12 @@ def _classes(document: _Classes) -> NDArray[Any]:
     if not same or not np.array_equal(np.unique(classes), classes):
         raise ValueError(f"labels are not different, sorted values of dtype {dtype}")
     return classes
+
+
+def _are_objects(values: list[Scalar]) -> bool:
+    """Whether labels are of a kind that the estimator keeps as objects."""
+    types = {type(value) for value in values}
+    return types == {str} or (types == {int} and any(abs(int(v)) >= 2**63 for v in values))
 
 
 def _networks(

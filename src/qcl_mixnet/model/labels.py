@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import scipy.sparse
 from numpy.typing import ArrayLike, NDArray
 from pandas.api.extensions import ExtensionArray, ExtensionDtype
 from sklearn.exceptions import DataConversionWarning
@@ -137,6 +138,8 @@ def label_array(y: Any, name: str = "y") -> NDArray[Any]:
 
 def _without_container(y: Any, name: str) -> Any:
     """Labels as an array of NumPy, gaps as gaps; of two dimensions, if they have these."""
+    if scipy.sparse.issparse(y):
+        return y  # refused in scikit-learn's words
     if isinstance(y, np.ma.MaskedArray):
         masked = np.ma.getmaskarray(y).reshape(-1)
         if masked.any():
