@@ -31,7 +31,7 @@ def test_transform__spread_is_rounding__is_constant_as_for_scikit_learn():
     "values",
     [
         np.arange(10.0) * 1e-200,  # variances below the smallest number
-        np.arange(10.0) * 5e-324,
+        np.arange(3000.0) * 5e-324,
         1e9 + np.arange(200) % 7 * 1e-4,
         # Milliseconds within a minute: scikit-learn's bound grows with the rows and takes them
         # for rounding.
@@ -57,7 +57,7 @@ def test_to_onnx__constant_in_training__zeros_whatever_comes():
     X = np.c_[np.arange(20.0), np.full(20, 0.1)]
     model = QCLMixNetClassifier(epochs=1, random_state=0).fit(X, np.arange(20) % 2)
     session = onnxruntime.InferenceSession(model.to_onnx().SerializeToString())
-    later = X + [0, 500]
+    later = X + np.array([0, 500])
     found = session.run(["probabilities"], {"X": later})[0]
     np.testing.assert_allclose(found, model.predict_proba(later), atol=1e-5)
     np.testing.assert_array_equal(model.predict_proba(later), model.predict_proba(X))

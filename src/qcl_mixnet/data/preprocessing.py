@@ -288,9 +288,12 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
             with np.errstate(over="ignore", invalid="ignore"):
                 scaler = StandardScaler().fit(block)
             self.means_[which], self.scales_[which] = scaler.mean_, scaler.scale_
-            too_large = ~np.isfinite(scaler.var_)
+            # The square of what rounding leaves of a huge constant may overflow, too.
+            same = block.min(axis=0) == block.max(axis=0)
+            too_large = ~np.isfinite(scaler.var_) & ~same
             # Where scikit-learn takes the spread for rounding, its scale is 1 and not the spread.
-            for j in np.flatnonzero((scaler.scale_ != np.sqrt(scaler.var_)) & ~too_large):
+            rounded = scaler.scale_ != np.sqrt(scaler.var_)
+            for j in np.flatnonzero((rounded | same) & ~too_large):
                 self._learn_narrow_scale(block[:, j], which.start + int(j))
         else:
             too_large = np.abs(block).max(axis=0) > np.finfo(np.float32).max

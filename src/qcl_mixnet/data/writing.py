@@ -17,13 +17,14 @@ def user_path(path: str | os.PathLike[str]) -> Path:
     ValueError
         For the home of a user whom this machine does not know.
     """
-    try:
-        return Path(path).expanduser()
-    except RuntimeError as error:
+    text = os.fspath(path)
+    expanded = os.path.expanduser(text)  # before Path, which would make ~ of ./~
+    if expanded == text and text.startswith("~"):
         raise ValueError(
-            f"{os.fspath(path)!r} names the home of a user who is not known here; write the path "
-            "out, or ./~ for a folder of that name."
-        ) from error
+            f"{text!r} names the home of a user who is not known here; write the path out, or "
+            f"{'./' + text!r} for a folder of that name."
+        )
+    return Path(expanded)
 
 
 def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:

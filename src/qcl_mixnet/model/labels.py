@@ -76,17 +76,17 @@ def codes_among(classes: NDArray[Any], y: Any, *, name: str) -> NDArray[np.int64
     Raises
     ------
     ValueError
-        As :func:`label_array`, and when no label at all is among the classes.
+        As :func:`label_array`, and when the labels are of another type than the classes.
     """
     found, positions = number_labels(y, name)
     known = {label: code for code, label in enumerate(classes.tolist())}
     codes = np.array([known.get(label, -1) for label in found.tolist()], dtype=np.int64)
     new = codes < 0
-    if new.all():
-        example = f" but {found.tolist()[0]!r}, for one" if len(found) else ""
+    # Other labels of the same type count as missed; text for numbers is a mistake.
+    if len(found) and new.all() and type(found.tolist()[0]) is not type(classes.tolist()[0]):
         raise ValueError(
-            f"{name} holds none of the training labels {quoted(classes.tolist())}{example}; give "
-            "labels of the same type and spelling."
+            f"{name} holds none of the training labels {quoted(classes.tolist())} but "
+            f"{found.tolist()[0]!r}, for one; give labels of the same type."
         )
     codes[new] = len(classes) + np.arange(new.sum())
     return codes[positions]
