@@ -234,7 +234,8 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator, ABC):
         ndarray of shape (n_samples, n_classes)
             Softmax of the logits, columns in the order of ``classes_``.
         """
-        return softmax(self._logits(self.network_, self._inputs(X))).cpu().numpy()
+        x = self._inputs(X)  # first, as it says if nothing is fitted
+        return softmax(self._logits(self.network_, x)).cpu().numpy()
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Most probable class of every row, ``(n_samples,)``."""
