@@ -1,10 +1,13 @@
 import numpy as np
 import pandas as pd
+import polars
+import pyarrow
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score, recall_score
 
+from qcl_mixnet import QCLMixNetClassifier
 from qcl_mixnet.model.decision import (
     _score_curve,
     apply_decision_weights,
@@ -302,7 +305,20 @@ def test_apply_decision_weights__ties__go_to_the_lower_code():
 
 @pytest.mark.parametrize(
     "weights",
-    [{"b": 2, "a": 0.5}, [0.5, 2], (0.5, 2), np.array([0.5, 2.0]), pd.Series([0.5, 2.0]).array],
+    [
+        {"b": 2, "a": 0.5},
+        [0.5, 2],
+        (0.5, 2),
+        np.array([0.5, 2.0]),
+        pd.Series([0.5, 2.0]).array,
+        polars.Series([0.5, 2.0]),
+        pyarrow.array([0.5, 2.0]),
+        # By label, whatever the order.
+        pd.Series([2.0, 0.5], index=["b", "a"]),
+        pd.Series([2.0, 0.5], index=pd.CategoricalIndex(["b", "a"]), dtype="Float64"),
+        pd.DataFrame({"weight": [2.0, 0.5]}, index=["b", "a"]),
+    ],
+    ids=str,
 )
 def test_check_class_weights__any_form__follows_the_classes(weights):
     checked = check_class_weights(weights, np.array(["a", "b"]))
@@ -312,6 +328,8 @@ def test_check_class_weights__any_form__follows_the_classes(weights):
 
 def test_check_class_weights__numbers_as_labels__are_found():
     assert check_class_weights({np.int64(3): 2, 1: 1}, np.array([1, 3])).tolist() == [1, 2]
+    by_float = pd.Series([2.0, 1.0], index=np.array([3, 1], dtype=np.float32))
+    assert check_class_weights(by_float, np.array([1, 3])).tolist() == [1, 2]
 
 
 @pytest.mark.parametrize(
@@ -328,8 +346,40 @@ def test_check_class_weights__numbers_as_labels__are_found():
         ([float("inf"), 1], "class 'a' is inf and"),
         ({"a": "much", "b": 1}, "class 'a' is 'much' and"),
         ({"a": None, "b": 1}, "class 'a' is None and"),
+        (pd.Series([1.0, 2.0]), r"name 0, which is none of .* or give a list in the order"),
+        (pd.Series([1, 2, 3], index=["a", "a", "b"]), "name 'a' more than once; give one weight"),
+        (pd.Series([1, None], index=["a", "b"], dtype="Int64"), "class 'b' is <NA> and"),
+        (pd.DataFrame({"a": [1.0], "b": [2.0]}), "DataFrame of 2 columns; give the column"),
+        (np.ma.array([1.0, 2.0], mask=[False, True]), r"class 'b' is .*nan.* and"),
     ],
 )
 def test_check_class_weights__unfit__says_what_and_how_to_mend_it(weights, message):
     with pytest.raises(ValueError, match=message):
         check_class_weights(weights, np.array(["a", "b"]))
+
+
+@pytest.mark.parametrize("labels", [["stay", "churn"], [10, 9]], ids=str)
+def test_fit__weights_as_a_series__go_to_the_classes_that_it_names(labels):
+    common, rare = labels
+    y = pd.Series(np.where(np.arange(40) % 10 == 0, rare, common))
+    weights = 1 / y.value_counts(normalize=True)  # the common class first
+    X = np.random.default_rng(0).normal(size=(40, 2))
+    model = QCLMixNetClassifier(epochs=1, random_state=0, decision=weights).fit(X, y)
+    found = dict(zip(model.classes_.tolist(), model.decision_weights_, strict=True))
+    assert found == {common: pytest.approx(1 / 0.9), rare: pytest.approx(10)}
+
+
+def test_fit__weights_keyed_by_text_for_numbers__are_refused():
+    model = QCLMixNetClassifier(epochs=1, decision={"0": 1.0, "1": 2.0})
+    with pytest.raises(ValueError, match=r"name '0', which is none of the classes \[0, 1\]"):
+        model.fit(np.arange(8.0).reshape(4, 2), [0, 1, 0, 1])
+
+
+def test_save__weights_as_a_series__stay_with_their_labels(tmp_path):
+    X, y = np.arange(8.0).reshape(4, 2), ["a", "b", "a", "b"]
+    weights = pd.Series([2.0, 0.5], index=["b", "a"])
+    model = QCLMixNetClassifier(epochs=1, random_state=0, decision=weights).fit(X, y)
+    model.save(tmp_path / "m")
+    loaded = QCLMixNetClassifier.load(tmp_path / "m")
+    assert loaded.decision == {"b": 2.0, "a": 0.5}
+    assert loaded.fit(X, y).decision_weights_.tolist() == [0.5, 2.0]

@@ -457,7 +457,7 @@ def test_fit__again__forgets_the_first_fit():
 
 
 @pytest.mark.parametrize("calibrate", [False, True])
-@pytest.mark.parametrize("form", [list, np.array, pd.Series])
+@pytest.mark.parametrize("form", [list, np.array, pd.array])
 def test_decision__weights_in_order__any_sequence_with_or_without_calibration(form, calibrate):
     X, y = make_table()
     weights = np.arange(1.0, len(np.unique(y)) + 1)

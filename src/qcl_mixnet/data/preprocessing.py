@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from numbers import Integral
 from typing import Any, Literal, Self
 
@@ -23,10 +24,18 @@ from qcl_mixnet.data.features import (
 )
 from qcl_mixnet.data.tables import as_table, quoted
 
+# How NumPy treats floating-point errors unless told otherwise. What the user has told it is meant
+# for the user's numbers: it must not decide whether a table can be read.
+_own_errors = np.errstate(divide="warn", over="warn", under="ignore", invalid="warn")
+
 # Numbers that `fit` reads at once, 32 MiB of float64, and rows that `transform` does: no copy of a
 # table of millions of rows is made, and a batch of rows stays in the processor's cache.
 _BLOCK = 2**22
 _ROWS = 2**14
+
+# A column is constant if its standard deviation is at most so many units of rounding of its largest
+# number: scikit-learn's bound for as many rows.
+_ROUNDING = 1000
 
 _UNLISTED = (
     "it is not among categorical_features: list it there, leave categorical_features='infer', or "
@@ -36,6 +45,10 @@ _ONCE_NUMERIC = (
     "it was numeric when the preprocessor was fitted: convert it with pandas.to_numeric, or leave "
     "a gap where there is no number"
 )
+
+
+class UnseenLevelsWarning(UserWarning):
+    """All values of a categorical column are levels that the training rows did not have."""
 
 
 class TablePreprocessor(TransformerMixin, BaseEstimator):
@@ -109,6 +122,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         tags.transformer_tags.preserves_dtype = []
         return tags
 
+    @_own_errors
     def fit(self, X: Any, y: Any = None) -> Self:  # noqa: ARG002 (scikit-learn's signature)
         """Learn medians, scales and levels.
 
@@ -142,6 +156,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         ]
         return self
 
+    @_own_errors
     def transform(self, X: Any) -> npt.NDArray[np.float32]:
         """Apply what `fit` learnt.
 
@@ -173,9 +188,18 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         if not_finite:
             raise _not_finite_error(table.iloc[:, sorted(not_finite)])
         start = n_numeric
+        unseen = []
         for i, levels in zip(self.categorical_columns_.tolist(), self.levels_, strict=True):
-            _encode_into(out[:, start : start + len(levels)], table.iloc[:, i], levels)
+            if not _encode_into(out[:, start : start + len(levels)], table.iloc[:, i], levels):
+                unseen.append(table.columns[i])
             start += len(levels)
+        if unseen:
+            warnings.warn(
+                f"No value of column {quoted(unseen)} is a level that the training rows had, so "
+                "the column says nothing about these rows; check its spelling and its type.",
+                UnseenLevelsWarning,
+                stacklevel=3,
+            )
         return out
 
     def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[np.object_]:
@@ -264,7 +288,13 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
             with np.errstate(over="ignore", invalid="ignore"):
                 scaler = StandardScaler().fit(block)
             self.means_[which], self.scales_[which] = scaler.mean_, scaler.scale_
-            too_large = ~np.isfinite(scaler.var_)
+            # The square of what rounding leaves of a huge constant may overflow, too.
+            same = block.min(axis=0) == block.max(axis=0)
+            too_large = ~np.isfinite(scaler.var_) & ~same
+            # Where scikit-learn takes the spread for rounding, its scale is 1 and not the spread.
+            rounded = scaler.scale_ != np.sqrt(scaler.var_)
+            for j in np.flatnonzero((rounded | same) & ~too_large):
+                self._learn_narrow_scale(block[:, j], which.start + int(j))
         else:
             too_large = np.abs(block).max(axis=0) > np.finfo(np.float32).max
         if too_large.any():
@@ -273,6 +303,25 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
                 f"Column {quoted(names[too_large])} holds numbers too large for {limit}; "
                 "rescale it or take logarithms."
             )
+
+    def _learn_narrow_scale(self, values: npt.NDArray[np.float64], j: int) -> None:
+        """Learn mean and scale of a column whose spread is rounding, or looks like it.
+
+        A constant column gives zeros whatever comes later: what follows from other values, no
+        training row has said. scikit-learn's bound grows with the rows and with the offset, and
+        numbers near the smallest have a variance of 0: such columns do vary, and are scaled.
+        """
+        low, reach = values.min(), values.max() - values.min()
+        constant = reach == 0
+        if not constant:
+            unit = (values - low) / reach
+            scale = unit.std() * reach
+            constant = scale <= _ROUNDING * np.finfo(np.float64).eps * np.abs(values).max()
+        if constant:
+            self._has_values[j] = False
+            self.means_[j], self.scales_[j] = self.medians_[j], 1.0
+        else:
+            self.means_[j], self.scales_[j] = low + unit.mean() * reach, scale
 
     def _learn_levels(self, column: pd.Series) -> npt.NDArray[np.object_]:
         """Return the levels of a column, sorted, NaN last if there are gaps."""
@@ -291,7 +340,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
     def _scale_into(self, out: npt.NDArray[np.float32], table: pd.DataFrame) -> set[int]:
         """Fill and standardise the numeric columns; return which of them are not finite then."""
         not_finite = set()
-        # Without a training value there is no scale: first values met later must not pass raw.
+        # Without a training value, or with one alone, there is no scale: others must not pass raw.
         for j in np.flatnonzero(self._has_values):
             i = int(self.numeric_columns_[j])
             values = numbers(table.iloc[:, i], _ONCE_NUMERIC)
@@ -309,8 +358,11 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
 
 def _encode_into(
     out: npt.NDArray[np.float32], column: pd.Series, levels: npt.NDArray[np.object_]
-) -> None:
-    """Write 1 where a row has a level, into zeros of shape (n_samples, n_levels)."""
+) -> bool:
+    """Write 1 where a row has a level, into zeros of shape (n_samples, n_levels).
+
+    False: the column has values, and none of them is among the levels.
+    """
     codes, texts = factorize(column)
     position = {level: j for j, level in enumerate(levels) if isinstance(level, str)}
     of_gaps = len(position) if len(position) < len(levels) else -1
@@ -319,6 +371,7 @@ def _encode_into(
     positions = of_codes[codes]
     rows = np.flatnonzero(positions >= 0)
     out[rows, positions[rows]] = 1
+    return len(texts) == 0 or bool((of_codes[:-1] >= 0).any())
 
 
 def _not_finite_error(table: pd.DataFrame) -> ValueError:
@@ -328,7 +381,8 @@ def _not_finite_error(table: pd.DataFrame) -> ValueError:
     infinite = {name: count for name, count in counts.items() if count}
     if infinite:
         return infinity_error(infinite)
+    row = int(np.nanargmax(np.abs(values[0])))
     return ValueError(
-        f"Column {table.columns[0]!r} holds {np.nanmax(np.abs(values[0])):.3g}, which exceeds "
-        "float32 (about 3.4e38) after scaling; rescale it or take logarithms."
+        f"Column {table.columns[0]!r} holds {values[0][row]:.3g} in row {row} (counted from 0), "
+        "which exceeds float32 (about 3.4e38) after scaling; rescale it or take logarithms."
     )

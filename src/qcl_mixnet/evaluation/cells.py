@@ -20,7 +20,6 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator
 from threadpoolctl import threadpool_limits
 
 from qcl_mixnet.baselines.specs import ModelSpec, ModelSpecError, no_probabilities
@@ -115,7 +114,6 @@ def run_cell(
         try:
             warm_up(spec)
             for fitted in fit_repeats(data, spec, protocol, n_jobs):
-                _pass_interruption_on(fitted.model)
                 repeats.append(_score(data, spec, fitted, protocol))
         except Exception as exception:  # whatever a model may raise is a result of the benchmark
             error = f"{type(exception).__name__}: {exception}"
@@ -204,12 +202,6 @@ def _score(
         history=getattr(final, "history_", pd.DataFrame()).assign(repeat=number),
         representation=representation,
     )
-
-
-def _pass_interruption_on(model: BaseEstimator) -> None:
-    """Stop the run: a network keeps its best epoch so far, which is no result of the benchmark."""
-    if getattr(final_step(model), "interrupted_", False):
-        raise KeyboardInterrupt
 
 
 def _all_classes(

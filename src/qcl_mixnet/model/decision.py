@@ -17,9 +17,11 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from qcl_mixnet.model.calibration import check_labels, check_probabilities
+from qcl_mixnet.model.isolation import own_settings
 
 DecisionMetric = Literal["macro_f1", "balanced_accuracy"]
 
@@ -53,6 +55,7 @@ class DecisionWeights:
     score_after: float
 
 
+@own_settings()
 def tune_decision_weights(
     probabilities: ArrayLike,
     labels: ArrayLike,
@@ -119,6 +122,7 @@ def tune_decision_weights(
     return DecisionWeights(weights, before, after)
 
 
+@own_settings()
 def apply_decision_weights(probabilities: ArrayLike, weights: ArrayLike) -> IntArray:
     """Predict the class of the largest weighted probability, the lower code where several are.
 
@@ -142,8 +146,9 @@ def check_class_weights(
 
     Parameters
     ----------
-    weights : mapping of label to float, or sequence of shape (n_classes,)
-        A sequence follows the order of `classes`.
+    weights : mapping of label to float, Series, or sequence of shape (n_classes,)
+        A mapping and what :func:`by_label` turns into one name the classes, in any order. A
+        sequence follows the order of `classes`.
     classes : array-like of shape (n_classes,)
         Labels.
 
@@ -159,12 +164,13 @@ def check_class_weights(
         positive finite number.
     """
     labels: list[Hashable] = np.asarray(classes).tolist()
+    weights = by_label(weights)
     if isinstance(weights, Mapping):
         unknown = [label for label in weights if label not in labels]
         if unknown:
             raise ValueError(
                 f"Decision weights name {unknown[0]!r}, which is none of the classes {labels}; "
-                "remove or correct it."
+                "remove or correct it, or give a list in the order of the classes."
             )
         missing = [label for label in labels if label not in weights]
         if missing:
@@ -179,6 +185,39 @@ def check_class_weights(
             f"give one number for each of {labels}."
         )
     return np.array([_check_weight(w, label) for w, label in zip(weights, labels, strict=True)])
+
+
+def by_label(weights: Any) -> Any:
+    """Return weights that carry labels as a dict, and all others as they are or as an array.
+
+    Parameters
+    ----------
+    weights : Series, DataFrame of one column, mapping or sequence
+        The index of the first two names the classes.
+
+    Raises
+    ------
+    ValueError
+        For an index that names a class twice, and a DataFrame of more columns.
+    """
+    if isinstance(weights, pd.DataFrame):
+        if weights.shape[1] != 1:
+            raise ValueError(
+                f"Decision weights are a DataFrame of {weights.shape[1]} columns; give the column "
+                "that holds the weights, with the labels as its index."
+            )
+        weights = weights.iloc[:, 0]
+    if isinstance(weights, np.ma.MaskedArray):
+        return np.ma.filled(weights.astype(np.float64), np.nan)  # which is no weight
+    if not isinstance(weights, pd.Series):
+        # Arrays of other libraries, whose values are numbers to NumPy alone.
+        return np.asarray(weights) if hasattr(weights, "__array__") else weights
+    if not weights.index.is_unique:
+        twice = weights.index[weights.index.duplicated()][0]
+        raise ValueError(
+            f"Decision weights name {twice!r} more than once; give one weight for each class."
+        )
+    return dict(zip(weights.index.tolist(), weights.tolist(), strict=True))
 
 
 def _check_weight(weight: Any, label: Hashable) -> float:
