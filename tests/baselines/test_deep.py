@@ -56,8 +56,8 @@ def make_clusters(sizes=(120, 40, 12)):
 
 
 @parametrize_with_checks([make(model, epochs=4, learning_rate=1e-1) for model in TINY])
-def test_scikit_learn_s_own_checks(estimator, check):
-    check(estimator)
+def test_scikit_learn_s_own_checks(estimator, check, run_check):
+    run_check(estimator, check)
 
 
 @pytest.mark.parametrize(

@@ -44,8 +44,8 @@ QUICK = {"epochs": 8, "batch_size": 512, "learning_rate": 0.05, "hidden_width": 
 
 
 @parametrize_with_checks([classifier(**QUICK, random_state=0) for classifier in CLASSIFIERS])
-def test_scikit_learn_s_own_checks(estimator, check):
-    check(estimator)
+def test_scikit_learn_s_own_checks(estimator, check, run_check):
+    run_check(estimator, check)
 
 
 @every_classifier

@@ -22,8 +22,8 @@ def make_table(n_rows=120, seed=0, weights=(0.85, 0.15)):
 
 
 @parametrize_with_checks([QCLMixNetClassifier(epochs=8, random_state=0, max_learning_rate=5e-2)])
-def test_scikit_learn_s_own_checks(estimator, check):
-    check(estimator)
+def test_scikit_learn_s_own_checks(estimator, check, run_check):
+    run_check(estimator, check)
 
 
 def test_fit__learns_what_can_be_learnt():

@@ -185,7 +185,10 @@ class EnsembleClassifier(NetworkClassifier):
         for prepared, member in trained:
             if prepared.out_of_bag is not None and len(prepared.out_of_bag):
                 rows = x[torch.from_numpy(prepared.out_of_bag).to(x.device)]
-                logits = self._in_chunks(member.network, rows)
+                # On one thread: products that threads share round otherwise on some CPUs, and what
+                # is tuned on these probabilities must not depend on n_jobs.
+                with limited_threads(1):
+                    logits = in_chunks(member.network, rows)
                 total[prepared.out_of_bag] += softmax(logits).cpu().numpy()
                 count[prepared.out_of_bag] += 1
         with np.errstate(invalid="ignore"):
