@@ -1,19 +1,48 @@
 import os
+import shutil
 from functools import wraps
-
-import pytest
-from sklearn.utils import estimator_checks
+from pathlib import Path
 
 # Before anything imports kedro or mlflow: nothing is sent anywhere.
 os.environ["DO_NOT_TRACK"] = "1"
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 
+import pytest
+from kedro.config import OmegaConfigLoader
+from sklearn.utils import estimator_checks
+
+LOCAL = Path(__file__).resolve().parents[1] / "conf" / "local"
+
+
+@pytest.fixture(scope="session")
+def _empty_folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("no_local_configuration")
+
 
 @pytest.fixture(autouse=True)
-def _own_environment(monkeypatch):
-    """Keep the developer's settings out of the tests."""
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    monkeypatch.delenv("KEDRO_ENV", raising=False)
+def _own_environment(monkeypatch, request, _empty_folder):
+    """Keep the developer's settings out of the tests: variables and what is in conf/local."""
+    for name in ("MLFLOW_TRACKING_URI", "KEDRO_ENV"):
+        monkeypatch.delenv(name, raising=False)
+    if "keeps_local_folder" not in request.fixturenames:
+        monkeypatch.delenv("QCL_MIXNET_DATA", raising=False)
+    folder_of = OmegaConfigLoader._get_conf_env_path
+
+    def without_local(loader, env):
+        folder = folder_of(loader, env)
+        return str(_empty_folder) if Path(folder) == LOCAL else folder
+
+    monkeypatch.setattr(OmegaConfigLoader, "_get_conf_env_path", without_local)
+
+
+@pytest.fixture
+def copied_conf(tmp_path):
+    """A copy of the project's configuration, without what the developer has in conf/local."""
+
+    def own(folder, names):
+        return names if Path(folder) == LOCAL else []
+
+    return shutil.copytree(LOCAL.parent, tmp_path / "conf", ignore=own)
 
 
 @pytest.fixture(scope="session")

@@ -70,7 +70,7 @@ class ProjectConfigLoader(OmegaConfigLoader):
         """Files of this loader's environments that match any of some patterns, in their order."""
         for env in dict.fromkeys((self.base_env, self.env or self.default_run_env)):
             for pattern in patterns:
-                for path in sorted((Path(self.conf_source) / env).glob(pattern)):
+                for path in sorted(Path(self._get_conf_env_path(env)).glob(pattern)):
                     hidden = path.name.startswith(".")
                     if path.suffix in SUFFIXES and path.is_file() and not hidden:
                         yield path

@@ -147,10 +147,8 @@ def refusal(load_file):
 
 
 @pytest.fixture(autouse=True)
-def no_user_settings(monkeypatch, request):
+def no_user_settings(monkeypatch):
     monkeypatch.delenv("QCL_MIXNET_OPENML_SERVER", raising=False)
-    if "keeps_local_folder" not in request.fixturenames:
-        monkeypatch.delenv("QCL_MIXNET_DATA", raising=False)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import datetime
 import json
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -61,35 +60,30 @@ def test_bad_configuration__one_sentence_before_training(project, params, error,
     assert project.cells() == []
 
 
-@pytest.fixture
-def conf(tmp_path):
-    return shutil.copytree(ROOT / "conf", tmp_path / "conf")
-
-
-def test_data_set_twice_in_one_file__names_it_and_the_file(project, conf):
-    roster = conf / "base/datasets.yml"
+def test_data_set_twice_in_one_file__names_it_and_the_file(project, copied_conf):
+    roster = copied_conf / "base/datasets.yml"
     roster.write_text(roster.read_text() + "  glass: {label: Again, sources: []}\n")
     with pytest.raises(
         ConfigurationError, match=r"datasets\.yml, line \d+: .*duplicate key glass"
     ) as caught:
-        project.run(conf=conf)
+        project.run(conf=copied_conf)
     assert "\n" not in str(caught.value)
 
 
-def test_data_set_in_two_files__names_both(project, conf):
-    other = conf / "base/datasets_more.yml"
+def test_data_set_in_two_files__names_both(project, copied_conf):
+    other = copied_conf / "base/datasets_more.yml"
     other.write_text("datasets:\n  glass: {label: Again}\n")
     with pytest.raises(
         ConfigurationError, match=r"[Dd]uplicate keys.*datasets.*glass\.label"
     ) as caught:
-        project.run(conf=conf)
+        project.run(conf=copied_conf)
     assert "\n" not in str(caught.value)
 
 
-def test_no_yaml__names_the_file(project, conf):
-    (conf / "base/parameters_grid.yml").write_text("grid: [unclosed")
+def test_no_yaml__names_the_file(project, copied_conf):
+    (copied_conf / "base/parameters_grid.yml").write_text("grid: [unclosed")
     with pytest.raises(ConfigurationError, match=r"parameters_grid\.yml"):
-        project.run(conf=conf)
+        project.run(conf=copied_conf)
 
 
 def test_unknown_environment__names_those_there_are(project):
@@ -180,7 +174,7 @@ def test_bad_tables__are_refused_in_one_sentence_each_and_the_others_run(
         (message,) = [message for message in told if f"'{name}'" in message]
         assert re.search(words, message)
         assert "\n" not in message
-    metrics = pd.read_csv(project.data / "08_reporting/metrics.csv")
+    metrics = pd.read_csv(project.data / "08_reporting/latest/metrics.csv")
     assert set(metrics["dataset"]) == {"glass"}
 
 
@@ -235,7 +229,7 @@ def test_refused_after_a_good_run__its_results_stay_and_its_rows_go(project, tmp
     def run(mine):
         mine.to_csv(path, index=False)
         project.run(params=params)
-        metrics = pd.read_csv(project.data / "08_reporting/metrics.csv")
+        metrics = pd.read_csv(project.data / "08_reporting/latest/metrics.csv")
         return set(metrics["dataset"]), refusals(capsys.readouterr().out)
 
     assert run(table()) == ({"glass", "zz_mine"}, {})
@@ -259,7 +253,7 @@ def test_user_table_that_is_wrong__is_named_after_its_file(project):
 
 def test_folder_of_tables_does_not_exist__ends_the_run(project, small, monkeypatch):
     monkeypatch.setenv("QCL_MIXNET_DATA", "no/such/folder")
-    with pytest.raises(DataError, match="QCL_MIXNET_DATA names 'no/such/folder'"):
+    with pytest.raises(DataError, match=r"QCL_MIXNET_DATA names '.*no/such/folder'"):
         project.run(params=small)
 
 
