@@ -22,16 +22,28 @@ IS_HERE = import os, re, sys; found = re.search(r"(/[^\"\n]*)/python", open("$(B
 	sys.exit(not (found and os.path.isdir(found[1]) and os.path.samefile(found[1], "$(BIN)")))
 DEAD_VENV := $(shell [ ! -e $(VENV) ] || $(BIN)/python -I -c '$(IS_HERE)' 2>/dev/null || echo yes)
 
-.PHONY: run test lint format viz mlflow lock clean help
+.PHONY: run test test-processors lint format viz mlflow lock clean help
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
 run: $(VENV)/.project ## set up and run the whole pipeline on the embedded data
 	$(BIN)/kedro run --pipelines=full $(RUN_OPTIONS)
 
 test: $(VENV)/.dev ## run the test suite
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=auto --dist=worksteal $(ARGS)
+
+# The numerical tests as libraries behave on other processors; each compiles the kernels anew.
+PROCESSORS := Haswell:avx2:AVX2:haswell Nehalem:default:SSE4_2:nehalem
+NUMERICAL  := tests/model tests/baselines tests/evaluation tests/data
+
+test-processors: $(VENV)/.dev ## run the numerical tests as on other x86 processors
+	@set -e; for processor in $(PROCESSORS); do \
+		set -- $$(echo $$processor | tr ':' ' '); echo "== $$1"; \
+		OPENBLAS_CORETYPE=$$1 ATEN_CPU_CAPABILITY=$$2 MKL_ENABLE_INSTRUCTIONS=$$3 \
+		NUMBA_CPU_NAME=$$4 NUMBA_CPU_FEATURES= NUMBA_CACHE_DIR=.numba/$$4 OMP_NUM_THREADS=1 \
+		$(BIN)/python -m pytest --numprocesses=auto --dist=worksteal $(NUMERICAL) $(ARGS); \
+	done
 
 lint: $(VENV)/.dev ## ruff, mypy and the import contracts
 	$(BIN)/ruff check .

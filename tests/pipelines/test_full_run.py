@@ -23,7 +23,10 @@ FIGURES = [
 ]  # fmt: skip
 
 
-@pytest.fixture(params=["sequential", "parallel"])
+TRAINING = ("training",)  # without the seconds that tables and figures take
+
+
+@pytest.fixture(params=["sequential", pytest.param("parallel", marks=pytest.mark.slow)])
 def runner(request):
     return ParallelRunner(max_workers=2) if request.param == "parallel" else None
 
@@ -91,10 +94,10 @@ def test_full__every_model__files_tables_and_mlflow_agree(project, runner, capsy
 
 def test_full__workers_that_inherit_nothing__no_stray_runs(project, small, monkeypatch):
     monkeypatch.setenv("KEDRO_MP_CONTEXT", "spawn")  # macOS, Windows, Python 3.14
-    project.run(params=small, runner=ParallelRunner(max_workers=2))
+    project.run(params=small, pipelines=TRAINING, runner=ParallelRunner(max_workers=2))
     assert len(project.cells()) == 4
     runs = mlflow.search_runs(search_all_experiments=True)
-    assert sorted(runs["tags.mlflow.runName"]) == ["full", *project.cells()]
+    assert sorted(runs["tags.mlflow.runName"]) == [*project.cells(), "training"]
     assert set(runs["status"]) == {"FINISHED"}
 
 
@@ -123,10 +126,10 @@ def test_full__again__computes_nothing_and_makes_the_same_tables(project, small,
     ids=["parameter", "label", "threads", "seed", "repeats"],
 )
 def test_full__something_changed__recomputes_what_hangs_on_it(project, small, change, recomputed):
-    project.run(params=small)
+    project.run(params=small, pipelines=TRAINING)
     before = project.finished_at()
 
-    project.run(params={**small, **change})
+    project.run(params={**small, **change}, pipelines=TRAINING)
 
     after = project.finished_at()
     changed = {cell for cell in after if after[cell] != before[cell]}
@@ -148,25 +151,25 @@ def test_statistics_alone__gather_anew_and_never_mix_protocols(project, small):
 
 
 def test_full__changed_table__recomputes_that_data_set(project, small):
-    project.run(params=small)
+    project.run(params=small, pipelines=TRAINING)
     before = project.finished_at()
     path = project.data / "01_raw/glass.parquet"
     table = pd.read_parquet(path)
     table.iloc[0, 0] += 0.5
     table.to_parquet(path)
 
-    project.run(params=small)
+    project.run(params=small, pipelines=TRAINING)
 
     after = project.finished_at()
     assert {c for c in after if after[c] != before[c]} == {"glass.knn", "glass.decision_tree"}
 
 
 def test_full__damaged_cell__is_computed_again(project, small, caplog):
-    project.run(params=small)
+    project.run(params=small, pipelines=TRAINING)
     path = project.data / "07_model_output/glass/knn/predictions.parquet"
     path.write_bytes(path.read_bytes()[:100])
 
-    project.run(params=small)
+    project.run(params=small, pipelines=TRAINING)
 
     assert "predictions.parquet is not the file that it was written with" in caplog.text
     assert len(pd.read_parquet(path)) == 43

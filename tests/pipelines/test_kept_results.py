@@ -67,7 +67,7 @@ def test_reports__run_record__says_what_they_come_from(project, small, capsys):
 
 
 def test_namespace__all_up_to_date__prints_the_scores_that_were_asked_for(project, small, capsys):
-    project.run(params=small)
+    project.run(params=small, pipelines=("training",))
     record = json.loads((project.data / "07_model_output/glass/knn/fit.json").read_text())
     for given in ({"namespaces": ["glass"]}, {"node_names": ["glass.knn"]}):
         capsys.readouterr()

@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.preprocessing import StandardScaler
 from sklearn.utils import Tags, gen_batches
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
@@ -22,6 +21,7 @@ from qcl_mixnet.data.features import (
     listed_columns,
     numbers,
 )
+from qcl_mixnet.data.scales import check_float32, learn_scales
 from qcl_mixnet.data.tables import as_table, quoted
 
 # How NumPy treats floating-point errors unless told otherwise. What the user has told it is meant
@@ -32,10 +32,6 @@ _own_errors = np.errstate(divide="warn", over="warn", under="ignore", invalid="w
 # table of millions of rows is made, and a batch of rows stays in the processor's cache.
 _BLOCK = 2**22
 _ROWS = 2**14
-
-# A column is constant if its standard deviation is at most so many units of rounding of its largest
-# number: scikit-learn's bound for as many rows.
-_ROUNDING = 1000
 
 _UNLISTED = (
     "it is not among categorical_features: list it there, leave categorical_features='infer', or "
@@ -276,52 +272,17 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
                         self.medians_[start + j] = np.median(values[~gaps])
                 block[:, j] = np.where(gaps, self.medians_[start + j], values)
             if not infinite:
-                self._learn_scale(block, slice(start, start + width), table.columns[positions])
+                which, names = slice(start, start + width), table.columns[positions]
+                if self.scale:
+                    means, scales, varies = learn_scales(block, names)
+                    # A constant column gives zeros whatever comes later.
+                    self._has_values[which] &= varies
+                    self.means_[which] = np.where(varies, means, self.medians_[which])
+                    self.scales_[which] = scales
+                else:
+                    check_float32(block, names)
         if infinite:
             raise infinity_error(infinite)
-
-    def _learn_scale(
-        self, block: npt.NDArray[np.float64], which: slice, names: pd.Index[Any]
-    ) -> None:
-        """Learn mean and scale of a block of numeric columns without gaps, named `names`."""
-        if self.scale:
-            with np.errstate(over="ignore", invalid="ignore"):
-                scaler = StandardScaler().fit(block)
-            self.means_[which], self.scales_[which] = scaler.mean_, scaler.scale_
-            # The square of what rounding leaves of a huge constant may overflow, too.
-            same = block.min(axis=0) == block.max(axis=0)
-            too_large = ~np.isfinite(scaler.var_) & ~same
-            # Where scikit-learn takes the spread for rounding, its scale is 1 and not the spread.
-            rounded = scaler.scale_ != np.sqrt(scaler.var_)
-            for j in np.flatnonzero((rounded | same) & ~too_large):
-                self._learn_narrow_scale(block[:, j], which.start + int(j))
-        else:
-            too_large = np.abs(block).max(axis=0) > np.finfo(np.float32).max
-        if too_large.any():
-            limit = "their variance to fit float64 (1.8e308)" if self.scale else "float32 (3.4e38)"
-            raise ValueError(
-                f"Column {quoted(names[too_large])} holds numbers too large for {limit}; "
-                "rescale it or take logarithms."
-            )
-
-    def _learn_narrow_scale(self, values: npt.NDArray[np.float64], j: int) -> None:
-        """Learn mean and scale of a column whose spread is rounding, or looks like it.
-
-        A constant column gives zeros whatever comes later: what follows from other values, no
-        training row has said. scikit-learn's bound grows with the rows and with the offset, and
-        numbers near the smallest have a variance of 0: such columns do vary, and are scaled.
-        """
-        low, reach = values.min(), values.max() - values.min()
-        constant = reach == 0
-        if not constant:
-            unit = (values - low) / reach
-            scale = unit.std() * reach
-            constant = scale <= _ROUNDING * np.finfo(np.float64).eps * np.abs(values).max()
-        if constant:
-            self._has_values[j] = False
-            self.means_[j], self.scales_[j] = self.medians_[j], 1.0
-        else:
-            self.means_[j], self.scales_[j] = low + unit.mean() * reach, scale
 
     def _learn_levels(self, column: pd.Series) -> npt.NDArray[np.object_]:
         """Return the levels of a column, sorted, NaN last if there are gaps."""

@@ -16,10 +16,10 @@ from torch import Tensor, nn
 
 from qcl_mixnet.model.bags import Bag, bootstraps, folds
 from qcl_mixnet.model.calibration import apply_temperature, fit_temperature
+from qcl_mixnet.model.class_weights import check_class_weights
 from qcl_mixnet.model.decision import (
     DecisionMetric,
     apply_decision_weights,
-    check_class_weights,
     tune_decision_weights,
 )
 from qcl_mixnet.model.estimator import NetworkClassifier, in_chunks, softmax
