@@ -107,9 +107,9 @@ class BenchmarkHooks:
         log_run(self.binding, parameters, board, reports, tags, metrics)
         for kind, folder in folders.items():
             finish_reports(folder, kind, self._run_record(parameters, catalog))
-        summary.print_summary(catalog, pipeline, self.binding)
         if "leaderboard" not in outputs:
             summary.print_cells(current_records(pipeline, catalog))
+        summary.print_summary(catalog, pipeline, self.binding)
 
     def _run_record(
         self, parameters: Mapping[str, Any], catalog: CatalogProtocol

@@ -49,10 +49,10 @@ def zstandard(content=CSV):
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("t.csv.gz", gzip.compress(CSV)), ("t.csv.bz2", bz2.compress(CSV)),
+        ("t.csv.gz", gzip.compress(CSV, mtime=0)), ("t.csv.bz2", bz2.compress(CSV)),
         ("t.csv.xz", lzma.compress(CSV)), ("t.csv.zst", zstandard()), ("t.tar", tarred()),
         ("t.tar.gz", gzip.compress(tarred())), ("t.csv.zip", zipped("t.csv")),
-        ("t.zip", zipped("__MACOSX/._t.csv", "t.csv")), ("t.csv", gzip.compress(CSV)),
+        ("t.zip", zipped("__MACOSX/._t.csv", "t.csv")), ("t.csv", gzip.compress(CSV, mtime=0)),
         ("t.csv.gz", CSV), ("t", CSV), ("t.data", CSV),
     ],
 )  # fmt: skip
@@ -63,8 +63,8 @@ def test_load__packed__what_the_first_bytes_say_is_unpacked(load_file, name, con
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (gzip.compress(CSV)[:15], "cannot be unpacked"),
-        (gzip.compress(CSV)[:-9] + b"xxxxxxxxx", "cannot be unpacked"),
+        (gzip.compress(CSV, mtime=0)[:15], "cannot be unpacked"),
+        (gzip.compress(CSV, mtime=0)[:-9] + b"xxxxxxxxx", "cannot be unpacked"),
         (bz2.compress(CSV)[:20], "cannot be unpacked"),
         (lzma.compress(CSV)[:30], "cannot be unpacked"),
         (zstandard()[:12], "cannot be unpacked|no columns"),
@@ -125,7 +125,7 @@ def memory():
 
 
 def test_load__address_of_fsspec__is_read_and_edits_are_noticed(memory, context):
-    memory.pipe("/d/t.csv.gz", gzip.compress(CSV))
+    memory.pipe("/d/t.csv.gz", gzip.compress(CSV, mtime=0))
     source = FileSource(path="memory://d/t.csv.gz", target="y")
     assert source.load(context).to_dict("list") == VALUES
     before = source.fingerprint_fields(context)
