@@ -13,6 +13,9 @@ ROOT = Path(__file__).resolve().parents[1]
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="there is no make")
 
 
+INHERITED = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "ENV", "RUNNER", "ARGS", "PYTHON"}
+
+
 @pytest.fixture
 def folder(tmp_path):
     """A project with a .venv that is up to date."""
