@@ -35,9 +35,7 @@ def folder(tmp_path):
 
 def would_do(folder):
     # `make test` hands its own options and variables on to the make below it.
-    own = {
-        name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFL"))
-    }
+    own = {name: value for name, value in os.environ.items() if name not in INHERITED}
     done = subprocess.run(
         ["make", "-n", "run", "ENV=test"],
         cwd=folder, capture_output=True, text=True, check=True, env=own,
