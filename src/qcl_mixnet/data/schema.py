@@ -116,12 +116,10 @@ def _check_columns(frame: pd.DataFrame, name: str) -> None:
 
 
 def _check_feature(column: pd.Series, name: str) -> None:
-    dtype = column.dtype
-    if pd.api.types.is_numeric_dtype(dtype):
+    if pd.api.types.is_numeric_dtype(column.dtype):
         _check_finite(column, name)
-    elif pd.api.types.is_string_dtype(dtype) or pd.api.types.is_object_dtype(dtype):
-        _check_numbers_are_numbers(column, name)
     if column_kind(column) == "categories":
+        _check_numbers_are_numbers(column, name)
         _check_few_levels(column, name)
 
 
