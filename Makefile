@@ -11,18 +11,39 @@ RUNNER ?=
 ARGS   ?=
 RUN_OPTIONS := $(if $(ENV),--env=$(ENV)) $(if $(RUNNER),--runner=$(RUNNER)) $(ARGS)
 
-export DO_NOT_TRACK := 1
+# Nothing is sent anywhere. MLflow obeys its own variable, and DO_NOT_TRACK only where it is "true".
+export DO_NOT_TRACK ?= 1
+export KEDRO_DISABLE_TELEMETRY ?= 1
+export MLFLOW_DISABLE_TELEMETRY ?= true
 
-.PHONY: run test lint format viz mlflow lock clean help
+# A project folder that was moved or copied has a .venv whose scripts look for Python in the old one,
+# and a Python that was removed leaves a dead link: either is built anew.
+IS_HERE = import os, re, sys; found = re.search(r"(/[^\"\n]*)/python", open("$(BIN)/pip").read()); \
+	sys.exit(not (found and os.path.isdir(found[1]) and os.path.samefile(found[1], "$(BIN)")))
+DEAD_VENV := $(shell [ ! -e $(VENV) ] || $(BIN)/python -I -c '$(IS_HERE)' 2>/dev/null || echo yes)
+
+.PHONY: run test test-processors lint format viz mlflow lock clean help
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
 run: $(VENV)/.project ## set up and run the whole pipeline on the embedded data
 	$(BIN)/kedro run --pipelines=full $(RUN_OPTIONS)
 
 test: $(VENV)/.dev ## run the test suite
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=auto --dist=worksteal $(ARGS)
+
+# The numerical tests as libraries behave on other processors; each compiles the kernels anew.
+PROCESSORS := Haswell:avx2:AVX2:haswell Nehalem:default:SSE4_2:nehalem
+NUMERICAL  := tests/model tests/baselines tests/evaluation tests/data
+
+test-processors: $(VENV)/.dev ## run the numerical tests as on other x86 processors
+	@set -e; for processor in $(PROCESSORS); do \
+		set -- $$(echo $$processor | tr ':' ' '); echo "== $$1"; \
+		OPENBLAS_CORETYPE=$$1 ATEN_CPU_CAPABILITY=$$2 MKL_ENABLE_INSTRUCTIONS=$$3 \
+		NUMBA_CPU_NAME=$$4 NUMBA_CPU_FEATURES= NUMBA_CACHE_DIR=.numba/$$4 OMP_NUM_THREADS=1 \
+		$(BIN)/python -m pytest --numprocesses=auto --dist=worksteal $(NUMERICAL) $(ARGS); \
+	done
 
 lint: $(VENV)/.dev ## ruff, mypy and the import contracts
 	$(BIN)/ruff check .
@@ -38,8 +59,11 @@ viz: $(VENV)/.project ## open the DAG in kedro-viz, on this machine only
 	$(BIN)/kedro viz run --host=127.0.0.1 $(if $(ENV),--env=$(ENV)) $(ARGS)
 
 mlflow: $(VENV)/.project ## open the runs in the MLflow UI, on this machine only
-	$(BIN)/mlflow server --backend-store-uri=$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db} \
-		--host=127.0.0.1 --port=5000 $(ARGS)
+	@case "$$MLFLOW_TRACKING_URI" in http://*|https://*) \
+		echo "Runs are on the server that MLFLOW_TRACKING_URI names: open its address."; exit 1;; \
+	esac
+	MLFLOW_BACKEND_STORE_URI="$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}" \
+		$(BIN)/mlflow server --host=127.0.0.1 --port=5000 $(ARGS)
 
 lock: ## renew the lock file from the newest versions that pyproject.toml allows
 	rm -rf $(VENV)-lock
@@ -52,13 +76,21 @@ lock: ## renew the lock file from the newest versions that pyproject.toml allows
 	rm -rf $(VENV)-lock
 
 clean: ## remove results, the tracking database and caches; keep raw tables and .venv
-	rm -rf data/0[2-8]*/* data/paper mlflow.db mlartifacts .viz .mypy_cache .ruff_cache .pytest_cache
+	rm -rf data/0[2-8]*/* data/paper mlflow.db mlflow.db.lock mlartifacts .viz .mypy_cache .ruff_cache .pytest_cache
+
+ifeq ($(DEAD_VENV),yes)
+$(VENV)/bin/python $(VENV)/.project $(VENV)/.dev: FORCE
+endif
+.PHONY: FORCE
+FORCE:
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "Python 3.11 or newer is needed; '$(PYTHON)' is $$($(PYTHON) --version 2>&1)." \
 		"Name another one: make run PYTHON=python3.12"; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	@if [ -e $(VENV) ]; then \
+		echo "$(VENV) was made for another place or Python; it is built anew."; fi
+	$(PYTHON) -m venv --clear $(VENV)
 
 $(VENV)/.project: $(LOCK) pyproject.toml | $(VENV)/bin/python
 	$(PIP) install --quiet --constraint $(LOCK) --editable ".[project]"

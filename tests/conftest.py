@@ -1,14 +1,84 @@
 import os
-
-import pytest
+import shutil
+from functools import wraps
+from pathlib import Path
 
 # Before anything imports kedro or mlflow: nothing is sent anywhere.
 os.environ["DO_NOT_TRACK"] = "1"
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 
+import pytest
+from kedro.config import OmegaConfigLoader
+from sklearn.utils import estimator_checks
+
+LOCAL = Path(__file__).resolve().parents[1] / "conf" / "local"
+
+
+@pytest.fixture(scope="session")
+def _empty_folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("no_local_configuration")
+
 
 @pytest.fixture(autouse=True)
-def _own_environment(monkeypatch):
-    """Keep the developer's settings out of the tests."""
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    monkeypatch.delenv("KEDRO_ENV", raising=False)
+def _own_environment(monkeypatch, request, _empty_folder):
+    """Keep the developer's settings out of the tests: variables and what is in conf/local."""
+    for name in ("MLFLOW_TRACKING_URI", "KEDRO_ENV"):
+        monkeypatch.delenv(name, raising=False)
+    if "keeps_local_folder" not in request.fixturenames:
+        monkeypatch.delenv("QCL_MIXNET_DATA", raising=False)
+    folder_of = OmegaConfigLoader._get_conf_env_path
+
+    def without_local(loader, env):
+        folder = folder_of(loader, env)
+        return str(_empty_folder) if Path(folder) == LOCAL else folder
+
+    monkeypatch.setattr(OmegaConfigLoader, "_get_conf_env_path", without_local)
+
+
+@pytest.fixture
+def copied_conf(tmp_path):
+    """A copy of the project's configuration, without what the developer has in conf/local."""
+
+    def own(folder, names):
+        return names if Path(folder) == LOCAL else []
+
+    return shutil.copytree(LOCAL.parent, tmp_path / "conf", ignore=own)
+
+
+@pytest.fixture(scope="session")
+def float32_rounding():
+    """Tolerance of comparisons between the same rows in tables of different length or order.
+
+    The kernels of a matrix product take the last rows of a block, a product of few rows, or the
+    shares of several threads by other instructions than the rest, and which sums these order in
+    another way differs from processor to processor: a few units in the last place of float32, by
+    0.00000012 relative to the largest terms of the sum. What a network makes of the same table on
+    the same processor and number of threads is compared exactly.
+    """
+    return {"rtol": 1e-5, "atol": 1e-6}
+
+
+@pytest.fixture
+def run_check(monkeypatch, float32_rounding):
+    """Run one of scikit-learn's own checks on a network.
+
+    Two of them compare rows in tables of different length or order, as exactly as float64 has
+    them; here float32's rounding is allowed.
+    """
+
+    def rounded(compare):
+        @wraps(compare)
+        def compare_rounded(*args, **options):
+            compare(*args, **options | float32_rounding)
+
+        return compare_rounded
+
+    def run(estimator, check):
+        by_rows = "check_methods_subset_invariance", "check_methods_sample_order_invariance"
+        if check.func.__name__ in by_rows:
+            for name in ("assert_allclose", "assert_allclose_dense_sparse"):
+                plain = getattr(estimator_checks, name)
+                monkeypatch.setattr(estimator_checks, name, rounded(plain))
+        check(estimator)
+
+    return run

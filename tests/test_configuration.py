@@ -7,6 +7,7 @@ from kedro.framework.startup import bootstrap_project
 from qcl_mixnet import configuration
 from qcl_mixnet.configuration import (
     SessionOptions,
+    expanded,
     load_configuration,
     project_root,
     registering_for,
@@ -131,7 +132,8 @@ def test_load__raw_root__downloads_go_below_it():
 
 
 def test_load__bad_parameter__one_sentence():
-    with pytest.raises(ConfigurationError, match=r"^Unknown parameter 'protocol.sede' \(got 1\)"):
+    message = r"^Unknown parameter 'protocol.sede' \(did you mean 'seed'\?\), got 1"
+    with pytest.raises(ConfigurationError, match=message):
         load(params={"protocol": {"sede": 1}})
 
 
@@ -191,3 +193,39 @@ def test_artifact_folder__beside_the_file__and_a_servers_own_otherwise(monkeypat
     assert artifact_folder() == (tmp_path.resolve() / "mlartifacts").as_uri()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://tracking.example:5000")
     assert artifact_folder() is None
+
+
+@pytest.mark.parametrize(
+    ("given", "place"),
+    [
+        ("data", ROOT / "data"),
+        ("a b/Übung", ROOT / "a b/Übung"),
+        ("~/x", Path("/home/someone/x")),
+        ("~", Path("/home/someone")),
+        ("./~x", ROOT / "~x"),
+        ("/a/folder", Path("/a/folder")),
+        (2020, ROOT / "2020"),
+        (Path("~/x"), Path("/home/someone/x")),
+    ],
+)
+def test_expanded__any_spelling__is_the_same_place_from_every_folder(
+    monkeypatch, tmp_path, given, place
+):
+    monkeypatch.setenv("HOME", "/home/someone")
+    monkeypatch.chdir(tmp_path)
+    assert Path(expanded(given)) == place
+
+
+def test_expanded__address__is_left_as_it_is():
+    assert expanded("s3://bucket/data") == "s3://bucket/data"
+
+
+@pytest.mark.parametrize("given", ["", None, True, ["a"]])
+def test_expanded__nothing_that_names_a_folder__is_told(given):
+    with pytest.raises(ConfigurationError, match="which names no folder or file; give one"):
+        expanded(given)
+
+
+def test_expanded__home_of_nobody__is_told_and_makes_no_folder_of_that_name():
+    with pytest.raises(ConfigurationError, match=r"'~no_such_user', which is the home of no user"):
+        expanded("~no_such_user/x")

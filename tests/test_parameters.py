@@ -2,7 +2,12 @@ import copy
 
 import pytest
 
-from qcl_mixnet.parameters import ConfigurationError, parse_configuration
+from qcl_mixnet.parameters import (
+    ConfigurationError,
+    InferenceOptions,
+    parse_configuration,
+    parse_section,
+)
 
 GOOD = {
     "datasets": {
@@ -97,16 +102,25 @@ def refusal(parameters):
 
 
 @pytest.mark.parametrize(
-    "path",
+    ("path", "near"),
     [
-        "protocl", "grid.dataset", "protocol.sede", "ingestion.retry", "resources.jobs",
-        "statistics.kontrol", "speed.repeat", "inference.tabel",
-        "models.tree.parameters", "models.net.preproces",
+        ("protocl", "protocol"), ("grid.dataset", "datasets"), ("protocol.sede", "seed"),
+        ("ingestion.retry", "retries"), ("resources.jobs", "n_jobs"),
+        ("statistics.kontrol", "control"), ("speed.repeat", "repeats"),
+        ("inference.tabel", "table"), ("models.tree.parameters", "params"),
+        ("models.net.preproces", "preprocess"), ("data_rot", "data_root"),
     ],
 )  # fmt: skip
-def test_parse__unknown_key__names_it_and_its_value(path):
+def test_parse__unknown_key__names_it_its_value_and_the_nearest(path, near):
     assert refusal(change(path, 7)) == (
-        f"Unknown parameter '{path}' (got 7); remove it or correct its name in conf/."
+        f"Unknown parameter '{path}' (did you mean '{near}'?), got 7; remove it or correct its "
+        f"name in conf/ or --params."
+    )
+
+
+def test_parse__unknown_key_like_no_other__names_it_alone():
+    assert refusal(change("xyz", 7)) == (
+        "Unknown parameter 'xyz', got 7; remove it or correct its name in conf/ or --params."
     )
 
 
@@ -119,7 +133,7 @@ def test_parse__unknown_key_of_the_roster__names_the_data_set_and_the_key(path, 
     message = refusal(change(path, "x"))
     assert message.startswith(f"roster entry of data set 'glass', key {key}")
     assert "Extra inputs are not permitted" in message
-    assert message.endswith("; correct it in datasets.yml")
+    assert message.endswith("; correct it in conf/ or --params")
 
 
 @pytest.mark.parametrize(
@@ -137,12 +151,10 @@ def test_parse__unknown_key_of_the_roster__names_the_data_set_and_the_key(path, 
         ("statistics.alpha", 1, "less than 1"),
         ("statistics.alpha", 0, "greater than 0"),
         ("statistics.rope", -0.01, "greater than or equal to 0"),
-        ("statistics.control", 5, "valid string"),
         ("speed.repeats", 0, "greater than or equal to 1"),
         ("inference.chunk_rows", 0, "greater than or equal to 1"),
         ("inference.column_order", "any", "'reorder' or 'strict'"),
         ("inference.extra_columns", "keep", "'ignore' or 'refuse'"),
-        ("inference.table", 5, "valid string"),
         ("ingestion.timeout", 0, "greater than 0"),
         ("ingestion.retries", -1, "greater than or equal to 0"),
         ("ingestion.backoff", -0.5, "greater than or equal to 0"),
@@ -150,8 +162,6 @@ def test_parse__unknown_key_of_the_roster__names_the_data_set_and_the_key(path, 
         ("models.tree.label", "", "at least 1 character"),
         ("models.tree.preprocess", "perhaps", "valid boolean"),
         ("grid.datasets", [], "at least 1 item"),
-        ("grid.models", 5, "valid list"),
-        ("data_root", 5, "valid string"),
     ],
 )
 def test_parse__value_out_of_range__names_key_value_and_limit(path, value, told):
@@ -189,7 +199,7 @@ def test_parse__several_errors__the_first_and_their_number():
     parameters["resources"]["n_jobs"] = 0
     parameters["grid"]["x"] = 1
     message = refusal(parameters)
-    assert message.startswith("Unknown parameter 'grid.x' (got 1)")
+    assert message.startswith("Unknown parameter 'grid.x', got 1")
     assert message.endswith("There are 2 more such errors.")
 
 
@@ -199,20 +209,20 @@ def test_parse__several_errors__the_first_and_their_number():
         (
             "grid.datasets",
             "glas",
-            "Unknown data set 'glas' in grid.datasets; choose among glass, mine, or add an entry "
-            "for it under conf/.",
+            "Unknown data set 'glas' (did you mean 'glass'?) in grid.datasets; choose among glass, "
+            "mine, or add an entry for it under conf/.",
         ),
         (
             "grid.models",
             ["tree", "nett"],
-            "Unknown model 'nett' in grid.models; choose among net, tree, or add an entry for it "
-            "under conf/.",
+            "Unknown model 'nett' (did you mean 'net'?) in grid.models; choose among net, tree, or "
+            "add an entry for it under conf/.",
         ),
         (
             "statistics.control",
             "nett",
-            "Unknown model 'nett' in statistics.control; choose among net, tree, or add an entry "
-            "for it under conf/.",
+            "Unknown model 'nett' (did you mean 'net'?) in statistics.control; choose among net, "
+            "tree, or add an entry for it under conf/.",
         ),
         (
             "grid.datasets",
@@ -247,16 +257,102 @@ def test_parse__two_models_of_the_grid_with_one_label__is_told():
 
 
 def test_parse__bad_name_on_the_roster__is_told():
-    message = refusal(change("datasets.My-Table", {"label": "x", "sources": []}))
+    parameters = change("datasets.My-Table", {"label": "x", "sources": []})
+    parameters["grid"]["datasets"] = ["My-Table"]
+    message = refusal(parameters)
     assert message.startswith("'My-Table' cannot name a data set of the roster; use small letters")
 
 
-@pytest.mark.parametrize("name", ["a.b", "a-b", "Tree", "1tree"])
-def test_parse__model_name_that_is_no_identifier__is_told(name):
-    parameters = change("grid.models", [name])
-    parameters["models"] = {name: GOOD["models"]["tree"]}
-    with pytest.raises(ConfigurationError, match=name):
-        parse_configuration(parameters)
+BAD_ENTRIES = {
+    "datasets.bad": {"label": "x", "sources": [], "licens": 1},
+    "datasets.My-Table": GOOD["datasets"]["mine"],
+    "models.bad": {"class": "no", "family": "trees"},
+    "models.Bad": GOOD["models"]["tree"],
+}
+
+
+@pytest.mark.parametrize("path", BAD_ENTRIES)
+def test_parse__bad_entry_that_nobody_asked_for__is_left_out_with_a_warning(path, caplog):
+    section, name = path.split(".")
+    configuration = parse_configuration(change(path, BAD_ENTRIES[path]), {}, lambda *_: "my.yml")
+    assert name not in getattr(configuration, section)
+    assert configuration.grid.datasets == ["glass", "mine"]
+    assert f"'{name}' is left out: " in caplog.text
+    assert "my.yml" in caplog.text
+
+
+@pytest.mark.parametrize("path", BAD_ENTRIES)
+def test_parse__bad_entry_of_the_grid_or_the_command_line__names_where_it_stands(path):
+    section, name = path.split(".")
+    parameters = change(path, BAD_ENTRIES[path])
+    with pytest.raises(ConfigurationError, match=r"my\.yml or --params"):
+        parse_configuration(parameters, {section: {name: {"label": "x"}}}, lambda *_: "my.yml")
+    parameters["grid"][section] = [name]
+    with pytest.raises(ConfigurationError, match=r"in my\.yml"):
+        parse_configuration(parameters, {}, lambda *_: "my.yml")
+
+
+def test_parse__mistyped_entry_on_the_command_line__names_the_nearest():
+    parameters = change("models.trea", {"params": {"max_depth": 3}})
+    with pytest.raises(ConfigurationError, match=r"Unknown model 'trea' \(did you mean 'tree'\?\)"):
+        parse_configuration(parameters, {"models": {"trea": {"params": {"max_depth": 3}}}})
+
+
+@pytest.mark.parametrize(
+    ("key", "given", "name"),
+    [
+        (2020, 2020, "2020"),
+        (2020, "2020", "2020"),
+        ("2020", 2020, "2020"),
+        ("1e5", 1e5, "1e5"),
+        ("on", True, "on"),
+        ("no", False, "no"),
+        ("2020_01_01", "2020_01_01", "2020_01_01"),
+    ],
+)
+@pytest.mark.parametrize("section", ["datasets", "models"])
+def test_parse__name_that_yaml_reads_as_something_else__is_a_name(section, key, given, name):
+    parameters = copy.deepcopy(GOOD)
+    other = {"datasets": "mine", "models": "tree"}[section]
+    parameters[section][key] = parameters[section].pop(other)
+    for value in (given, [given]):
+        parameters["grid"][section] = value
+        configuration = parse_configuration(parameters)
+        assert getattr(configuration.grid, section) == [name]
+        assert name in getattr(configuration, section)
+
+
+def test_parse__number_as_a_control_a_label_or_a_folder__is_a_name():
+    parameters = change("models.2020", {**GOOD["models"]["tree"], "label": 2020})
+    parameters["statistics"]["control"] = 2020
+    parameters["data_root"] = 2021
+    parameters["inference"]["id_columns"] = [1, "name"]
+    configuration = parse_configuration(parameters)
+    assert configuration.statistics.control == "2020"
+    assert configuration.models["2020"].label == "2020"
+    assert configuration.data_root == "2021"
+    assert configuration.inference.id_columns == ["1", "name"]
+
+
+def test_parse__the_same_name_as_number_and_as_text__is_told():
+    parameters = copy.deepcopy(GOOD)
+    parameters["datasets"] |= {2020: GOOD["datasets"]["mine"], "2020": GOOD["datasets"]["mine"]}
+    assert "'2020' stands twice, as a number and as a text; write its name in quotes" in refusal(
+        parameters
+    )
+
+
+def test_parse_section__good__and_the_rest_does_not_count():
+    parameters = {**GOOD, "grid": "nonsense", "datasets": None, "inference": {"device": "cpu"}}
+    assert parse_section(parameters, InferenceOptions, "inference", {"grid": {}}).device == "cpu"
+    assert parse_section({}, InferenceOptions, "inference").device == "auto"
+
+
+def test_parse_section__unknown_key__is_told():
+    with pytest.raises(ConfigurationError, match=r"'inference.modle' \(did you mean 'model'\?\)"):
+        parse_section({"inference": {"modle": "x"}}, InferenceOptions, "inference")
+    with pytest.raises(ConfigurationError, match=r"'inferenc' \(did you mean 'inference'\?\)"):
+        parse_section({}, InferenceOptions, "inference", {"inferenc": {"model": "x"}})
 
 
 @pytest.mark.parametrize("roster", [None, []])

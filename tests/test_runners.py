@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from kedro.framework.project import pipelines
 from kedro.framework.startup import bootstrap_project
@@ -9,17 +10,18 @@ from kedro.runner import ParallelRunner, SequentialRunner, ThreadRunner
 
 from qcl_mixnet.baselines.specs import ModelSpec, ModelSpecError
 from qcl_mixnet.configuration import SessionOptions, registering_for
-from qcl_mixnet.datasets import CellDataset
+from qcl_mixnet.datasets import CellDataset, TableDataset, Unavailable
 from qcl_mixnet.evaluation.cells import CellResult
 from qcl_mixnet.evaluation.keys import cell_key
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
 from qcl_mixnet.runners import (
     IncrementalParallelRunner,
     IncrementalSequentialRunner,
-    _cell_dataset,
     _check_specs,
-    _is_up_to_date,
     _with_prerequisites,
+    cell_dataset,
+    current_key,
+    current_records,
     dataset_of,
     make_incremental,
 )
@@ -116,17 +118,6 @@ def test_dataset_of__every_node_of_a_data_set(full):
         assert node.name.startswith(f"{dataset_of(node)}.")
 
 
-def test_every_cell__its_inputs_are_where_the_runner_looks_for_them(full):
-    cells = full.only_nodes_with_tags("cell").nodes
-    assert len(cells) == 4
-    for node in cells:
-        dataset, model = node.name.split(".")
-        assert node.inputs[2:5] == [
-            f"{dataset}.schema", f"params:models.{model}", "params:protocol"
-        ]  # fmt: skip
-        assert node.outputs == [f"{dataset}.{model}_result"]
-
-
 SPEC = ModelSpec.model_validate(
     {"class": "sklearn.tree.DecisionTreeClassifier", "family": "ml", "label": "DT"}
 )
@@ -135,23 +126,27 @@ CELL = Pipeline(
     [
         Node(
             lambda *inputs: None,
-            ["table", "splits", "schema", "params:spec", "params:protocol", "params:resources"],
+            [
+                "table", "splits", "schema", "params:models.tree", "params:protocol",
+                "params:resources",
+            ],
             "tree_result",
             name="tree",
             tags="cell",
         )
     ],
     namespace="glass",
-    parameters={"spec", "protocol", "resources"},
-).nodes[0]
+    parameters={"models.tree", "protocol", "resources"},
+).nodes[0]  # fmt: skip
 
 
 @pytest.fixture
 def catalog(tmp_path):
     return DataCatalog(
         {
+            "glass.table": MemoryDataset(pd.DataFrame({"target": [1]})),
             "glass.schema": MemoryDataset({"fingerprint": "table"}),
-            "params:spec": MemoryDataset(SPEC),
+            "params:models.tree": MemoryDataset(SPEC),
             "params:protocol": MemoryDataset(PROTOCOL),
             "glass.tree_result": CellDataset(
                 path=str(tmp_path / "tree"), dataset="glass", model="tree"
@@ -166,13 +161,21 @@ def save(catalog, status="ok", fingerprint="table", spec=SPEC, protocol=PROTOCOL
     catalog.save("glass.tree_result", CellResult(record))
 
 
+def is_up_to_date(catalog):
+    runner = IncrementalSequentialRunner()
+    runner.keys = {CELL.name: current_key(cell_dataset(CELL, catalog), catalog)}
+    return runner._is_up_to_date(CELL, catalog)
+
+
 def test_is_up_to_date__never_run__no(catalog):
-    assert not _is_up_to_date(CELL, catalog)
+    assert not is_up_to_date(catalog)
 
 
-def test_is_up_to_date__same_key__yes(catalog):
+def test_is_up_to_date__same_key__yes_whatever_came_later(catalog):
     save(catalog)
-    assert _is_up_to_date(CELL, catalog)
+    assert is_up_to_date(catalog)
+    save(catalog, protocol=EvaluationProtocol(seed=7))
+    assert is_up_to_date(catalog)
 
 
 @pytest.mark.parametrize(
@@ -187,19 +190,31 @@ def test_is_up_to_date__same_key__yes(catalog):
 )
 def test_is_up_to_date__made_otherwise_or_failed__no(catalog, change):
     save(catalog, **change)
-    assert not _is_up_to_date(CELL, catalog)
+    assert not is_up_to_date(catalog)
+
+
+def test_current_records__cells_of_the_pipeline__their_present_results(catalog, tmp_path):
+    assert current_records(Pipeline([CELL]), catalog) == []
+    save(catalog)
+    save(catalog, fingerprint="another table", status="failed")
+    found = current_records(Pipeline([CELL]), catalog)
+    assert [(record["model"], record["status"]) for record in found] == [("tree", "ok")]
+    table = TableDataset(filepath=str(tmp_path / "glass.parquet"))
+    table.save(Unavailable("its source is gone"))
+    catalog["glass.table"] = table
+    assert current_records(Pipeline([CELL]), catalog) == []
 
 
 def test_cell_dataset__catalog_has_another_type__is_told(catalog):
     catalog["glass.tree_result"] = MemoryDataset()
     with pytest.raises(TypeError, match=r"glass.tree must be a CellDataset .* got MemoryDataset"):
-        _cell_dataset(CELL, catalog)
+        cell_dataset(CELL, catalog)
 
 
 def test_check_specs__bad_parameter__before_any_training(catalog):
     _check_specs([CELL], catalog)
     bad = SPEC.model_copy(update={"params": {"max_dept": 2}})
-    catalog["params:spec"] = MemoryDataset(bad)
+    catalog["params:models.tree"] = MemoryDataset(bad)
     with pytest.raises(ModelSpecError, match=r"'max_dept'.*did you mean 'max_depth'"):
         _check_specs([CELL], catalog)
     _check_specs([], catalog)

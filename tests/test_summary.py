@@ -59,7 +59,8 @@ ROWS = [
     compared(0.0, 0.02, 0.98, differs=True, effect_size=-0.9),
 ]
 STATISTICS = {
-    "tests": {"macro_f1": TEST}, "datasets": ["d1", "d2"], "failed": [], "not_run": [],
+    "tests": {"macro_f1": TEST}, "datasets": ["d1", "d2"], "datasets_without_score": [],
+    "failed": [], "not_run": [],
     "control": "net", "alpha": 0.05, "rope": 0.01, "comparisons": {"macro_f1": ROWS},
 }  # fmt: skip
 UNTRACKED = RunBinding()
@@ -76,10 +77,12 @@ def test_leaderboard_table__a_row_for_every_model_in_order():
     rows = [line.split() for line in text.splitlines() if line.strip().startswith(("Net", "Tree"))]
     assert rows == [
         ["Net", "1.25", "3", "0.718", "0.600", "0.550", "12.3", "0"],
-        ["Tree", "1.75", "1", "0.500", "0.400", "nan", "0.1", "2"],
+        ["Tree", "1.75", "1", "0.500", "0.400", "n/a", "0.1", "2"],
     ]
     assert "Mean ranks by macro F1 over 4 data sets (1 is best)" in text
     assert "*" not in text
+    one = shown(leaderboard_table(BOARD.assign(n_datasets=1)))
+    assert "Mean ranks by macro F1 over 1 data set (1 is best)" in one
 
 
 def test_leaderboard_table__test_selected__is_starred_and_explained():
@@ -149,7 +152,7 @@ def test_scored_lines__many_labels__the_ten_largest_are_named():
     report = {**REPORT, "rows_by_label": {f"c{i}": i for i in range(13)}}
     first, _ = scored_lines(report).splitlines()
     assert first.endswith("s: c12 12, c11 11, c10 10, c9 9, c8 8, c7 7, c6 6, c5 5, c4 4, c3 3 and "
-                          "3 labels more")  # fmt: skip
+                          "3 more labels")  # fmt: skip
 
 
 def test_friedman_line__statistic_degrees_and_p_values():
@@ -173,10 +176,11 @@ def test_friedman_line__f_is_infinite__says_what_that_means():
 def test_control_lines__tests_and_probabilities():
     lines = control_lines(STATISTICS).splitlines()
     assert lines == [
-        "net beats 1 and loses to 1 of 4 model(s) (Wilcoxon-Holm, 0.05)",
-        "Better than 1, within 0.01 of 1, worse than 1 (Bayesian signed-rank, > 0.95)",
+        "net is significantly better than 1 and worse than 1 of 4 other models (Wilcoxon-Holm, "
+        "level 0.05).",
+        "With probability above 0.95 net is better than 1 of 4 other models, practically equal to "
+        "1 (macro F1 within 0.01) and worse than 1; undecided: 1 (Bayesian signed-rank test).",
     ]
-    assert max(map(len, lines)) <= 80
 
 
 def test_control_lines__too_few_data_sets_for_any_finding__says_so():
@@ -185,14 +189,16 @@ def test_control_lines__too_few_data_sets_for_any_finding__says_so():
     statistics = {**STATISTICS, "control": "qcl_mixnet", "comparisons": {"macro_f1": rows}}
     first, second = control_lines(statistics).splitlines()
     assert first == (
-        "6 data sets are too few to tell qcl_mixnet from 8 model(s) (Wilcoxon-Holm, 0.05)"
+        "6 data sets are too few for a significant difference between qcl_mixnet and 8 other "
+        "models (Wilcoxon-Holm, level 0.05)."
     )
-    assert len(first) <= 80
-    assert second.startswith("Better than 8, within 0.01 of 0")
+    assert "better than 8 of 8 other models, practically equal to 0 (" in second
     two = {**statistics, "comparisons": {"macro_f1": rows[:2]}}
     assert control_lines(two).startswith("6 data sets are too few")
     one = {**statistics, "comparisons": {"macro_f1": rows[:1]}}
-    assert control_lines(one).startswith("qcl_mixnet beats 0 and loses to 0 of 1 model(s)")
+    assert control_lines(one).startswith(
+        "qcl_mixnet is significantly better than 0 and worse than 0 of 1 other model ("
+    )
 
 
 def test_control_lines__no_comparison__gives_the_reason():
@@ -204,16 +210,16 @@ def test_control_lines__models_that_failed_everywhere__are_counted_and_not_judge
     statistics = {**STATISTICS, "comparisons": {"macro_f1": [FAILED, *ROWS, FAILED]}}
     lines = control_lines(statistics).splitlines()
     assert lines[:-1] == control_lines(STATISTICS).splitlines()
-    assert lines[-1] == "2 model(s) failed on all data sets and were not judged"
+    assert lines[-1] == "2 models failed on all data sets and were not compared with net."
     nobody = {**STATISTICS, "comparisons": {"macro_f1": [FAILED]}}
-    assert control_lines(nobody) == "1 model(s) failed on all data sets and were not judged"
+    assert control_lines(nobody) == "1 model failed on all data sets and was not compared with net."
 
 
 def test_control_lines__control_failed_everywhere__nobody_is_judged():
     rows = [{**FAILED, "control_failed": 18, "model_failed": n} for n in (18, 0, 3)]
     statistics = {**STATISTICS, "comparisons": {"macro_f1": rows}}
     assert control_lines(statistics) == (
-        "net failed on all data sets: none of 3 model(s) was compared with it"
+        "net failed on all data sets, so no other model was compared with it."
     )
 
 
@@ -221,7 +227,9 @@ def test_control_lines__too_few_data_sets_on_which_not_both_failed__says_so():
     # Of 18 data sets 5 are compared: at best p is 1/16. With 6 of one pair it is 3/32, for three.
     rows = [compared(0.9, 0.1, 0.0, n_compared=n) for n in (5, 6, 5)]
     statistics = {**STATISTICS, "comparisons": {"macro_f1": [*rows, FAILED]}}
-    assert control_lines(statistics).startswith("6 data sets are too few to tell net from 3 model")
+    assert control_lines(statistics).startswith(
+        "6 data sets are too few for a significant difference between net"
+    )
 
 
 def test_report_paths__all_formats_of_a_table():
@@ -284,7 +292,7 @@ def test_print_summary__table_test_and_folder(summarize, tmp_path):
     text = summarize()
     assert "Net" in text
     assert "Friedman chi2(8) = 19.46" in text
-    assert "net beats 1 and loses to 1 of 4 model(s)" in text
+    assert "net is significantly better than 1 and worse than 1 of 4 other models" in text
     assert f"Tables and figures: {tmp_path / '08_reporting'}" in text
     for word in ("Failed", "Not run", "not available", "MLflow"):
         assert word not in text
@@ -298,10 +306,30 @@ def test_print_summary__what_is_missing__is_counted_and_named(summarize):
         "not_run": ["d1.net"],
     }
     text = summarize(statistics)
+    assert "do not count" not in text
     first_eight = ", ".join(f"d1.m{i}" for i in range(8))
-    assert f"Failed (10): {first_eight} ...\n" in text
+    assert f"Failed (10): {first_eight} and 2 more\n" in text
     assert "Not run (1): d1.net\n" in text
     assert "Data sets not available, see above (1): d2\n" in text
+
+
+def test_print_summary__eight_names__are_all_there_are(summarize):
+    failed = [f"d1.m{i}" for i in range(8)]
+    assert f"Failed (8): {', '.join(failed)}\n" in summarize({**STATISTICS, "failed": failed})
+
+
+def test_print_summary__every_model_failed_on_a_data_set__it_is_not_called_unavailable(summarize):
+    statistics = {
+        **STATISTICS,
+        "datasets": ["d1"],
+        "datasets_without_score": ["d2"],
+        "failed": ["d2.m1", "d2.m2"],
+    }
+    text = summarize(statistics)
+    assert "Data sets that do not count, because every model failed (1): d2\n" in text
+    assert "not available" not in text
+    # Nor is one on which nothing was run.
+    assert "not available" not in summarize({**STATISTICS, "datasets": ["d1"], "not_run": ["d2.m"]})
 
 
 def test_print_summary__tracked__names_the_run(summarize):

@@ -1,7 +1,10 @@
+import base64
+import datetime
 import math
 import os
 import shutil
 import socket
+import ssl
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -9,6 +12,11 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import mlflow
 import pandas as pd
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from mlflow.exceptions import MlflowException
 
 from qcl_mixnet.tracking import (
     RunBinding,
@@ -209,56 +217,222 @@ def test_log_cell__server_is_gone__is_none_with_a_warning(
     assert f"glass.knn is on disk but not in MLflow at {binding.tracking_uri}" in caplog.text
 
 
+def count_calls(monkeypatch, error):
+    """Let the creation of child runs fail; gives the attempts."""
+    attempts = []
+
+    def fail(*args):
+        attempts.append(args)
+        raise error
+
+    monkeypatch.setattr("qcl_mixnet.tracking._create_child", fail)
+    return attempts
+
+
+def test_log_cell__server_no_longer_answers__is_not_asked_again(
+    folder, caplog, monkeypatch, refused_port
+):
+    attempts = count_calls(monkeypatch, MlflowException("API request failed"))
+    binding = RunBinding({}, f"http://me:s3cret@127.0.0.1:{refused_port}", "0", "run that ends")
+    for _ in range(3):
+        assert log_cell(binding, make_record(), NO_EPOCHS, folder) is None
+    log_run(binding, {}, None, [], {})
+    assert len(attempts) == 1
+    cell, reports = (record.getMessage() for record in caplog.records)
+    assert cell == (
+        f"glass.knn is on disk but not in MLflow at http://127.0.0.1:{refused_port} (API request "
+        "failed); the cells after it are not sent there."
+    )
+    assert reports == "Reports are on disk but not in MLflow, as its server failed before."
+
+
+def test_log_cell__server_answers_but_fails__is_asked_once_more(
+    binding, folder, caplog, monkeypatch
+):
+    attempts = count_calls(monkeypatch, MlflowException("disk full"))
+    for _ in range(4):
+        log_cell(binding, make_record(), NO_EPOCHS, folder)
+    assert len(attempts) == 2
+    assert caplog.text.count("is on disk but not in MLflow") == 2
+    assert caplog.text.count("the cells after it are not sent there") == 1
+
+
+def test_log_cell__one_failure_between__goes_on(binding, folder, caplog, monkeypatch):
+    for _ in range(3):
+        with monkeypatch.context() as patch:
+            count_calls(patch, MlflowException("a hiccup"))
+            assert log_cell(binding, make_record(), NO_EPOCHS, folder) is None
+        assert log_cell(binding, make_record(), NO_EPOCHS, folder)
+    assert "the cells after it" not in caplog.text
+
+
 def test_log_cell__file_to_attach_is_missing__is_none_with_a_warning(binding, tmp_path, caplog):
     assert log_cell(binding, make_record(), NO_EPOCHS, tmp_path / "nowhere") is None
     assert "glass.knn is on disk but not in MLflow" in caplog.text
 
 
+class Answering(BaseHTTPRequestHandler):
+    """Gives every request one answer, or the one that ``answer`` decides on."""
+
+    status, body = 200, b"{}"
+
+    def do_GET(self):
+        self.server.asked.append(self.path)
+        self.answer()
+
+    def answer(self):
+        self.reply(self.status, self.body)
+
+    def reply(self, status, body=b"", **headers):
+        self.send_response(status)
+        for name, value in {**headers, "Content-Length": str(len(body))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args):
+        pass
+
+
 @contextmanager
-def serve(status):
-    """A server on this machine that gives every request one answer."""
-    asked = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            asked.append(self.path)
-            self.send_response(status)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *args):
-            pass
-
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+def serve(handler=Answering, certificate=None, **attributes):
+    """A server on this machine; gives its port and the paths that it was asked for."""
+    with HTTPServer(("127.0.0.1", 0), type("Handler", (handler,), attributes)) as server:
+        server.asked = []
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            server.socket = context.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         try:
-            yield f"http://127.0.0.1:{server.server_port}", asked
+            yield server.server_port, server.asked
         finally:
             server.shutdown()
             thread.join()
 
 
-@pytest.mark.parametrize("status", [404, 502, 503])
+@pytest.mark.parametrize("status", [404, 500, 502, 503])
 def test_server_problem__error_of_a_server_or_proxy__says_so(status):
-    with serve(status) as (address, _):
-        assert f"HTTP {status}" in server_problem(address)
+    with serve(status=status, body=b"<html>") as (port, _):
+        assert server_problem(f"http://127.0.0.1:{port}").startswith(f"HTTP {status}, ")
 
 
-@pytest.mark.parametrize("status", [200, 401, 403])
-def test_server_problem__healthy_or_asks_who_we_are__none(status):
-    with serve(status) as (address, asked):
-        assert server_problem(f"{address}/") is None
-    assert asked == ["/health"]
+NO_EXPERIMENT = b'{"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "No such experiment"}'
+
+
+@pytest.mark.parametrize(
+    ("status", "body"), [(200, b"{}"), (404, NO_EXPERIMENT), (429, b"too many")]
+)
+@pytest.mark.parametrize("prefix", ["", "/", "/team/mlflow"])
+def test_server_problem__healthy__none(status, body, prefix):
+    with serve(status=status, body=body) as (port, asked):
+        assert server_problem(f"http://127.0.0.1:{port}{prefix}") is None
+    # What MLflow's client asks for, below the prefix; a page /health is nobody's duty.
+    assert [path.partition("?")[0] for path in asked] == [
+        f"{prefix.rstrip('/')}/api/2.0/mlflow/experiments/get-by-name"
+    ]
+
+
+def test_server_problem__redirected__none():
+    class Moved(Answering):
+        def answer(self):
+            if self.path.startswith("/new"):
+                self.reply(200, b"{}")
+            else:
+                self.reply(307, Location=f"/new{self.path}")
+
+    with serve(Moved) as (port, asked):
+        assert server_problem(f"http://127.0.0.1:{port}") is None
+    assert len(asked) == 2
+
+
+class Guarded(Answering):
+    """Lets in who has the key."""
+
+    key = ""
+
+    def answer(self):
+        self.reply(200 if self.headers.get("Authorization") == self.key else 401)
+
+
+BASIC = "Basic " + base64.b64encode(b"me:s3cret").decode()
+
+
+@pytest.mark.parametrize(
+    ("user_info", "variables", "key"),
+    [
+        ("me:s3cret@", {}, BASIC),
+        ("", {"USERNAME": "me", "PASSWORD": "s3cret"}, BASIC),
+        ("", {"TOKEN": "t0ken"}, "Bearer t0ken"),
+    ],
+)
+def test_server_problem__asks_who_we_are__credentials_as_mlflow_sends_them(
+    user_info, variables, key, monkeypatch
+):
+    for name, value in variables.items():
+        monkeypatch.setenv(f"MLFLOW_TRACKING_{name}", value)
+    with serve(Guarded, key=key) as (port, _):
+        assert server_problem(f"http://{user_info}127.0.0.1:{port}") is None
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_server_problem__lets_us_not_in__says_how_to_give_credentials(status):
+    with serve(status=status, body=b'{"message": "Who are you?"}') as (port, _):
+        problem = server_problem(f"http://me:wrong@127.0.0.1:{port}")
+    assert problem.startswith(f"HTTP {status}, Who are you?: set MLFLOW_TRACKING_USERNAME and")
+    assert "wrong" not in problem
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    """A key and a certificate that nobody vouches for, in one file."""
+    path = tmp_path_factory.mktemp("tls") / "both.pem"
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now, day = datetime.datetime.now(datetime.UTC), datetime.timedelta(days=1)
+    signed = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1, now - day, now + day)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    unencrypted = serialization.NoEncryption()
+    path.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, unencrypted
+        )
+        + signed.public_bytes(serialization.Encoding.PEM)
+    )
+    return str(path)
+
+
+@pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
+@pytest.mark.parametrize("variable", ["INSECURE_TLS", "SERVER_CERT_PATH"])
+def test_server_problem__certificate_of_its_own__none_where_mlflow_is_told(
+    variable, certificate, monkeypatch
+):
+    value = {"INSECURE_TLS": "true", "SERVER_CERT_PATH": certificate}[variable]
+    with serve(certificate=certificate) as (port, _):
+        assert "CERTIFICATE_VERIFY_FAILED" in server_problem(f"https://localhost:{port}")
+        monkeypatch.setenv(f"MLFLOW_TRACKING_{variable}", value)
+        assert server_problem(f"https://localhost:{port}") is None
 
 
 def test_server_problem__port_is_closed__says_so(refused_port):
     assert "refused" in server_problem(f"http://127.0.0.1:{refused_port}")
 
 
-@pytest.mark.parametrize("uri", ["sqlite:///mlflow.db", "mlruns", "file:///x", "databricks"])
+def test_server_problem__accepts_and_never_answers__says_so_in_seconds(monkeypatch):
+    monkeypatch.setattr("qcl_mixnet.tracking.PROBE_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        assert "timed out" in server_problem(f"http://127.0.0.1:{server.getsockname()[1]}")
+
+
+@pytest.mark.parametrize(
+    "uri", ["sqlite:///mlflow.db", "mlruns", "file:///x", "databricks", "databricks://a", "uc:x"]
+)
 def test_server_problem__no_server__is_not_asked(uri, monkeypatch):
-    monkeypatch.setattr("qcl_mixnet.tracking.urlopen", None)
+    monkeypatch.setattr("mlflow.utils.rest_utils.http_request", None)
     assert server_problem(uri) is None
 
 
@@ -307,9 +481,20 @@ def test_set_client_defaults__only_where_the_user_set_nothing(monkeypatch):
     assert os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] == "true"
 
 
-@pytest.mark.parametrize("uri", ["http://localhost:abc", "http://a b"])
+@pytest.mark.parametrize("uri", ["http://localhost:abc", "http://a b", "http://[::1", "http://"])
 def test_server_problem__no_address__says_so(uri):
     assert server_problem(uri)
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "http://me:s3cret@127.0.0.1:9", "http://me:s3cret@a b", "http://me:s3cret",
+        "http://me:s3cret/s3cret@127.0.0.1:9", "http://me@127.0.0.1:9/?token=s3cret",
+    ],
+)  # fmt: skip
+def test_server_problem__password_in_the_address__is_not_told(uri):
+    assert "s3cret" not in server_problem(uri)
 
 
 def test_server_problem__something_else_listens__says_so():

@@ -1,15 +1,15 @@
-"""Run the packaged project: ``python -m qcl_mixnet --pipelines=full``."""
+"""Run the packaged project: ``python -m qcl_mixnet --pipelines=full --conf-source=/a/conf``."""
 
 import sys
 
-from kedro.framework.cli.utils import find_run_command
 from kedro.framework.project import configure_project
 
 
 def main(*args: str) -> None:
     """Run the project's ``kedro run`` with these arguments."""
     configure_project("qcl_mixnet")
-    run = find_run_command("qcl_mixnet")
+    from qcl_mixnet.cli import run  # reads the settings that were just configured
+
     run(list(args) or sys.argv[1:])
 
 

@@ -11,15 +11,18 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from kedro.framework.project import settings
 from kedro.utils import find_kedro_project
 from omegaconf import OmegaConf
-from yaml import MarkedYAMLError, YAMLError
 
 from qcl_mixnet.parameters import Configuration, ConfigurationError, parse_configuration
+from qcl_mixnet.suggestions import did_you_mean, listed
+
+if TYPE_CHECKING:
+    from qcl_mixnet.configuration_loader import ProjectConfigLoader
 
 
 def project_root() -> Path:
@@ -30,19 +33,60 @@ def project_root() -> Path:
     return Path(find_kedro_project(Path.cwd()) or Path.cwd()).resolve()
 
 
+def expanded(path: str | int | float | Path) -> str:
+    """Give a path of the configuration as an absolute one: the same place from every folder.
+
+    ``~`` is the user's home, and a relative path is relative to the project folder, not to the
+    working directory. A number names a folder, too (YAML reads ``2020`` as one); an address such as
+    ``s3://bucket/data`` is left as it is.
+
+    Raises
+    ------
+    ConfigurationError
+        When nothing is given, or the home folder of a user whom this machine does not know.
+    """
+    if isinstance(path, bool) or not isinstance(path, (str, int, float, Path)) or path == "":
+        raise ConfigurationError(
+            f"A path in the configuration is {path!r}, which names no folder or file; give one, "
+            f"such as data, ~/data or /a/folder."
+        )
+    text = str(path)
+    if "://" in text:
+        return text
+    home = os.path.expanduser(text)
+    if home.startswith("~"):
+        user = Path(home).parts[0]
+        raise ConfigurationError(
+            f"The path {text} begins with '{user}', which is the home of no user of this machine; "
+            f"correct it, or write ./{text} for a folder of that name."
+        )
+    return str(project_root() / home)
+
+
 def check_environment(conf_source: str, env: str | None) -> None:
-    """Refuse an environment without a folder.
+    """Refuse a folder of configuration that is not there, and an environment without a folder.
+
+    Addresses and archives, which Kedro takes as well, are left to Kedro.
 
     Raises
     ------
     ConfigurationError
         With the environments that there are.
     """
-    if env and not (Path(conf_source) / env).is_dir():
-        known = sorted(path.name for path in Path(conf_source).iterdir() if path.is_dir())
+    folder = Path(conf_source)
+    if "://" in conf_source or folder.is_file():
+        return
+    if not (folder / "base").is_dir():
         raise ConfigurationError(
-            f"Unknown environment '{env}'; choose among {', '.join(known)}, or make the folder "
-            f"{Path(conf_source) / env}."
+            f"There is no configuration in {folder}: run this in the project's folder, or name "
+            f"the folder that holds conf/base with --conf-source=/a/project/conf (a package "
+            f"brings none; take it from the project's repository)."
+        )
+    if env and not (folder / env).is_dir():
+        known = [path.name for path in folder.iterdir() if path.is_dir()]
+        raise ConfigurationError(
+            f"Unknown environment '{env}'{did_you_mean(env, known)} in --env or KEDRO_ENV; choose "
+            f"among {listed(known)}, or make the folder {folder / env}."
         )
 
 
@@ -53,6 +97,7 @@ class SessionOptions:
     env: str | None
     runtime_params: dict[str, Any] | None
     conf_source: str | None
+    loader: "ProjectConfigLoader | None" = None
 
 
 # Registration has no argument by which Kedro could hand these over.
@@ -67,6 +112,25 @@ def registering_for(options: SessionOptions) -> Iterator[None]:
         yield
     finally:
         _session_options.reset(token)
+
+
+# A run that was refused says so itself; what is registered for a look at it warns instead.
+_running: ContextVar[bool] = ContextVar("running", default=False)
+
+
+@contextmanager
+def running() -> Iterator[None]:
+    """Mark that a session of the project runs a pipeline while the context lasts."""
+    token = _running.set(True)
+    try:
+        yield
+    finally:
+        _running.reset(token)
+
+
+def run_in_progress() -> bool:
+    """Whether a session of the project runs a pipeline."""
+    return _running.get()
 
 
 def _current_options() -> SessionOptions:
@@ -86,28 +150,48 @@ def load_configuration() -> Configuration:
     ConfigurationError
         When something in it cannot be used.
     """
+    return check_configuration(configuration_loader())
+
+
+def configuration_loader() -> "ProjectConfigLoader":
+    """Give the loader of ``conf/`` for the session or command that is running.
+
+    Raises
+    ------
+    ConfigurationError
+        When there is no such folder or environment.
+    """
     options = _current_options()
-    conf_source = options.conf_source or str(project_root() / settings.CONF_SOURCE)
-    loader = settings.CONFIG_LOADER_CLASS(
-        conf_source=conf_source,
+    if options.loader is not None:
+        return options.loader
+    loader: ProjectConfigLoader = settings.CONFIG_LOADER_CLASS(
+        conf_source=options.conf_source or str(project_root() / settings.CONF_SOURCE),
         env=options.env or os.environ.get("KEDRO_ENV"),
         runtime_params=options.runtime_params or None,
         **settings.CONFIG_LOADER_ARGS,
     )
-    try:
-        parameters = loader["parameters"]
-    except (YAMLError, ValueError) as error:
-        problem = _unreadable_file(Path(conf_source)) or " ".join(str(error).split())
-        raise ConfigurationError(f"{problem}; correct it.") from error
-    return parse_configuration(parameters)
+    return loader
 
 
-def _unreadable_file(conf_source: Path) -> str | None:
-    """Name the first file that is no YAML, which the loader's errors do not always do."""
-    for path in sorted(conf_source.rglob("*.yml")):
-        try:
-            OmegaConf.load(path)
-        except MarkedYAMLError as error:
-            line = error.problem_mark.line + 1 if error.problem_mark else "?"
-            return f"{path}, line {line}: {error.problem}"
-    return None
+def check_configuration(loader: "ProjectConfigLoader") -> Configuration:
+    """Check everything that a loader finds in ``conf/`` and in the runtime parameters.
+
+    Raises
+    ------
+    ConfigurationError
+        When something in it cannot be used. An entry of the roster that is not in the grid and not
+        in the runtime parameters is left out with a warning instead.
+    """
+    parameters = loader["parameters"]
+    for problem in loader.unreadable.values():
+        raise ConfigurationError(f"{problem}; correct it.")
+
+    def place(section: str, name: object) -> str:
+        """The file that an entry stands in: the last that has it wins."""
+        for path in reversed(list(loader.files(loader.config_patterns["parameters"]))):
+            entries = OmegaConf.to_container(OmegaConf.load(path))
+            if isinstance(entries, dict) and name in (entries.get(section) or {}):
+                return str(path)
+        return "conf/"
+
+    return parse_configuration(parameters, loader.runtime_params, place)

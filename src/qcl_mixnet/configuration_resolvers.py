@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from qcl_mixnet.configuration import project_root
+from qcl_mixnet.configuration import expanded, project_root
 
 
 def mlflow_uri() -> str:
@@ -20,7 +20,8 @@ def artifact_folder() -> str | None:
     return (Path(uri.removeprefix(prefix)).resolve().parent / "mlartifacts").as_uri()
 
 
-RESOLVERS: dict[str, Callable[[], str | None]] = {
+RESOLVERS: dict[str, Callable[..., str | None]] = {
+    "expanded": expanded,
     "mlflow_uri": mlflow_uri,
     "artifact_folder": artifact_folder,
 }

@@ -1,9 +1,6 @@
 """Kedro datasets: tables that are written whole or not at all, and results of cells."""
 
-import hashlib
 import json
-import logging
-import math
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -14,10 +11,9 @@ from kedro.io import AbstractDataset, DatasetError
 from kedro_datasets.pandas import ParquetDataset
 
 from qcl_mixnet.data.writing import write_atomically
+from qcl_mixnet.evaluation.cell_folder import RECORD, CellFolder
 from qcl_mixnet.evaluation.cells import CellResult
 from qcl_mixnet.tracking import RunBinding, log_cell
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -105,13 +101,10 @@ class TableDataset(ParquetDataset):
         return self.path.with_suffix(".unavailable.json")
 
 
-class CellDataset(AbstractDataset[CellResult, CellResult | None]):
-    """The result of one cell: a folder, and a child run in MLflow.
+class CellDataset(AbstractDataset[CellResult, CellFolder]):
+    """The results of one cell: a folder with one for each key, and a child run in MLflow.
 
-    The folder holds ``predictions.parquet``, ``history.parquet`` (models with epochs),
-    ``representation.parquet`` (models that are transformers, too) and ``fit.json``, which is
-    removed first and written last: with it the cell is complete, without it the cell does not
-    exist.
+    Loading gives the folder, in which the reader looks for the key that it needs.
 
     Parameters
     ----------
@@ -130,71 +123,33 @@ class CellDataset(AbstractDataset[CellResult, CellResult | None]):
         self.dataset = dataset
         self.model = model
         self.metadata = metadata
+        self.folder = CellFolder(self.path)
         self.binding: RunBinding | None = None
 
     def bind(self, binding: RunBinding) -> None:
         """Say which run the cell belongs to; plain strings, so it travels to any worker."""
         self.binding = binding
 
-    def load_record(self) -> dict[str, Any] | None:
-        """Read ``fit.json``; None where the cell is absent, damaged or out of step with it."""
-        path = self.path / "fit.json"
-        if not path.exists():
-            return None
-        try:
-            record = json.loads(path.read_text(encoding="utf-8"))
-            for name, expected in record["files"].items():
-                if _sha256(self.path / name) != expected:
-                    raise ValueError(f"{name} is not the file that it was written with")
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            logger.warning("%s is damaged (%s); the cell is computed again.", self.path, error)
-            return None
-        return record
-
-    def load(self) -> CellResult | None:
-        """Read the cell; None where :meth:`load_record` finds none."""
-        record = self.load_record()
-        if record is None:
-            return None
-        frames = {Path(name).stem: pd.read_parquet(self.path / name) for name in record["files"]}
-        return CellResult(record, **frames)
+    def load(self) -> CellFolder:
+        """Give the folder of the cell's results."""
+        return self.folder
 
     def save(self, data: CellResult) -> None:
         """Write the files, then the child run, then the record."""
-        record_path = self.path / "fit.json"
-        record_path.unlink(missing_ok=True)
-        files = {}
-        for name in ("predictions", "history", "representation"):
-            frame = getattr(data, name)
-            path = self.path / f"{name}.parquet"
-            path.unlink(missing_ok=True)
-            if len(frame):
-                write_atomically(path, partial(frame.to_parquet, index=False))
-                files[path.name] = _sha256(path)
-        record = _without_nan(
-            {"dataset": self.dataset, "model": self.model, **data.record, "files": files}
-        )
-        if self.binding is not None:
-            record |= self.binding.provenance
-            record["mlflow_run_id"] = log_cell(self.binding, record, data.history, self.path)
-        text = json.dumps(record, indent=2, allow_nan=False)
-        write_atomically(record_path, lambda path: path.write_text(text, encoding="utf-8"))
+        self.folder.save(data, partial(self._complete, data))
+
+    def _complete(self, data: CellResult, record: dict[str, Any]) -> dict[str, Any]:
+        """Add names and provenance to a record, and track it in MLflow."""
+        record = {"dataset": self.dataset, "model": self.model, **record}
+        if self.binding is None:
+            return record
+        record |= self.binding.provenance
+        folder = self.folder.folder(record["key"])
+        run_id = log_cell(self.binding, record, data.history, folder)
+        return {**record, "mlflow_run_id": run_id}
 
     def _exists(self) -> bool:
-        return (self.path / "fit.json").exists()
+        return (self.path / RECORD).exists()
 
     def _describe(self) -> dict[str, Any]:
         return {"path": str(self.path), "dataset": self.dataset, "model": self.model}
-
-
-def _without_nan(value: Any) -> Any:
-    """Put null for what JSON has no number for."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
-    return [_without_nan(item) for item in value] if isinstance(value, list) else value
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

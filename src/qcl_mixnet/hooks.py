@@ -5,6 +5,7 @@ import re
 import subprocess
 import tempfile
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,23 @@ from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 
 from qcl_mixnet import summary
+from qcl_mixnet.baselines.specs import ModelSpec
 from qcl_mixnet.configuration import project_root
 from qcl_mixnet.datasets import CellDataset
+from qcl_mixnet.evaluation.keys import library_versions
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
-from qcl_mixnet.parameters import ConfigurationError
-from qcl_mixnet.tracking import RunBinding, log_run, server_problem, set_client_defaults
+from qcl_mixnet.parameters import ConfigurationError, Grid
+from qcl_mixnet.report_folders import finish_reports
+from qcl_mixnet.runners import current_records
+from qcl_mixnet.tracking import (
+    RunBinding,
+    log_run,
+    open_run_id,
+    set_client_defaults,
+    tracking_problem,
+)
+from qcl_mixnet.tracking_addresses import HideSecrets, is_server, public_address
+from qcl_mixnet.tracking_databases import sqlite_file
 
 logger = logging.getLogger(__name__)
 
@@ -32,24 +45,21 @@ class BenchmarkHooks:
 
     @hook_impl(tryfirst=True)
     def after_context_created(self, context: KedroContext) -> None:
-        """Before kedro-mlflow asks the tracking server, see whether it is there."""
+        """Before kedro-mlflow asks the place where runs are tracked, see whether it can be used."""
         for name in ("mlflow", "kedro_mlflow", "alembic"):
             # Set here and not in logging.yml: these set their own levels when they are imported.
             logging.getLogger(name).setLevel(logging.WARNING)
+        # A traceback for every query that fails; what fails is told in sentences of our own.
+        logging.getLogger("mlflow.store").setLevel(logging.CRITICAL)
         set_client_defaults()
-        config = context.config_loader["mlflow"]
-        uri = config["server"]["mlflow_tracking_uri"]
-        problem = server_problem(uri)
-        if problem is None:
-            return
-        local = f"sqlite:///{project_root() / 'mlflow.db'}"
-        logger.warning(
-            "The MLflow server %s does not answer (%s): this run is tracked in %s instead. Its "
-            "results are in data/ either way; start the server or unset MLFLOW_TRACKING_URI.",
-            uri, problem, local,
-        )  # fmt: skip
-        config["server"]["mlflow_tracking_uri"] = local
-        context.config_loader["mlflow"] = config
+        if open_run_id() is not None:
+            return  # the caller's own run, which kedro-mlflow uses as it is
+        uri = tracking_address(context.config_loader)
+        for handler in logging.getLogger().handlers:
+            handler.addFilter(HideSecrets(uri))
+        while uri and (problem := tracking_problem(uri)):
+            fall_back(context.config_loader, problem)
+            uri = tracking_address(context.config_loader)
 
     @hook_impl(trylast=True)
     def before_pipeline_run(
@@ -64,10 +74,10 @@ class BenchmarkHooks:
         folders = _layer_folders(pipeline, catalog)
         for folder in sorted(folders, key=lambda folder: (folders[folder], folder)):
             check_writable(folder, folders[folder])
+        self.run_params = run_params
         self.binding = _make_binding(run_params)
         for cell in cells:
             cell.bind(self.binding)
-        release_from_kedro_mlflow()
 
     @hook_impl(tryfirst=True)
     def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
@@ -92,20 +102,64 @@ class BenchmarkHooks:
             metrics |= inference_metrics(catalog.load("inference_report"))
         board = catalog.load("leaderboard") if "leaderboard" in outputs else None
         tags = _protocol_tags(parameters["protocol"], pipeline, catalog)
+        folders = _report_folders(pipeline, catalog)
+        tags |= {f"{kind}_reports": str(folder) for kind, folder in folders.items()}
         log_run(self.binding, parameters, board, reports, tags, metrics)
+        for kind, folder in folders.items():
+            finish_reports(folder, kind, self._run_record(parameters, catalog))
+        if "leaderboard" not in outputs:
+            summary.print_cells(current_records(pipeline, catalog))
         summary.print_summary(catalog, pipeline, self.binding)
 
+    def _run_record(
+        self, parameters: Mapping[str, Any], catalog: CatalogProtocol
+    ) -> dict[str, Any]:
+        """What reports come from: enough to make them again."""
+        models = catalog.load("params:models")
+        grid = Grid.model_validate(parameters["grid"])
+        return {
+            "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            **self.binding.provenance,
+            "given_parameters": self.run_params.get("runtime_params") or {},
+            "parameters": dict(parameters),
+            "models": {
+                name: ModelSpec.model_validate(models[name]).model_dump(mode="json", by_alias=True)
+                for name in grid.models
+            },
+            "versions": library_versions(),
+            "mlflow_run_id": self.binding.run_id or None,
+        }
 
-def release_from_kedro_mlflow() -> None:
-    """Let kedro-mlflow configure tracking and open the run, and do no more.
 
-    Its hooks ask the server before every node, so a server that dies would end the run; the
-    session closes the run, and cells and tables are logged where a failure costs the view only.
+def tracking_address(config_loader: Any) -> str:
+    """Where runs are to be tracked; empty where they are not."""
+    return config_loader["mlflow"]["server"]["mlflow_tracking_uri"] or ""
+
+
+def fall_back(config_loader: Any, problem: str) -> None:
+    """Track runs in the project's own database or, where that is the problem, not at all.
+
+    Parameters
+    ----------
+    config_loader : mapping
+        Kedro's; its entry "mlflow" gets the other address.
+    problem : str
+        Why the present one cannot be used.
     """
-    from kedro_mlflow.framework.hooks.mlflow_hook import mlflow_hook
-
-    mlflow_hook.run_id = None
-    mlflow_hook._is_mlflow_enabled = False
+    config = config_loader["mlflow"]
+    uri = config["server"]["mlflow_tracking_uri"]
+    local = project_root() / "mlflow.db"
+    file = sqlite_file(uri)
+    is_local = file is not None and file.resolve() == local.resolve()
+    other = "" if is_local else f"sqlite:///{local}"
+    logger.warning(
+        "The MLflow %s %s cannot be used (%s): this run is %s. Its results are in data/ either "
+        "way; mend this, or name another place in MLFLOW_TRACKING_URI.",
+        "server" if is_server(uri) else "database", public_address(uri), problem,
+        f"tracked in {public_address(other)} instead" if other else "not tracked",
+    )  # fmt: skip
+    config["server"]["mlflow_tracking_uri"] = other
+    config_loader["mlflow"] = config
 
 
 def speed_metrics(table: pd.DataFrame) -> dict[str, float]:
@@ -153,6 +207,21 @@ def check_writable(folder: Path, parameter: str = "data_root") -> None:
         ) from error
 
 
+def _report_folders(pipeline: Pipeline, catalog: CatalogProtocol) -> dict[str, Path]:
+    """Folders of the reports that a pipeline writes, by their kind."""
+    written_by = {
+        "benchmark": "leaderboard",
+        "speed": "speed_table",
+        "inference": "inference_report",
+    }
+    outputs = pipeline.all_outputs()
+    return {
+        kind: path.parent
+        for kind, name in written_by.items()
+        if name in outputs and (path := summary.report_path(catalog.get(name)))
+    }
+
+
 def _layer_folders(pipeline: Pipeline, catalog: CatalogProtocol) -> dict[Path, str]:
     """Folders of the layers (``01_raw`` ...) that a pipeline writes to, and what chooses each."""
     folders = {}
@@ -161,11 +230,12 @@ def _layer_folders(pipeline: Pipeline, catalog: CatalogProtocol) -> dict[Path, s
         path = getattr(dataset, "path", None) or getattr(dataset, "_filepath", None)
         if path is None:
             continue
+        # The parents alone: a file of the data set "2020" is no layer.
+        parents = Path(path).parents
         if name.endswith(".table"):
-            folders[Path(path).parent] = "raw_root"
+            folders[parents[0]] = "raw_root"
         else:
-            parents = [Path(path), *Path(path).parents]
-            layer = next((p for p in parents if p.name[:2].isdigit()), Path(path).parent)
+            layer = next((p for p in parents if re.match(r"\d\d_", p.name)), parents[0])
             folders[layer] = "data_root"
     return folders
 

@@ -20,6 +20,7 @@ import pandas as pd
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.models.model import ModelInfo
+from mlflow.pyfunc import PyFuncModel
 from mlflow.types import ColSpec, DataType, Schema, TensorSpec
 from mlflow.types.schema import AnyType
 from sklearn.utils.validation import check_is_fitted
@@ -27,7 +28,11 @@ from sklearn.utils.validation import check_is_fitted
 from qcl_mixnet.data.tables import as_table, quoted
 from qcl_mixnet.model.classifier import QCLMixNetClassifier
 from qcl_mixnet.model.predictions import LABEL, prediction_table, probability_columns
+from qcl_mixnet.telemetry import switch_off_telemetry
 from qcl_mixnet.version import __version__
+
+# Here and not in the functions: also what MLflow does beside them, such as loading, is not told.
+switch_off_telemetry()
 
 EXAMPLE_ROWS = 5
 
@@ -110,6 +115,35 @@ def save_model(
         mlflow.pyfunc.save_model(str(path), **described)
 
 
+def load_for_evaluation(model_uri: str) -> PyFuncModel:
+    """Load a logged or saved model in the form that ``mlflow.models.evaluate`` takes.
+
+    MLflow's evaluation of classifiers wants labels from a model's ``predict``, not a table, and
+    takes probabilities from those models alone that it knows for scikit-learn's: this one is marked
+    as such. So it also takes integer columns as they are.
+
+    Parameters
+    ----------
+    model_uri : str
+        What :func:`log_model` returned as ``model_uri``, or the folder of :func:`save_model`.
+
+    Returns
+    -------
+    PyFuncModel
+        Its ``predict`` is that of ``mlflow.pyfunc.load_model``.
+
+    Examples
+    --------
+    >>> model = load_for_evaluation(info.model_uri)  # doctest: +SKIP
+    >>> mlflow.models.evaluate(
+    ...     model, table, targets="churned", model_type="classifier"
+    ... )  # doctest: +SKIP
+    """
+    model = mlflow.pyfunc.load_model(model_uri)
+    model.metadata.flavors[mlflow.pyfunc.FLAVOR_NAME][mlflow.pyfunc.MAIN] = "mlflow.sklearn"
+    return model
+
+
 def model_signature(model: QCLMixNetClassifier) -> ModelSignature:
     """Columns that a fitted model takes and gives, with MLflow's types.
 
@@ -154,6 +188,10 @@ class ServedModel:
 
     def __init__(self, model: QCLMixNetClassifier):
         self.model = model
+
+    def get_raw_model(self) -> QCLMixNetClassifier:
+        """Give the estimator; MLflow's evaluation asks for it."""
+        return self.model
 
     def predict(self, model_input: pd.DataFrame) -> pd.DataFrame:
         """Label and probability of every class, one row each; see :func:`prediction_table`.

@@ -4,9 +4,21 @@ Not ``find_pipelines``: it loads only the pipelines that the command names, and 
 of all of them.
 """
 
+import logging
+
 from kedro.pipeline import Pipeline
 
-from qcl_mixnet.configuration import load_configuration
+from qcl_mixnet.configuration import (
+    configuration_loader,
+    run_in_progress,
+)
+from qcl_mixnet.evaluation.speed import SpeedOptions
+from qcl_mixnet.parameters import (
+    Configuration,
+    ConfigurationError,
+    InferenceOptions,
+    parse_section,
+)
 from qcl_mixnet.pipelines import (
     evaluation,
     inference,
@@ -18,29 +30,68 @@ from qcl_mixnet.pipelines import (
     training,
 )
 
+logger = logging.getLogger(__name__)
 
-def register_pipelines() -> dict[str, Pipeline]:
+# In the order in which they follow from each other.
+STAGES = {
+    "ingestion": ingestion.create_pipeline,
+    "preprocessing": preprocessing.create_pipeline,
+    "training": training.create_pipeline,
+    "evaluation": evaluation.create_pipeline,
+    "statistics": statistics.create_pipeline,
+    "reporting": reporting.create_pipeline,
+}
+BENCHMARK = (*STAGES, "full", "__default__")
+
+
+class Registry(dict[str, Pipeline]):
+    """Pipelines by name, and why others could not be made: who asks for one of those is told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.refusals: dict[str, ConfigurationError] = {}
+
+    def __missing__(self, name: str) -> Pipeline:
+        if name in self.refusals:
+            raise self.refusals[name]
+        raise KeyError(name)
+
+
+def register_pipelines() -> Registry:
     """Make every pipeline for the data sets and models of this run.
+
+    What is wrong with the roster or the grid stops the benchmark's pipelines, but not those that
+    need neither. It is logged, and raised when a benchmark's pipeline is asked for.
 
     Raises
     ------
     ConfigurationError
-        When ``conf/`` or ``--params`` cannot be used.
+        When ``conf/`` cannot be read at all.
     """
-    configuration = load_configuration()
-    stages = {
-        "ingestion": ingestion.create_pipeline(configuration),
-        "preprocessing": preprocessing.create_pipeline(configuration),
-        "training": training.create_pipeline(configuration),
-        "evaluation": evaluation.create_pipeline(configuration),
-        "statistics": statistics.create_pipeline(configuration),
-        "reporting": reporting.create_pipeline(configuration),
-    }
+    loader = configuration_loader()
+    parameters = loader["parameters"]
+    registry = Registry()
+    # One is for tables of the user's own, the other measures the machine, not the models.
+    for name, options, pipeline in (
+        ("inference", InferenceOptions, inference.create_pipeline()),
+        ("speed", SpeedOptions, speed.create_pipeline()),
+    ):
+        try:
+            parse_section(parameters, options, name, loader.runtime_params)
+            registry[name] = pipeline
+        except ConfigurationError as error:
+            registry.refusals[name] = error
+    try:
+        registry.update(_benchmark(loader.configuration))
+    except ConfigurationError as error:
+        registry.refusals.update(dict.fromkeys(BENCHMARK, error))
+        if not run_in_progress():  # a run tells it where it matters
+            logger.warning("The benchmark cannot run: %s", error)
+    return registry
+
+
+def _benchmark(configuration: Configuration) -> dict[str, Pipeline]:
+    stages = {name: create(configuration) for name, create in STAGES.items()}
     # Pipeline([...]) of a list, not sum(...): that one is quadratic in the nodes.
     full = Pipeline(list(stages.values()))
-    # One measures the machine, not the models; the other is for tables of the user's own.
-    extra = {
-        "speed": speed.create_pipeline(configuration),
-        "inference": inference.create_pipeline(configuration),
-    }
-    return {**stages, **extra, "full": full, "__default__": full}
+    return {**stages, "full": full, "__default__": full}

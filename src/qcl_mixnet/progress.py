@@ -15,12 +15,15 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from qcl_mixnet.evaluation.wording import count
+
 
 class RunProgress:
     """A bar over the cells to compute, and one line per finished cell.
 
     Both go to rich's global console, which Kedro's log handler shares, so that log lines and the
-    bar do not overwrite one another. Without a terminal only the lines appear.
+    bar do not overwrite one another. Without a terminal, in a file or a pipe, there is no bar:
+    there each line begins with its number of all, as in "[3/24]", and stays one line.
     """
 
     def __init__(self) -> None:
@@ -37,6 +40,7 @@ class RunProgress:
             transient=True,
         )
         self._task = self._bar.add_task("cells", total=None, start=False, visible=False)
+        self._total = self._done = 0
 
     def __enter__(self) -> Self:
         return self
@@ -51,8 +55,14 @@ class RunProgress:
 
     def start(self, total: int, up_to_date: int) -> None:
         """Say how much there is to do and, when there is something, show the bar."""
+        self._total = total
         if up_to_date:
-            self.console.print(f"{up_to_date} cells are up to date, {total} to compute.")
+            verb = "is" if up_to_date == 1 else "are"
+            self.console.print(
+                f"{count(up_to_date, 'cell')} {verb} up to date, {total} to compute. A cell is one "
+                "model on one data set.",
+                highlight=False,
+            )
         if total:
             self._bar.start()
             self._bar.update(self._task, total=total, visible=True)
@@ -60,9 +70,18 @@ class RunProgress:
 
     def finish(self, record: dict[str, Any] | None) -> None:
         """Print the line of a finished cell and move the bar."""
+        self._done += 1
         if record is not None:
-            self.console.print(cell_line(record), highlight=False)
+            has_bar = self.console.is_terminal and not self.console.is_dumb_terminal
+            number = "" if has_bar else f"{self._counter()} "
+            line = f"{number}{cell_line(record)}"
+            self.console.print(line, highlight=False, soft_wrap=not has_bar)
         self._bar.advance(self._task)
+
+    def _counter(self) -> str:
+        """Write how many cells are done, all counters of a run equally wide."""
+        width = len(str(self._total))
+        return escape(f"[{self._done:{width}}/{self._total}]")
 
 
 class ReadingProgress:
@@ -110,11 +129,20 @@ class ReadingProgress:
 
 
 def cell_line(record: dict[str, Any]) -> str:
-    """One line: data set, model, macro F1 (or the error), seconds."""
-    head = f"{record['dataset']:<28} {escape(record['label']):<24}"
+    """One line: data set, model, macro F1 (or the error), seconds.
+
+    Below it, a line on fits of the model's grid search that failed: they had no part in the choice.
+    """
+    head = escape(f"{record['dataset']:<28} {record['label']:<24}")
     if record["status"] == "failed":
-        outcome = f"[red]failed[/red] {escape(record['error'])}"
+        error = " ".join(record["error"].split())  # many a message has several lines
+        outcome = f"[red]failed[/red] {escape(error)}"
     else:
         mark = "*" if record["test_selected"] else " "
         outcome = f"macro F1 {record['metrics']['macro_f1']:.3f}{mark}"
-    return f"{head} {outcome}  {record['seconds']:6.1f} s"
+    line = f"{head} {outcome}  {record['seconds']:6.1f} s"
+    failures = record["grid_failures"]
+    if failures:
+        more = f" Likewise in {count(len(failures) - 1, 'other repeat')}." if failures[1:] else ""
+        line += f"\n    [yellow]{escape(failures[0] + more)}[/yellow]"
+    return line

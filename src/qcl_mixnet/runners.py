@@ -20,13 +20,15 @@ from pluggy import PluginManager
 
 from qcl_mixnet.availability import (
     needs_ingestion,
+    problems_of,
     refused_when_prepared,
     stop_if_none_is_left,
     without_table,
 )
-from qcl_mixnet.baselines.specs import build_model
+from qcl_mixnet.baselines.specs import ModelSpec, build_model
 from qcl_mixnet.datasets import CellDataset, TableDataset
 from qcl_mixnet.evaluation.keys import cell_key
+from qcl_mixnet.evaluation.protocol import EvaluationProtocol
 from qcl_mixnet.progress import RunProgress
 
 logger = logging.getLogger(__name__)
@@ -88,11 +90,21 @@ class IncrementalMixin(AbstractRunner, ABC):
 
             rest_nodes = [node for node in rest.nodes if dataset_of(node) not in problems]
             cells = [node for node in rest_nodes if "cell" in node.tags]
-            stale = [node for node in cells if not _is_up_to_date(node, catalog)]
+            self.keys = {
+                node.name: current_key(cell_dataset(node, catalog), catalog) for node in cells
+            }
+            stale = [node for node in cells if not self._is_up_to_date(node, catalog)]
             _check_specs(stale, catalog)
             self.progress.start(total=len(stale), up_to_date=len(cells) - len(stale))
             current = set(cells) - set(stale)
+            for node in current:
+                cell_dataset(node, catalog).folder.show(self.keys[node.name])
             return carry_out(Pipeline([node for node in rest_nodes if node not in current]))
+
+    def _is_up_to_date(self, node: Node, catalog: CatalogProtocol) -> bool:
+        """Whether a cell has a result of the key that it would get now; failures are retried."""
+        record = cell_dataset(node, catalog).folder.record(self.keys[node.name])
+        return record is not None and record["status"] != "failed"
 
     def _suggest_resume_scenario(self, *args: Any) -> None:
         """Say nothing of ``--from-nodes``: the same command goes on from where it was."""
@@ -107,7 +119,7 @@ class IncrementalMixin(AbstractRunner, ABC):
         """Report a finished node: every runner calls this, in the driver, after each node."""
         super()._release_datasets(node, catalog, load_counts, pipeline)
         if "cell" in node.tags:
-            self.progress.finish(_cell_dataset(node, catalog).load_record())
+            self.progress.finish(cell_dataset(node, catalog).folder.record(self.keys[node.name]))
 
 
 class IncrementalSequentialRunner(IncrementalMixin, SequentialRunner):
@@ -153,6 +165,8 @@ def _with_prerequisites(pipeline: Pipeline) -> Pipeline:
     it touches. So ``--nodes=glass.svm_smote`` and ``--tags=ml`` work in a fresh clone, no cell
     meets the splits of another protocol, and no table its results.
     """
+    if not any(node.tags for node in pipeline.nodes):
+        return pipeline  # such as inference, which needs nothing of the benchmark
     everything = pipelines.get("full", Pipeline([]))
     present = set(pipeline.nodes)
     gathering = {
@@ -175,7 +189,8 @@ def _discard_tables(pipeline: Pipeline, datasets: set[str], catalog: CatalogProt
                     dataset.path.unlink(missing_ok=True)
 
 
-def _cell_dataset(node: Node, catalog: CatalogProtocol) -> CellDataset:
+def cell_dataset(node: Node, catalog: CatalogProtocol) -> CellDataset:
+    """Dataset of the results of a node that trains a cell."""
     dataset = catalog.get(node.outputs[0])
     if not isinstance(dataset, CellDataset):
         raise TypeError(
@@ -185,18 +200,32 @@ def _cell_dataset(node: Node, catalog: CatalogProtocol) -> CellDataset:
     return dataset
 
 
-def _is_up_to_date(node: Node, catalog: CatalogProtocol) -> bool:
-    """Whether a cell's record holds the key that the cell would get now; failures are retried."""
-    record = _cell_dataset(node, catalog).load_record()
-    if record is None or record["status"] == "failed":
-        return False
-    inputs = dict(zip(("schema", "spec", "protocol"), node.inputs[2:5], strict=True))
-    values = {argument: catalog.load(name) for argument, name in inputs.items()}
-    key = cell_key(values["schema"]["fingerprint"], values["spec"], values["protocol"])
-    return record["key"] == key
+def current_key(cell: CellDataset, catalog: CatalogProtocol) -> str:
+    """Key of the result that a cell would have now."""
+    schema = catalog.load(f"{cell.dataset}.schema")
+    spec = ModelSpec.model_validate(catalog.load(f"params:models.{cell.model}"))
+    protocol = EvaluationProtocol.model_validate(catalog.load("params:protocol"))
+    return cell_key(schema["fingerprint"], spec, protocol)
+
+
+def current_records(pipeline: Pipeline, catalog: CatalogProtocol) -> list[dict[str, Any]]:
+    """Records of the results that a pipeline's cells have now, in their order.
+
+    A cell without one, or of a data set that cannot be used, is left out.
+    """
+    cells = [cell_dataset(node, catalog) for node in pipeline.nodes if "cell" in node.tags]
+    problems = problems_of({cell.dataset for cell in cells}, catalog)
+    records = [
+        cell.folder.record(current_key(cell, catalog))
+        for cell in cells
+        if cell.dataset not in problems
+    ]
+    return [record for record in records if record is not None]
 
 
 def _check_specs(cells: list[Node], catalog: CatalogProtocol) -> None:
     """Build every model once, so that a bad parameter is told before any training."""
-    for name in sorted({node.inputs[3] for node in cells}):
-        build_model(catalog.load(name), random_state=0)
+    for model in sorted({cell_dataset(node, catalog).model for node in cells}):
+        build_model(
+            ModelSpec.model_validate(catalog.load(f"params:models.{model}")), random_state=0
+        )

@@ -1,20 +1,32 @@
 """The Kedro session of this project: incremental runners, and errors in one sentence."""
 
 import logging
-from typing import Any
+import os
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from inspect import signature
+from pathlib import Path
+from typing import Any, cast
 
 import click
+from kedro.framework.context import KedroContext
+from kedro.framework.hooks import hook_impl
 from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
 from kedro.io import DatasetError
+from kedro.pipeline import Pipeline
 from kedro.runner import SequentialRunner
 
 from qcl_mixnet.baselines.specs import ModelSpecError
-from qcl_mixnet.configuration import SessionOptions, check_environment, registering_for
+from qcl_mixnet.configuration import SessionOptions, expanded, registering_for, running
+from qcl_mixnet.configuration_loader import ProjectConfigLoader
 from qcl_mixnet.data.errors import DataError
+from qcl_mixnet.data.sources.files import LOCAL_FOLDER_VARIABLE
 from qcl_mixnet.evaluation.errors import EvaluationError
-from qcl_mixnet.parameters import ConfigurationError
+from qcl_mixnet.folder_lock import folder_lock
+from qcl_mixnet.parameters import ConfigurationError, Resources, parse_section
 from qcl_mixnet.runners import make_incremental
+from qcl_mixnet.selection import FILTERS, check_selection
 from qcl_mixnet.tracking import end_runs_opened_since, open_run_id
 
 logger = logging.getLogger(__name__)
@@ -22,9 +34,67 @@ logger = logging.getLogger(__name__)
 # What a user can mend: the message says how, a traceback would hide it.
 USER_ERRORS = (ConfigurationError, DataError, DatasetError, EvaluationError, ModelSpecError)
 
+# Pipelines that neither read nor write cells and their tables.
+OWN_FILES_ONLY = {"speed", "inference"}
+
+
+# Arguments of a run that are lists of names; one name is as good as a list of one.
+LISTS = {"pipeline_names", *FILTERS}
+
+
+class BenchmarkContext(KedroContext):
+    """A context whose pipelines are those of its own environment and runtime parameters.
+
+    Kedro registers pipelines once for a process, without a word of the session that they are for.
+    Every session makes a context before it looks for a pipeline: ``kedro run``, a notebook's,
+    Kedro-Viz's, and Kedro's own ``KedroSession`` in a program.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if folder := os.environ.get(LOCAL_FOLDER_VARIABLE):
+            # Absolute once and for all, worker processes included.
+            os.environ[LOCAL_FOLDER_VARIABLE] = expanded(folder)
+        loader = cast(ProjectConfigLoader, self.config_loader)  # as the settings say
+        options = SessionOptions(self.env, self._runtime_params, None, loader)
+        pipelines.configure("qcl_mixnet.pipeline_registry")  # forget those of before
+        with registering_for(options):
+            len(pipelines)  # registers them: Kedro does so when they are first looked at
+
+
+class SessionHooks:
+    """What :class:`BenchmarkSession` does around a run, for Kedro's own session."""
+
+    @hook_impl(tryfirst=True)
+    def after_context_created(self) -> None:
+        """Note which run was open before."""
+        self.open_before = open_run_id()
+
+    @hook_impl
+    def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline) -> None:
+        """Say that a plain session plans nothing."""
+        planned = "kedro.runner." not in run_params["runner"] and run_params["runner"] != "None"
+        if not planned and any("cell" in node.tags for node in pipeline.nodes):
+            logger.warning(
+                "This session computes every cell anew, also those up to date; create it with "
+                "qcl_mixnet.session.BenchmarkSession.create(...) to compute only the others."
+            )
+
+    @hook_impl(trylast=True)
+    def after_pipeline_run(self) -> None:
+        """End the MLflow run, or the next session of this process would log into it."""
+        end_runs_opened_since(self.open_before, "FINISHED")
+
+    @hook_impl(trylast=True)
+    def on_pipeline_error(self) -> None:
+        """End the MLflow run as failed."""
+        end_runs_opened_since(self.open_before, "FAILED")
+
 
 class BenchmarkSession(KedroSession):
     """A session that runs only what is not up to date."""
+
+    _given: dict[str, Any] | None = None
 
     def run(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Run pipelines; see ``kedro.framework.session.KedroSession.run``.
@@ -32,16 +102,16 @@ class BenchmarkSession(KedroSession):
         On the command line an error that the user can mend ends the run with its message; called
         from Python it is raised as it is.
         """
-        kwargs["runner"] = make_incremental(kwargs.get("runner") or SequentialRunner())
-        options = SessionOptions(
-            self.store.get("env"), self.store.get("runtime_params"), self._conf_source
-        )
+        given = signature(super().run).bind(*args, **kwargs).arguments
+        given = {key: [v] if key in LISTS and isinstance(v, str) else v for key, v in given.items()}
+        if given.get("pipeline_name"):
+            given["pipeline_names"] = [given.pop("pipeline_name")]
+        given["runner"] = make_incremental(given.get("runner") or SequentialRunner())
+        self._given = given
         before, status = open_run_id(), "FAILED"
         try:
-            check_environment(self._conf_source, options.env)
-            with registering_for(options):
-                pipelines.configure("qcl_mixnet.pipeline_registry")  # forget those of before
-                outputs = super().run(*args, **kwargs)
+            with running(), self._data_folder(given):
+                outputs = super().run(**given)
             status = "FINISHED"
             return outputs
         except USER_ERRORS as error:
@@ -55,3 +125,20 @@ class BenchmarkSession(KedroSession):
             raise
         finally:
             end_runs_opened_since(before, status)
+
+    def load_context(self) -> KedroContext:
+        """Make the context, and check what a run was asked for before it looks for that."""
+        context = super().load_context()
+        if self._given is not None:
+            check_selection(pipelines, self._given)
+        return context
+
+    def _data_folder(self, given: Mapping[str, Any]) -> AbstractContextManager[None]:
+        """Keep other runs out of the data folder, unless this one writes nothing that they read."""
+        if set(given.get("pipeline_names") or [None]) <= OWN_FILES_ONLY:
+            return nullcontext()
+        loader = self._get_config_loader()
+        parameters = self.store.get("runtime_params") or {}
+        folder = expanded(parameters.get("data_root") or loader["globals"]["data_root"])
+        resources = parse_section(loader["parameters"], Resources, "resources")
+        return folder_lock(Path(folder), resources.wait_seconds)

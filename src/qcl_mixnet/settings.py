@@ -1,18 +1,22 @@
 """Settings that Kedro reads: hooks, session and configuration loader."""
 
-import os
-
 from qcl_mixnet.configuration_resolvers import RESOLVERS
 from qcl_mixnet.hooks import BenchmarkHooks
-from qcl_mixnet.session import BenchmarkSession
+from qcl_mixnet.kedro_mlflow_hooks import TrackingHooks
+from qcl_mixnet.report_folders import BenchmarkConfigLoader
+from qcl_mixnet.session import BenchmarkContext, BenchmarkSession, SessionHooks
+from qcl_mixnet.telemetry import switch_off_telemetry, switch_off_update_check
 
-# kedro-telemetry comes with Kedro; this project sends nothing.
-os.environ.setdefault("DO_NOT_TRACK", "1")
+switch_off_telemetry()
+switch_off_update_check()
 
-HOOKS = (BenchmarkHooks(),)
-# Kedro-Viz would note down runs, but only of its own idea of a sequential runner.
-DISABLE_HOOKS_FOR_PLUGINS = ("kedro-telemetry", "kedro-viz")
+HOOKS = (BenchmarkHooks(), TrackingHooks(), SessionHooks())
+# kedro-telemetry comes with Kedro. Kedro-Viz would note down runs, but only of its own idea of a
+# sequential runner. TrackingHooks calls kedro-mlflow, whose name is spelt either way.
+DISABLE_HOOKS_FOR_PLUGINS = ("kedro-telemetry", "kedro-viz", "kedro-mlflow", "kedro_mlflow")
 SESSION_CLASS = BenchmarkSession
+CONTEXT_CLASS = BenchmarkContext
+CONFIG_LOADER_CLASS = BenchmarkConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",

@@ -1,6 +1,6 @@
 """The end of a run: a ranked table in the terminal, and where everything is."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,10 @@ from rich.table import Table
 
 from qcl_mixnet.availability import problems_of
 from qcl_mixnet.evaluation.posthoc import smallest_p_holm
+from qcl_mixnet.evaluation.wording import count
+from qcl_mixnet.report_folders import REPORT_FOLDER
 from qcl_mixnet.tracking import RunBinding
-
-REPORT_FOLDER = "08_reporting"
+from qcl_mixnet.tracking_addresses import is_server, public_address
 
 
 def report_path(dataset: Any) -> Path | None:
@@ -45,17 +46,15 @@ def print_summary(catalog: CatalogProtocol, pipeline: Pipeline, binding: RunBind
         console.print(leaderboard_table(board))
         console.print(friedman_line(statistics), highlight=False)
         console.print(control_lines(statistics), highlight=False)
-        unavailable = sorted(asked - set(statistics["datasets"]) - set(refused))
-        for title, cells in (
-            ("Failed", statistics["failed"]),
-            ("Not run", statistics["not_run"]),
-            ("Data sets not available, see above", unavailable),
-        ):
-            if cells:
-                shown = ", ".join(cells[:8]) + (" ..." if len(cells) > 8 else "")
-                console.print(f"{title} ({len(cells)}): {shown}", highlight=False)
+        for line in missing_lines(statistics, asked - set(refused)):
+            console.print(line, highlight=False, markup=False)
         folder = report_path(catalog.get("leaderboard"))
         console.print(f"Tables and figures: {folder.parent if folder else ''}", highlight=False)
+        console.print(
+            "They are of this configuration alone (run.json says which); `latest` in "
+            f"{REPORT_FOLDER} points at them.",
+            highlight=False,
+        )
     if refused:
         console.print(refusal_lines(refused), highlight=False, markup=False)
     if "speed_table" in outputs:
@@ -66,13 +65,45 @@ def print_summary(catalog: CatalogProtocol, pipeline: Pipeline, binding: RunBind
         report = catalog.load("inference_report")
         console.print(scored_lines(report), highlight=False, markup=False)
     if binding.tracked:
-        is_server = binding.tracking_uri.startswith("http")
-        where = "in its UI" if is_server else "with `make mlflow`"
+        where = "in its UI" if is_server(binding.tracking_uri) else "with `make mlflow`"
+        address = public_address(binding.tracking_uri)
         console.print(
-            f"MLflow run {binding.run_id} in {binding.tracking_uri}: see it {where}, the DAG with "
-            f"`make viz`.",
+            f"MLflow run {binding.run_id} in {address}: see it {where}, the DAG with `make viz`.",
             highlight=False,
         )
+
+
+def print_cells(records: list[dict[str, Any]]) -> None:
+    """Print the scores of a run that asked for cells alone; nothing where it has none."""
+    if records:
+        get_console().print(cells_table(records))
+
+
+def cells_table(records: list[dict[str, Any]]) -> Table:
+    """Scores of cells for the terminal: means over the repeats."""
+    selected = any(record["test_selected"] for record in records)
+    table = Table(
+        title=f"Scores{' · * epoch chosen on the test part' if selected else ''}",
+        box=SIMPLE_HEAD,
+        collapse_padding=True,
+    )
+    table.add_column("data set", overflow="fold")
+    table.add_column("model", overflow="fold")
+    for name in ("macro F1", "G-mean", "MCC", "fit s"):
+        table.add_column(name, justify="right", no_wrap=True, min_width=len(name))
+    for record in records:
+        scores = record["metrics"]
+        shown = (
+            ["failed", "", "", ""]
+            if record["status"] == "failed"
+            else [
+                *(f"{scores[name]:.3f}" for name in ("macro_f1", "g_mean", "mcc")),
+                f"{scores['fit_seconds']:.1f}",
+            ]
+        )
+        mark = "*" if record["test_selected"] else ""
+        table.add_row(escape(record["dataset"]), f"{escape(record['label'])}{mark}", *shown)
+    return table
 
 
 def refusal_lines(reasons: Mapping[str, str]) -> str:
@@ -86,7 +117,7 @@ def leaderboard_table(board: pd.DataFrame) -> Table:
     n_datasets = int(board["n_datasets"].iloc[0])
     mark = " · * epoch chosen on the test part" if board["test_selected"].any() else ""
     table = Table(
-        title=f"Mean ranks by macro F1 over {n_datasets} data sets (1 is best){mark}",
+        title=f"Mean ranks by macro F1 over {count(n_datasets, 'data set')} (1 is best){mark}",
         box=SIMPLE_HEAD,
         collapse_padding=True,
     )
@@ -97,15 +128,42 @@ def leaderboard_table(board: pd.DataFrame) -> Table:
     for row in board.itertuples():
         table.add_row(
             f"{escape(str(row.label))}{'*' if row.test_selected else ''}",
-            f"{row.mean_rank:.2f}",
+            _number(row.mean_rank, 2),
             str(row.wins),
-            f"{row.macro_f1:.3f}",
-            f"{row.g_mean:.3f}",
-            f"{row.mcc:.3f}",
-            f"{row.fit_seconds:.1f}",
+            _number(row.macro_f1, 3),
+            _number(row.g_mean, 3),
+            _number(row.mcc, 3),
+            _number(row.fit_seconds, 1),
             str(row.n_failed),
         )
     return table
+
+
+def _number(value: Any, decimals: int) -> str:
+    return "n/a" if pd.isna(value) else f"{value:.{decimals}f}"
+
+
+def missing_lines(statistics: Mapping[str, Any], asked: set[str]) -> list[str]:
+    """Lines on what has no scores: cells, and data sets of those that were asked for.
+
+    Each counts them all and names the first eight.
+    """
+    cells = [*statistics["failed"], *statistics["not_run"]]
+    known = {*statistics["datasets"], *(cell.partition(".")[0] for cell in cells)}
+    lists = {
+        "Failed": statistics["failed"],
+        "Data sets that do not count, because every model failed": (
+            statistics["datasets_without_score"]
+        ),
+        "Not run": statistics["not_run"],
+        "Data sets not available, see above": sorted(asked - known),
+    }
+    return [f"{title} ({len(names)}): {_named(names)}" for title, names in lists.items() if names]
+
+
+def _named(names: Sequence[str], most: int = 8) -> str:
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def speed_table(figures: pd.DataFrame) -> Table:
@@ -137,9 +195,10 @@ def scored_lines(report: Mapping[str, Any]) -> str:
     """
     counts = sorted(report["rows_by_label"].items(), key=lambda item: -item[1])
     named = ", ".join(f"{label} {count:,}" for label, count in counts[:10])
-    more = f" and {len(counts) - 10} labels more" if len(counts) > 10 else ""
+    more = f" and {count(len(counts) - 10, 'more label')}" if len(counts) > 10 else ""
+    rows = "row" if report["rows"] == 1 else "rows"
     return (
-        f"Scored {report['rows']:,} rows of {report['table']} in {report['seconds']:.1f} s: "
+        f"Scored {report['rows']:,} {rows} of {report['table']} in {report['seconds']:.1f} s: "
         f"{named}{more}\nPredictions: {report['output']}"
     )
 
@@ -168,13 +227,17 @@ def control_lines(statistics: dict[str, Any]) -> str:
         return rows["reason"]
     if rows[0]["control_failed"] == rows[0]["n_datasets"]:
         return (
-            f"{statistics['control']} failed on all data sets: none of {len(rows)} model(s) was "
-            "compared with it"
+            f"{statistics['control']} failed on all data sets, so no other model was compared "
+            "with it."
         )
     judged = [row for row in rows if row["p_value"] is not None]
     lines = _judgement(statistics, judged) if judged else []
     if n_failed := len(rows) - len(judged):
-        lines.append(f"{n_failed} model(s) failed on all data sets and were not judged")
+        verb = "was" if n_failed == 1 else "were"
+        lines.append(
+            f"{count(n_failed, 'model')} failed on all data sets and {verb} not compared with "
+            f"{statistics['control']}."
+        )
     return "\n".join(lines)
 
 
@@ -183,17 +246,26 @@ def _judgement(statistics: dict[str, Any], rows: list[dict[str, Any]]) -> list[s
     better = sum(row["differs"] and row["effect_size"] > 0 for row in rows)
     worse = sum(row["differs"] and row["effect_size"] < 0 for row in rows)
     n_datasets = max(row["n_compared"] for row in rows)
+    others = count(len(rows), "other model")
     if smallest_p_holm(n_datasets, 1 + len(rows)) > alpha:
-        # Nobody should read "beats 0" as a finding where no result could have been another.
-        found = f"{n_datasets} data sets are too few to tell {control} from {len(rows)} model(s)"
+        # Nobody should read "better than 0" as a finding where no result could have been another.
+        verb = "is" if n_datasets == 1 else "are"
+        found = (
+            f"{count(n_datasets, 'data set')} {verb} too few for a significant difference between "
+            f"{control} and {others}"
+        )
     else:
-        found = f"{control} beats {better} and loses to {worse} of {len(rows)} model(s)"
+        found = (
+            f"{control} is significantly better than {better} and worse than {worse} of {others}"
+        )
     outcomes = ("prob_control_better", "prob_equivalent", "prob_model_better")
     n_better, n_equivalent, n_worse = (
         sum(row[outcome] > 1 - alpha for row in rows) for outcome in outcomes
     )
+    undecided = len(rows) - n_better - n_equivalent - n_worse
     return [
-        f"{found} (Wilcoxon-Holm, {alpha:g})",
-        f"Better than {n_better}, within {rope:g} of {n_equivalent}, worse than {n_worse} "
-        f"(Bayesian signed-rank, > {1 - alpha:g})",
+        f"{found} (Wilcoxon-Holm, level {alpha:g}).",
+        f"With probability above {1 - alpha:g} {control} is better than {n_better} of {others}, "
+        f"practically equal to {n_equivalent} (macro F1 within {rope:g}) and worse than {n_worse}; "
+        f"undecided: {undecided} (Bayesian signed-rank test).",
     ]

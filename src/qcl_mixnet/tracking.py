@@ -4,16 +4,16 @@ import logging
 import math
 import os
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from http.client import HTTPException
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError, URLError
-from urllib.parse import urlparse
-from urllib.request import urlopen
 
 import pandas as pd
+
+from qcl_mixnet.tracking_addresses import INVALID_ADDRESS, is_server, public_address, reason
+from qcl_mixnet.tracking_databases import database_problem
 
 logger = logging.getLogger(__name__)
 
@@ -21,6 +21,12 @@ MAX_METRICS_PER_CALL = 1000  # MLflow's limits for one log_batch call
 MAX_PARAMS_PER_CALL = 100
 MAX_VALUE_LENGTH = 6000
 PROBE_SECONDS = 5.0
+EXPERIMENT = "qcl-mixnet"  # as in conf/base/mlflow.yml; another name is answered alike
+FAILURES = 2  # in a row, after which a run's cells are no longer sent
+
+
+# Failures in a row of the runs that this process sends cells to.
+_failures: Counter[str] = Counter()
 
 
 @dataclass(frozen=True)
@@ -36,7 +42,7 @@ class RunBinding:
     """
 
     provenance: dict[str, Any] = field(default_factory=dict)
-    tracking_uri: str = ""
+    tracking_uri: str = field(default="", repr=False)  # it may hold a password
     experiment_id: str = ""
     run_id: str = ""
 
@@ -52,7 +58,9 @@ def log_cell(
     """Add a finished child run for a cell and return its id.
 
     A tracking server that fails in the middle of a run costs the view, not the result: the failure
-    is logged, None is returned, and the files are on disk all the same.
+    is logged, None is returned, and the files are on disk all the same. A server that no longer
+    answers, or fails twice in a row, gets no more cells of this run from this process: waiting for
+    it would cost a minute each.
 
     Parameters
     ----------
@@ -67,17 +75,23 @@ def log_cell(
     """
     if not binding.tracked:
         return None
-    from mlflow.exceptions import MlflowException
-    from requests.exceptions import RequestException
-
+    if _failures[binding.run_id] >= FAILURES:
+        return None
     try:
-        return _create_child(binding, record, history, folder)
-    except (MlflowException, RequestException, OSError) as error:
+        child = _create_child(binding, record, history, folder)
+    except tracking_errors() as error:
+        _failures[binding.run_id] += 1
+        if tracking_problem(binding.tracking_uri):
+            _failures[binding.run_id] = FAILURES
         logger.warning(
-            "%s.%s is on disk but not in MLflow at %s (%s); check the server.",
-            record["dataset"], record["model"], binding.tracking_uri, error,
+            "%s.%s is on disk but not in MLflow at %s (%s)%s.",
+            record["dataset"], record["model"], public_address(binding.tracking_uri),
+            reason(error, binding.tracking_uri),
+            "; the cells after it are not sent there" * (_failures[binding.run_id] >= FAILURES),
         )  # fmt: skip
         return None
+    _failures[binding.run_id] = 0
+    return child
 
 
 def log_run(
@@ -108,9 +122,11 @@ def log_run(
     if not binding.tracked:
         return
     from mlflow.entities import Metric, Param, RunTag
-    from mlflow.exceptions import MlflowException
     from mlflow.tracking import MlflowClient
-    from requests.exceptions import RequestException
+
+    if _failures[binding.run_id] >= FAILURES:
+        logger.warning("Reports are on disk but not in MLflow, as its server failed before.")
+        return
 
     client = MlflowClient(tracking_uri=binding.tracking_uri)
     now = int(1000 * time.time())
@@ -125,10 +141,11 @@ def log_run(
         client.log_batch(binding.run_id, metrics=points, params=params, tags=run_tags)
         for path in reports:
             client.log_artifact(binding.run_id, str(path), "reports")
-    except (MlflowException, RequestException, OSError) as error:
+    except tracking_errors() as error:
         logger.warning(
-            "Reports are on disk but not in MLflow at %s (%s).", binding.tracking_uri, error
-        )
+            "Reports are on disk but not in MLflow at %s (%s).",
+            public_address(binding.tracking_uri), reason(error, binding.tracking_uri),
+        )  # fmt: skip
 
 
 def _create_child(
@@ -226,31 +243,79 @@ def end_runs_opened_since(before: str | None, status: str = "FINISHED") -> None:
     cannot be told is named in a warning.
     """
     import mlflow
-    from mlflow.exceptions import MlflowException
-    from requests.exceptions import RequestException
 
     while (active := mlflow.active_run()) is not None and active.info.run_id != before:
         try:
             mlflow.end_run(status)
-        except (MlflowException, RequestException) as error:
+        except tracking_errors() as error:
             logger.warning(
-                "MLflow was not told of the end of run %s (%s).", active.info.run_id, error
-            )
+                "MLflow was not told of the end of run %s (%s).",
+                active.info.run_id, reason(error, mlflow.get_tracking_uri()),
+            )  # fmt: skip
             return
 
 
+def tracking_problem(uri: str) -> str | None:
+    """Why runs cannot be tracked at an address, found out in seconds; None as far as one sees."""
+    return server_problem(uri) if is_server(uri) else database_problem(uri)
+
+
 def server_problem(tracking_uri: str) -> str | None:
-    """Why a tracking server does not answer, or None when it does or the URI is no server's."""
-    if urlparse(tracking_uri).scheme not in {"http", "https"}:
+    """Why a tracking server cannot be used, or None when it can or the URI is no server's.
+
+    It is asked as MLflow's client asks, with the same credentials and certificates, and for what a
+    run asks first, as not every server has a page that tells its health.
+    """
+    if not is_server(tracking_uri):
         return None
+    from mlflow.utils.credentials import get_default_host_creds
+    from mlflow.utils.rest_utils import http_request
+
     try:
-        with urlopen(f"{tracking_uri.rstrip('/')}/health", timeout=PROBE_SECONDS):
-            return None
-    except HTTPError as error:
-        # Whether it lets us in is MLflow's to say; no other error is a healthy server's answer.
-        return None if error.code in {401, 403} else f"HTTP {error.code} {error.reason}"
-    except (URLError, HTTPException, OSError, ValueError) as error:
-        return str(error)
+        answer = http_request(
+            get_default_host_creds(tracking_uri),
+            "/api/2.0/mlflow/experiments/get-by-name",
+            "GET",
+            params={"experiment_name": EXPERIMENT},
+            timeout=PROBE_SECONDS,
+            max_retries=0,
+            raise_on_status=False,
+        )
+    except tracking_errors() as error:
+        return reason(error, tracking_uri)
+    except ValueError:  # its message may quote a password
+        return INVALID_ADDRESS
+    said = _what_it_says(answer)
+    if answer.status_code in {401, 403}:
+        return (
+            f"HTTP {answer.status_code}, {said}: set MLFLOW_TRACKING_USERNAME and "
+            f"MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, to credentials that it takes"
+        )
+    # That there is no such experiment is MLflow's answer, and that we ask too often a healthy one.
+    if answer.ok or answer.status_code == 429 or "RESOURCE_DOES_NOT_EXIST" in answer.text:
+        return None
+    return f"HTTP {answer.status_code}, {said}"
+
+
+def _what_it_says(answer: Any) -> str:
+    """Message of an answer of MLflow's, else the status in words."""
+    try:
+        return str(answer.json()["message"]).partition("\n")[0]
+    except (ValueError, TypeError, KeyError):
+        return str(answer.reason)
+
+
+def tracking_errors() -> tuple[type[Exception], ...]:
+    """What MLflow raises where it cannot track: its own errors, and those that it lets through."""
+    from alembic.util import CommandError
+    from mlflow.exceptions import MlflowException
+    from requests.exceptions import RequestException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    # ImportError: the driver of a database, or what a way to log in needs, is not installed.
+    return (
+        MlflowException, RequestException, SQLAlchemyError, CommandError, OSError, ImportError,
+    )  # fmt: skip
 
 
 def set_client_defaults() -> None:

@@ -56,8 +56,8 @@ def make_clusters(sizes=(120, 40, 12)):
 
 
 @parametrize_with_checks([make(model, epochs=4, learning_rate=1e-1) for model in TINY])
-def test_scikit_learn_s_own_checks(estimator, check):
-    check(estimator)
+def test_scikit_learn_s_own_checks(estimator, check, run_check):
+    run_check(estimator, check)
 
 
 @pytest.mark.parametrize(
@@ -152,6 +152,7 @@ def test_checkpoint_test__warns_marks_and_keeps_the_best_epoch_on_those_rows(mod
     assert f1_score(y[120:], fitted.predict(X[120:]), average="macro") == pytest.approx(best)
 
 
+@pytest.mark.filterwarnings("ignore::qcl_mixnet.data.preprocessing.UnseenLevelsWarning")
 @each_model
 def test_fit__raw_table__with_gaps_categories_and_string_labels(model):
     X, y = make_table()

@@ -44,8 +44,8 @@ QUICK = {"epochs": 8, "batch_size": 512, "learning_rate": 0.05, "hidden_width": 
 
 
 @parametrize_with_checks([classifier(**QUICK, random_state=0) for classifier in CLASSIFIERS])
-def test_scikit_learn_s_own_checks(estimator, check):
-    check(estimator)
+def test_scikit_learn_s_own_checks(estimator, check, run_check):
+    run_check(estimator, check)
 
 
 @every_classifier
@@ -193,6 +193,7 @@ def test_fit__any_table__finite_probabilities(classifier, labels, n_features):
     np.testing.assert_allclose(proba.sum(axis=1), 1)
 
 
+@pytest.mark.filterwarnings("ignore::qcl_mixnet.data.preprocessing.UnseenLevelsWarning")
 def test_fit__data_frame_with_gaps_and_categories():
     X, y = make_table()
     frame = pd.DataFrame(X, columns=list("abcdef")).assign(kind=np.where(y == 1, "x", "y"))

@@ -9,10 +9,18 @@ import pytest
 import yaml
 from pydantic import ValidationError
 from sklearn.base import clone
+from sklearn.ensemble import StackingClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.svm import SVC
+from sklearn.tree import DecisionTreeClassifier
 
-from qcl_mixnet.baselines.specs import ModelSpec, ModelSpecError, build_grid, build_model
+from qcl_mixnet.baselines.specs import (
+    ModelSpec,
+    ModelSpecError,
+    build_grid,
+    build_model,
+    class_paths,
+)
 from qcl_mixnet.data.preprocessing import TablePreprocessor
 from qcl_mixnet.evaluation.search import grid_search
 from qcl_mixnet.reporting.published import published_benchmark
@@ -175,6 +183,144 @@ def test_class_that_cannot_be_built__error_says_why(path: str, sentence: str) ->
 def test_specification__unknown_keys_and_empty_values_are_refused(changes: Any) -> None:
     with pytest.raises(ValidationError):
         spec(**changes)
+
+
+@pytest.mark.parametrize(
+    ("path", "changes", "named"),
+    [
+        ("sklearn.linear_model.RidgeClassifier", {}, "sklearn.linear_model.RidgeClassifier"),
+        ("sklearn.svm.LinearSVC", {}, "sklearn.svm.LinearSVC"),
+        ("sklearn.svm.SVC", {}, "sklearn.svm.SVC"),
+        ("sklearn.svm.SVC", {"grid": {"C": [1, 2]}}, "sklearn.svm.SVC with C=1"),
+        ("sklearn.linear_model.SGDClassifier", {}, "sklearn.linear_model.SGDClassifier"),
+        (
+            "sklearn.linear_model.SGDClassifier",
+            {"grid": {"loss": ["log_loss", "hinge"], "alpha": [0.1]}},
+            "sklearn.linear_model.SGDClassifier with alpha=0.1, loss='hinge'",
+        ),
+    ],
+)
+def test_class_without_probabilities__error_names_model_and_remedy(
+    path: str, changes: Any, named: str
+) -> None:
+    with pytest.raises(ModelSpecError) as caught:
+        build_model(spec(path, **changes), random_state=0)
+    message = str(caught.value)
+    assert message.startswith(f"Model 'M' ({named}) gives no probabilities (predict_proba)")
+    assert message.endswith(
+        f"CalibratedClassifierCV with params: {{estimator: {{class: {path}}}}}."
+    )
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("path", "changes"),
+    [
+        ("sklearn.svm.SVC", {"params": {"probability": True}}),
+        ("sklearn.linear_model.SGDClassifier", {"params": {"loss": "log_loss"}}),
+        # The default has none, all that the grid tries have.
+        ("sklearn.linear_model.SGDClassifier", {"grid": {"loss": ["log_loss", "modified_huber"]}}),
+        ("sklearn.calibration.CalibratedClassifierCV", {}),
+        (f"{__name__}.Stacking", {}),  # has them once it is fitted
+    ],
+)
+def test_class_with_probabilities__is_built(path: str, changes: Any) -> None:
+    build_model(spec(path, **changes), random_state=0)
+
+
+TREES = [("tree", DecisionTreeClassifier())]
+
+
+class Stacking(StackingClassifier):
+    """A stacking that can be made without arguments."""
+
+    def __init__(self, estimators: Any = TREES) -> None:
+        super().__init__(estimators)
+
+
+class Meddling(DecisionTreeClassifier):
+    """A class whose constructor changes its parameters."""
+
+    def __init__(self, depths: Any = ()) -> None:
+        super().__init__()
+        self.depths = [*depths]
+
+
+def test_class_that_cannot_be_cloned__error_says_why() -> None:
+    with pytest.raises(
+        ModelSpecError, match=r"Meddling cannot be cloned .*; store every parameter"
+    ):
+        build_model(spec(f"{__name__}.Meddling"), random_state=0)
+
+
+def test_estimator_among_the_parameters__is_made_of_its_class(mixed_table: Any) -> None:
+    given = spec(
+        "sklearn.calibration.CalibratedClassifierCV",
+        params={
+            "estimator": {"class": "sklearn.linear_model.RidgeClassifier", "params": {"alpha": 3}},
+            "cv": 2,
+        },
+        grid={"method": ["sigmoid"], "estimator__alpha": [1.0, 2.0]},
+    )
+    model = build_model(given, random_state=7)[-1]
+    assert model.get_params()["estimator__alpha"] == 3
+    assert model.get_params()["estimator__random_state"] == 7
+    assert class_paths(given) == [given.class_, "sklearn.linear_model.RidgeClassifier"]
+    assert given.params["estimator"]["params"] == {"alpha": 3}
+    X, y = mixed_table
+    fitted = build_model(given, random_state=7).fit(X, y)
+    np.testing.assert_allclose(fitted.predict_proba(X).sum(axis=1), 1)
+
+
+def test_estimator_among_the_parameters__its_own_seed_wins() -> None:
+    inner = {"class": "sklearn.linear_model.RidgeClassifier", "params": {"random_state": 3}}
+    given = spec("sklearn.calibration.CalibratedClassifierCV", params={"estimator": inner})
+    model = build_model(given, random_state=7)[-1]
+    assert model.estimator.random_state == 3
+
+
+@pytest.mark.parametrize(
+    ("inner", "sentence"),
+    [
+        ({"class": "sklearn.linear_model.Ridge_"}, "no class 'Ridge_'"),
+        (
+            {"class": "sklearn.linear_model.RidgeClassifier", "params": {"alfa": 1}},
+            "Unknown parameter 'alfa' of model class sklearn.linear_model.RidgeClassifier",
+        ),
+        (
+            {"class": "sklearn.linear_model.RidgeClassifier", "alpha": 1},
+            r"Parameter 'estimator' of model class .*CalibratedClassifierCV holds an estimator, ",
+        ),
+        ({"class": "sklearn.linear_model.RidgeClassifier", "params": 3}, "params, a mapping"),
+    ],
+)
+def test_estimator_among_the_parameters__mistakes_are_named(inner: Any, sentence: str) -> None:
+    given = spec("sklearn.calibration.CalibratedClassifierCV", params={"estimator": inner})
+    with pytest.raises(ModelSpecError, match=sentence):
+        build_model(given, random_state=0)
+
+
+@pytest.mark.parametrize(
+    ("code", "sentence"),
+    [
+        ("x = unknown_name\n", r"NameError: name 'unknown_name' is not .*own_broken.py, line 1\)"),
+        ("x = (\n", r"SyntaxError: .*own_broken.py, line 1\)"),
+        ("import no_such_package\n", "No module named 'no_such_package'"),
+    ],
+    ids=["name", "syntax", "import"],
+)
+def test_module_of_ones_own_that_cannot_be_imported__sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, sentence: str
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "own_broken.py").write_text(code, encoding="utf-8")
+    with pytest.raises(ModelSpecError, match=f"own_broken.Model cannot be imported.*{sentence}"):
+        build_model(spec("own_broken.Model"), random_state=0)
+
+
+def test_module_that_is_nowhere__error_says_where_to_put_it() -> None:
+    with pytest.raises(ModelSpecError, match=r"put a module of your own into src/ of the project"):
+        build_model(spec("no_such_module_anywhere.Model"), random_state=0)
 
 
 def test_build_model__does_not_change_the_specification() -> None:

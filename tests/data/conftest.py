@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 import yaml
 
+from qcl_mixnet.data.errors import DataError
 from qcl_mixnet.data.roster import parse_roster
-from qcl_mixnet.data.sources import FetchContext
+from qcl_mixnet.data.schema import check_table
+from qcl_mixnet.data.sources import FetchContext, FileSource
 
 PROJECT_ROOT = Path(__file__).parents[2]
 
@@ -33,6 +35,7 @@ class WebServer:
 
     def __init__(self):
         self.replies: dict[str, list[Reply]] = {}
+        self.heads: dict[str, dict[str, str]] = {}
         self.requests: list[str] = []
         self._stopping = threading.Event()
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -69,9 +72,15 @@ class WebServer:
                 else:
                     self.wfile.write(reply.body[: len(reply.body) - reply.cut])
 
-            def do_HEAD(self):  # minio asks so first; nothing of ours does
+            def do_HEAD(self):  # minio asks so first
                 server.requests.append(self.path)
-                self.send_error(404)
+                if self.path not in server.heads:
+                    self.send_error(404)
+                    return
+                self.send_response(200)
+                for name, value in server.heads[self.path].items():
+                    self.send_header(name, value)
+                self.end_headers()
 
             def log_message(self, *args):
                 pass
@@ -104,11 +113,42 @@ def context(tmp_path):
     )
 
 
+@pytest.fixture
+def load_file(context):
+    """Write a file, or let a function write it, and load it as the ``file`` source does."""
+
+    def load(content, name="t.csv", *, checked=True, **options):
+        path = context.project_root / name
+        if callable(content):
+            content(path)
+        else:
+            path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        table = FileSource(**{"path": name, "target": "y", **options}).load(context)
+        if checked:
+            check_table(table, context.dataset)
+        return table
+
+    return load
+
+
+@pytest.fixture
+def refusal(load_file):
+    """The one sentence with which a file is refused."""
+
+    def refuse(*args, **options):
+        with pytest.raises(DataError) as caught:
+            load_file(*args, **options)
+        message = str(caught.value)
+        assert "\n" not in message
+        assert "'tiny'" in message
+        return message
+
+    return refuse
+
+
 @pytest.fixture(autouse=True)
-def no_user_settings(monkeypatch, request):
+def no_user_settings(monkeypatch):
     monkeypatch.delenv("QCL_MIXNET_OPENML_SERVER", raising=False)
-    if "keeps_local_folder" not in request.fixturenames:
-        monkeypatch.delenv("QCL_MIXNET_DATA", raising=False)
 
 
 @pytest.fixture

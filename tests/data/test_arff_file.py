@@ -7,7 +7,7 @@ import pytest
 
 from qcl_mixnet.data.errors import DataError
 from qcl_mixnet.data.sources import arff_file
-from qcl_mixnet.data.sources.arff_file import read_arff
+from qcl_mixnet.data.sources.arff_file import decoded, read_arff
 
 
 @pytest.fixture
@@ -15,7 +15,7 @@ def read(tmp_path):
     def read_text(text, encoding="utf-8", **options):
         path = tmp_path / "t.arff"
         path.write_bytes(text.encode(encoding))
-        return read_arff(path, **options)
+        return read_arff(decoded(path), str(path), **options)
 
     return read_text
 

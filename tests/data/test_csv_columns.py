@@ -52,3 +52,10 @@ def test_csv_levels__nothing_to_spell__is_the_column():
 def test_csv_levels__both_spellings_are_levels__are_kept_apart():
     column = pd.Series(["1", "1.0", "01"], dtype="str")
     assert csv_levels(column, {"1", "1.0"}).tolist() == ["1", "1.0", "1"]
+
+
+@pytest.mark.parametrize("text", [" NA", "nan ", "  ", " null "])
+def test_csv_columns__gap_with_spaces__is_a_gap(text):
+    assert csv_numbers(pd.Series(["1", text]), FILE, 0).isna().tolist() == [False, True]
+    assert csv_levels(pd.Series(["a", text]), {"a"}).isna().tolist() == [False, True]
+    assert csv_levels(pd.Series(["a", text]), {"a", text}).tolist() == ["a", text]

@@ -51,8 +51,12 @@ def test_file__missing__is_unavailable_and_names_the_path(tmp_path, context):
 @pytest.mark.parametrize(
     ("filename", "content", "words"),
     [
-        ("a.csv", b"", "No columns"),
-        ("a.csv", b"x,target\n1,0\n1,2,3,4\n", "Expected 2 fields"),
+        ("a.csv", b"", "no columns"),
+        (
+            "a.csv",
+            b"x,target\n1,0\n1,2,3,4\n",
+            "line 3 of .* has 4 cells, and the header names 2 columns",
+        ),
         ("a.csv", b"x,target\n\xff\xfe,0\n", "utf-8"),
         ("a.parquet", b"not a parquet file", "Parquet"),
         ("a.parquet", b"PAR1" + bytes(100), "Parquet"),
@@ -115,3 +119,24 @@ def test_kaggle__unnamed_first_column__can_be_dropped(context, roster):
     assert source.load(context).to_dict("list") == {"Mohs Hardness": [4.5, 2.0], "target": [5, 0]}
     path.unlink()
     assert source.fingerprint_fields(context) != before
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("id,a,y\n1,5,p\n2,6,q\n3,5,p\n", r"column 'id' .* with `drop: \[id\]` of the source"),
+        (",a,y\n1,5,p\n2,6,q\n3,5,p\n", r"'Unnamed: 0' .* `drop: \[\"Unnamed: 0\"\]`"),
+        ("a,y\n1,p\n2,NA\n", "'y' of .* is 'NA' in 1 row"),
+        ("a,y\n1,p\n2,q,5\n", "line 3 of .* has 3 cells"),
+    ],
+)
+def test_kaggle__odd_file__is_refused_as_in_a_file_source(context, content, words):
+    path = context.downloads / "kaggle" / "t.csv"
+    path.parent.mkdir(parents=True)
+    path.write_text(content)
+    with pytest.raises(DataError, match=words) as failure:
+        KaggleCsvSource(slug="a/b", filename="t.csv", target="y").load(context)
+    assert "`index" not in str(failure.value)
+    path.write_text("a,b,y\n1,5,p,\n2,6,q,\n")
+    table = KaggleCsvSource(slug="a/b", filename="t.csv", target="y").load(context)
+    assert table.to_dict("list") == {"a": [1, 2], "b": [5, 6], "target": ["p", "q"]}

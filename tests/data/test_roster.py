@@ -112,7 +112,17 @@ def test_parse_roster__same_column_twice__is_refused():
         parse_roster(changed(sources=[source]))
 
 
-@pytest.mark.parametrize("name", ["a.b", "Glass", "wine-quality", "1st", "", 3])
+@pytest.mark.parametrize("name", ["a.b", "Glass", "wine-quality", "_a", ""])
 def test_parse_roster__name_not_in_snake_case__is_refused(name):
     with pytest.raises(DataError, match=f"'{name}' cannot name a data set"):
         parse_roster({name: ENTRY})
+
+
+@pytest.mark.parametrize("name", [1e5, True, None])
+def test_parse_roster__name_of_which_yaml_made_something_else__asks_for_quotes(name):
+    with pytest.raises(DataError, match=f"as {name}; write it in quotes in datasets.yml"):
+        parse_roster({name: ENTRY})
+
+
+def test_parse_roster__year_as_a_name__is_one():
+    assert list(parse_roster({2020: ENTRY, "1e5": ENTRY})) == ["2020", "1e5"]

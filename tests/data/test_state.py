@@ -26,6 +26,7 @@ def round_trip(preprocessor):
     return restore_preprocessor(json.loads(json.dumps(document)), arrays)
 
 
+@pytest.mark.filterwarnings("ignore::qcl_mixnet.data.preprocessing.UnseenLevelsWarning")
 @pytest.mark.parametrize(
     "parameters",
     [

@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import time
 import warnings
 from dataclasses import replace
 
@@ -12,11 +13,13 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.datasets import make_classification
 from sklearn.model_selection import train_test_split
 
+from qcl_mixnet.baselines.deep import MLPNetworkClassifier
 from qcl_mixnet.baselines.specs import ModelSpec
 from qcl_mixnet.evaluation.cells import CellData, run_cell
 from qcl_mixnet.evaluation.keys import cell_key
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
 from qcl_mixnet.evaluation.splits import Split
+from qcl_mixnet.model.classifier import QCLMixNetClassifier
 
 SEED = 5
 TREE = {"class": "sklearn.tree.DecisionTreeClassifier", "params": {"max_depth": 3}}
@@ -66,6 +69,48 @@ class Probe(ClassifierMixin, BaseEstimator):
     def _fail(self, here):
         if here and self.failing_seed == self.random_state:
             raise ArithmeticError(f"seed {self.random_state} is unlucky")
+
+
+class WithTransform(Probe):
+    """Has a transform as many a classifier has it: not of the test rows, or not of rows at all."""
+
+    def transform(self, X):
+        raise AssertionError("nobody asked for this")
+
+
+class Representing(Probe):
+    """Declares that its transform gives a representation."""
+
+    transform_is_representation = True
+
+    def transform(self, X):
+        return pd.DataFrame({"twice": 2 * np.asarray(X)[:, 0], "one": 1.0})
+
+
+class Slow(Probe):
+    """Needs a second before its first fit."""
+
+    ready = False
+
+    def warm_up(self):
+        if not Slow.ready:
+            time.sleep(1)
+            Slow.ready = True
+
+    def fit(self, X, y):
+        self.warm_up()
+        return super().fit(X, y)
+
+
+class Hopeful(Probe):
+    """Says of its probabilities that fitting will tell; there are none in the end."""
+
+    @property
+    def predict_proba(self):
+        return self.probabilities_
+
+    def predict(self, X):
+        return np.zeros(len(X), dtype=int)
 
 
 @pytest.fixture(autouse=True)
@@ -243,6 +288,79 @@ def test_run_cell__representation__has_every_test_row_of_every_repeat():
     )
     assert frame.filter(like="h_").to_numpy().std() > 0
     assert run(TREE, data, repeats=2).representation.empty
+
+
+@pytest.mark.parametrize(
+    "class_",
+    [
+        "sklearn.discriminant_analysis.LinearDiscriminantAnalysis",
+        "sklearn.neighbors.KNeighborsClassifier",
+        f"{__name__}.WithTransform",
+    ],
+)
+@pytest.mark.parametrize("preprocess", [True, False])
+def test_run_cell__transform_that_nobody_declared__is_not_called(class_, preprocess):
+    result = run({"class": class_, "preprocess": preprocess}, repeats=2)
+    assert result.record["error"] is None
+    assert result.representation.empty
+
+
+@pytest.mark.parametrize("preprocess", [True, False])
+def test_run_cell__transform_that_is_declared__is_kept_whatever_holds_it(preprocess):
+    data = make_data()
+    result = run({"class": f"{__name__}.Representing", "preprocess": preprocess}, data)
+    frame = result.representation
+    assert list(frame.columns) == ["repeat", "row", "y_true", "h_0", "h_1"]
+    assert frame["h_1"].eq(1).all()
+    first = data.features["a"].to_numpy()
+    train, test = data.splits[0].train, data.splits[0].test
+    if preprocess:  # standardised by the training rows
+        first = (first - first[train].mean()) / first[train].std()
+    np.testing.assert_allclose(frame["h_0"], 2 * first[test], rtol=1e-5)
+
+
+def test_run_cell__warm_up__is_no_part_of_the_time_of_fitting():
+    Slow.ready = False
+    result = run({"class": f"{__name__}.Slow"})
+    assert Slow.ready
+    assert result.record["metrics"]["fit_seconds"] < 0.9 < result.record["seconds"]
+
+
+def test_warm_up__makes_an_optimizer_and_for_qcl_mixnet_on_a_cpu_compiles(monkeypatch):
+    called = []
+    monkeypatch.setattr("qcl_mixnet.model.classifier.compile_all", lambda: called.append("kernels"))
+    # The first one of a process imports PyTorch's compiler.
+    monkeypatch.setattr("torch.optim.AdamW", lambda parameters: called.append("optimizer"))
+    MLPNetworkClassifier().warm_up()
+    assert called == ["optimizer"]
+    QCLMixNetClassifier(device="cpu").warm_up()
+    assert called == ["optimizer", "optimizer", "kernels"]
+
+
+def test_run_cell__no_probabilities_in_the_end__says_so_in_a_sentence():
+    record = run({"class": f"{__name__}.Hopeful"}).record
+    assert record["status"] == "failed"
+    assert "gives no probabilities (predict_proba)" in record["error"]
+
+
+def test_run_cell__fits_of_the_grid_fail__are_counted_in_the_record():
+    # A precomputed kernel needs a square table: one of three candidates fails in both folds.
+    model = {
+        "class": "sklearn.svm.SVC",
+        "params": {"probability": True},
+        "grid": {"kernel": ["linear", "rbf", "precomputed"]},
+    }
+    result = run(model, repeats=2)
+    assert result.record["error"] is None
+    failures = result.record["grid_failures"]
+    assert len(failures) == 2
+    assert failures[0].startswith(
+        "2 of 6 fits of the grid search failed, so 1 of 3 candidates could not be chosen "
+        "(kernel='precomputed'); the first cause was ValueError: "
+    )
+    assert any(w.startswith("GridFitWarning: 2 of 6 fits") for w in result.record["warnings"])
+    assert not any("Traceback" in w for w in result.record["warnings"])
+    assert run(TREE).record["grid_failures"] == []
 
 
 @pytest.mark.parametrize("in_predict", [False, True], ids=["fit", "predict"])

@@ -173,6 +173,31 @@ def test_compare_models__all_data_sets_rank_alike__f_is_null_with_a_note():
     assert "iman_davenport_note" not in finite
 
 
+def test_compare_models__data_sets_on_which_every_model_failed__do_not_count():
+    expected = compare_models(make_metrics(), OPTIONS)
+    more = SCORES.reindex(["d1", "f1", "d2", "d3", "f2"])
+    not_run = {("f1", "c"), ("d4", "a"), ("d4", "b"), ("d4", "c")}
+    found = compare_models(
+        make_metrics(more.reindex([*more.index, "d4"]), not_run=not_run), OPTIONS
+    )
+    assert found["datasets"] == ["d1", "d2", "d3"]
+    assert found["datasets_without_score"] == ["f1", "f2"]
+    assert expected["datasets_without_score"] == []
+    assert len(found["failed"]) == 1 + 2 + 3
+    assert found["tests"]["macro_f1"]["n_datasets"] == 3
+    for key in ("models", "mean_ranks", "tests", "global_test", "nemenyi", "comparisons"):
+        assert found[key] == expected[key]
+
+
+def test_compare_models__nothing_but_failures__reasons():
+    metrics = make_metrics(SCORES * np.nan)
+    found = strict(compare_models(metrics, OPTIONS))
+    assert (found["datasets"], found["datasets_without_score"]) == ([], ["d1", "d2", "d3"])
+    assert found["mean_ranks"] == {}
+    for outcome in (found["nemenyi"], found["global_test"], *found["comparisons"].values()):
+        assert "(not counting 3 data sets on which every model failed)" in outcome["reason"]
+
+
 def test_compare_models__nemenyi_of_the_headline_metric():
     found = compare_models(make_metrics(), OPTIONS)["nemenyi"]
     assert found["metric"] == "macro_f1"
@@ -188,8 +213,8 @@ def test_compare_models__nemenyi_of_the_headline_metric():
 @pytest.mark.parametrize(
     ("scores", "found"),
     [
-        (SCORES.loc[["d1"]], "1 data set(s) and 3 model(s)"),
-        (SCORES[["a", "b"]], "3 data set(s) and 2 model(s)"),
+        (SCORES.loc[["d1"]], "1 data set and 3 models"),
+        (SCORES[["a", "b"]], "3 data sets and 2 models"),
     ],
     ids=["one data set", "two models"],
 )
@@ -214,8 +239,8 @@ def test_compare_models__two_models__the_control_is_compared_all_the_same():
     [
         (make_metrics(SCORES[["a", "c"]]), "control 'b' is not among the models"),
         (make_metrics(not_run={("d2", "b")}), "control 'b' is not among the models"),
-        (make_metrics(SCORES.loc[["d1"]]), "1 data set(s) and 3 model(s)"),
-        (make_metrics(SCORES[["b"]]), "3 data set(s) and 1 model(s)"),
+        (make_metrics(SCORES.loc[["d1"]]), "1 data set and 3 models"),
+        (make_metrics(SCORES[["b"]]), "3 data sets and 1 model"),
         (make_metrics(not_run=everywhere(SCORES, *"abc")), "control 'b' is not among the models"),
     ],
     ids=["not in the grid", "not run somewhere", "one data set", "alone", "nothing was run"],

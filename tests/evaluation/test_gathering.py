@@ -210,6 +210,37 @@ def test_score_table__not_run_on_some_data_set__is_left_out():
         [
             ("d1", "partly", "ok", 0.9),
             ("d1", "good", "ok", 0.8),
+            ("d1", "bad", "ok", 0.7),
+            ("d2", "partly", "not run", np.nan),
+            ("d2", "good", "ok", 0.8),
+            ("d2", "bad", "failed", np.nan),
+        ]
+    )
+    table = score_table(metrics, "macro_f1")
+    assert list(table.columns) == ["good", "bad"]
+    assert list(table.index) == ["d1", "d2"]
+
+
+def test_score_table__not_run_where_all_others_failed__stays():
+    metrics = make_metrics(
+        [
+            ("d1", "partly", "ok", 0.9),
+            ("d1", "good", "ok", 0.8),
+            ("d2", "partly", "not run", np.nan),
+            ("d2", "good", "failed", np.nan),
+        ]
+    )
+    table = score_table(metrics, "macro_f1")
+    assert list(table.columns) == ["partly", "good"]
+    assert table.loc["d1"].tolist() == [0.9, 0.8]
+    assert table.loc["d2"].isna().all()
+
+
+def test_score_table__nothing_but_failures__only_what_was_run_everywhere():
+    metrics = make_metrics(
+        [
+            ("d1", "partly", "failed", np.nan),
+            ("d1", "good", "failed", np.nan),
             ("d2", "partly", "not run", np.nan),
             ("d2", "good", "failed", np.nan),
         ]

@@ -222,6 +222,61 @@ def test_code_digest__users_own_module__counts_by_its_code(package):
     assert package.digest("my_own_model") != after
 
 
+def test_code_digest__what_a_users_own_module_imports__counts(package):
+    package.write("my_own_model", "import numpy\nfrom my_own_helper import help_out\n")
+    package.write("my_own_helper", "def help_out():\n    return 1\n")
+    before = package.digest("my_own_model")
+    package.write("my_own_helper", "def help_out():\n    return 2\n")
+    assert package.digest("my_own_model") != before
+    assert "my_own_model" not in sys.modules  # nothing of it was run
+    assert "my_own_helper" not in sys.modules
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["from .helper import help_out", "from . import helper", "from ..own.helper import help_out"],
+)
+def test_code_digest__relative_imports_of_a_users_own_package__count(package, statement):
+    package.write("own/__init__", "")
+    package.write("own/own/__init__", "")
+    package.write("own/own/helper", "help_out = 1\n")
+    package.write("own/own/model", f"{statement}\n")
+    before = package.digest("own.own.model")
+    package.write("own/own/helper", "help_out = 2\n")
+    assert package.digest("own.own.model") != before
+
+
+def test_code_digest__reexported_by_a_users_own_package__counts(package):
+    package.write("own_all/__init__", "from .model import Model\n")
+    package.write("own_all/model", "class Model:\n    x = 1\n")
+    before = package.digest("own_all")
+    package.write("own_all/model", "class Model:\n    x = 2\n")
+    assert package.digest("own_all") != before
+
+
+def test_code_digest__users_own_module_with_a_syntax_error__counts_as_it_is(package):
+    package.write("my_own_model", "x = (\n")
+    before = package.digest("my_own_model")
+    package.write("my_own_model", "x = [\n")
+    assert package.digest("my_own_model") != before
+
+
+def test_code_digest__estimator_among_the_parameters__counts(package):
+    package.write("my_own_model", "x = 1\n")
+    spec = ModelSpec.model_validate(
+        {
+            "class": "sklearn.calibration.CalibratedClassifierCV",
+            "params": {"estimator": {"class": "my_own_model.Model"}},
+            "family": "ml", "label": "M",
+        }
+    )  # fmt: skip
+    keys.code_digest.cache_clear()
+    before = keys.cell_key("table", spec, EvaluationProtocol())
+    package.write("my_own_model", "x = 2\n")
+    keys.code_digest.cache_clear()
+    assert keys.cell_key("table", spec, EvaluationProtocol()) != before
+
+
 def test_code_digest__installed_module__counts_only_if_it_is_the_packages(package, monkeypatch):
     # A release of another package counts by its version; this one may be installed too.
     monkeypatch.syspath_prepend(package.folder / "site-packages")
@@ -236,7 +291,6 @@ def test_code_digest__installed_module__counts_only_if_it_is_the_packages(packag
     before = package.digest("our_models.tree")
     package.write("site-packages/our_models/tree", "x = 2\n")
     after = package.digest("our_models.tree")
-    del sys.modules["our_models"]
     assert after != before
 
 

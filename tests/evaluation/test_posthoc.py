@@ -76,10 +76,11 @@ FAILED = pd.DataFrame(
 @pytest.mark.parametrize("sign", [1, -1])
 def test_failed_cells__by_hand(sign):
     table = compare_with_control(sign * FAILED, "A", higher_is_better=sign > 0)
-    assert table["control_failed"].tolist() == [3, 3]
-    assert table["model_failed"].tolist() == [2, 2]
+    # d4, on which every model failed, does not count.
+    assert table["control_failed"].tolist() == [2, 2]
+    assert table["model_failed"].tolist() == [1, 1]
     assert table[["wins", "ties", "losses"]].to_numpy().tolist() == [[1, 0, 2], [1, 0, 1]]
-    assert table["n_datasets"].tolist() == [4, 4]
+    assert table["n_datasets"].tolist() == [3, 3]
     assert table["n_compared"].tolist() == [3, 2]
     # B: three differences alike, ranks 2, -2, -2 of 6. C: .2 ranks below the failed cell.
     assert table["effect_size"].tolist() == pytest.approx([-1 / 3, -1 / 3])
@@ -122,10 +123,44 @@ def test_control_that_failed_everywhere__no_model_is_judged():
 @pytest.mark.parametrize("seed", range(4))
 def test_third_models__do_not_matter(seed):
     scores = random_scores(seed, n_datasets=9, failed=0.3).assign(worst=-1.0)
-    among_all = compare_with_control(scores, "a").drop(columns=["p_holm", "differs"])
+    # Adjusted for the number of models; counted where any of them has a score.
+    dependent = ["p_holm", "differs", "n_datasets", "control_failed", "model_failed"]
+    among_all = compare_with_control(scores, "a").drop(columns=dependent)
     for i, model in enumerate(among_all["model"]):
         pair = compare_with_control(scores[["a", model]], "a")[among_all.columns]
         pd.testing.assert_frame_equal(among_all[i : i + 1].reset_index(drop=True), pair)
+
+
+@pytest.mark.parametrize("higher_is_better", [True, False])
+def test_data_sets_on_which_every_model_failed__change_nothing(higher_is_better):
+    scores = random_scores(2, n_datasets=9, failed=0.1) * (1 if higher_is_better else -1)
+    more = scores.reindex([0, 1, "f1", *range(2, 9), "f2"])
+    for test in (nemenyi, lambda table, **options: compare_with_control(table, "b", **options)):
+        expected = test(scores, higher_is_better=higher_is_better)
+        pd.testing.assert_frame_equal(test(more, higher_is_better=higher_is_better), expected)
+    with pytest.raises(
+        EvaluationError, match=r"got 1 data set and .* \(not counting 2 data sets on"
+    ):
+        compare_with_control(more.loc[[0, "f1", "f2"]], "b")
+    with pytest.raises(
+        EvaluationError, match=r"got 1 data set and .* \(not counting 1 data set on"
+    ):
+        nemenyi(more.loc[[0, "f1"]])
+
+
+def test_scores_that_differ_by_the_order_of_a_sum__tie():
+    one_way, other_way = (0.1 + 0.2 + 0.3) / 3, (0.3 + 0.2 + 0.1) / 3
+    assert one_way != other_way
+    exact = pd.DataFrame({"A": [0.2, 0.5, 0.9], "B": [0.2, 0.4, 0.8], "C": [0.2, 0.6, 0.9]})
+    noisy = exact.copy()
+    noisy.loc[0] = [one_way, other_way, 0.2]
+    noisy.loc[2, "C"] = np.nextafter(0.9, 1)
+    found = compare_with_control(noisy, "A")
+    pd.testing.assert_frame_equal(found, compare_with_control(exact, "A"))
+    # Against B: a tie and twice .1, whose ranks 2.5 and 2.5 are 5 of 6. Against C: two ties.
+    assert found[["wins", "ties", "losses"]].to_numpy().tolist() == [[2, 1, 0], [0, 2, 1]]
+    assert found["effect_size"].tolist() == pytest.approx([5 / 6, -0.5])
+    pd.testing.assert_frame_equal(nemenyi(noisy), nemenyi(exact))
 
 
 def naive_comparison(scores, control, model):
@@ -160,7 +195,7 @@ def test_random_tables_with_ties_and_failures__equal_loops_and_scipy(seed, n_dat
     table = compare_with_control(scores, "b").set_index("model")
     assert list(table.index) == [name for name in scores if name != "b"]
     for model, row in table.iterrows():
-        assert row["model_failed"] == scores[model].isna().sum()
+        assert row["model_failed"] == scores.dropna(how="all")[model].isna().sum()
         if scores[["b", model]].isna().all().any():
             assert np.isnan(row["p_value"])
             continue
@@ -217,8 +252,8 @@ def test_smallest_p_holm__of_a_model_that_loses_everywhere(n_datasets, n_models)
     [
         (SMALL, "D", r"control 'D' is not among the models that are compared \(A, B, C\); run it"),
         (pd.DataFrame(), "A", r"control 'A' is not among the models .* \(none\)"),
-        (SMALL[:1], "A", r"got 1 data set\(s\) and 3 model\(s\) and needs at least 2 of both; add"),
-        (SMALL[["A"]], "A", r"got 3 data set\(s\) and 1 model\(s\)"),
+        (SMALL[:1], "A", r"got 1 data set and 3 models and needs at least 2 of both; add"),
+        (SMALL[["A"]], "A", r"got 3 data sets and 1 model and"),
     ],
     ids=["unknown", "nothing was run", "one data set", "one model"],
 )

@@ -8,13 +8,13 @@ from typing import Any, Self
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.exceptions import FitFailedWarning
 from sklearn.metrics import f1_score
 from sklearn.model_selection import StratifiedKFold
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.validation import validate_data
 
 from qcl_mixnet.evaluation import EvaluationError, grid_search
+from qcl_mixnet.evaluation.search import GridFitWarning
 
 X = np.random.default_rng(0).normal(size=(60, 3))
 Y = np.repeat([0, 1, 2], [35, 20, 5])
@@ -99,22 +99,48 @@ def test_more_folds_than_the_largest_class__reduced_and_logged(
     assert "10 folds reduced to 3" in caplog.text
 
 
-def test_some_candidates_fail__nan_and_never_chosen() -> None:
-    with (
-        pytest.warns(FitFailedWarning, match="out of fashion"),
-        pytest.warns(UserWarning, match="non-finite"),
-    ):
-        search = grid_search(Mode(), {"fail": ["fit", ""]}, X, Y, seed=0)
-    assert np.isnan(search.cv_results_["mean_test_score"]).tolist() == [True, False]
-    assert search.best_params_ == {"fail": ""}
-
-
 @pytest.fixture
 def not_as_errors() -> Iterator[None]:
     """Let scikit-learn's remarks on failed folds pass as warnings, as outside of tests."""
     with warnings.catch_warnings():
         warnings.simplefilter("default")
         yield
+
+
+@pytest.mark.usefixtures("not_as_errors")
+@pytest.mark.parametrize(
+    ("grid", "sentence"),
+    [
+        (
+            {"fail": ["fit", ""]},
+            "3 of 6 fits of the grid search failed, so 1 of 2 candidates could not be chosen "
+            "(fail='fit'); the first cause was RuntimeError: the mode is out of fashion.",
+        ),
+        (
+            {"fail": ["predict", ""], "tie": [1, 2]},
+            "6 of 12 fits of the grid search failed, so 2 of 4 candidates could not be chosen "
+            "(fail='predict', tie=1; fail='predict', tie=2); the first cause was RuntimeError: no "
+            "prediction today.",
+        ),
+        (
+            {"tie": [1, 2, 3, 4, 5, 6, 7], "fail": ["fit", ""]},
+            "21 of 42 fits of the grid search failed, so 7 of 14 candidates could not be chosen "
+            "(fail='fit', tie=1; fail='fit', tie=2; fail='fit', tie=3; fail='fit', tie=4; "
+            "fail='fit', tie=5 and 2 more); the first cause was RuntimeError: the mode is out of "
+            "fashion.",
+        ),
+    ],
+    ids=["fit", "predict", "many"],
+)
+def test_some_candidates_fail__never_chosen_and_one_warning(grid: Any, sentence: str) -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        search = grid_search(Mode(), grid, X, Y, seed=0)
+    assert search.best_params_["fail"] == ""
+    (warning,) = caught
+    assert warning.category is GridFitWarning
+    # scikit-learn goes through the parameters by their names.
+    assert str(warning.message) == sentence
 
 
 @pytest.mark.usefixtures("not_as_errors")
@@ -142,6 +168,17 @@ def test_warnings_of_the_model__one_copy_each() -> None:
     assert [str(w.message) for w in caught] == ["a remark"]
 
 
+def test_warnings_are_errors__a_remark_is_no_failed_fit() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(UserWarning, match="a remark"):  # as asked for, when all is done
+            grid_search(Mode(), {"warn": [True, False]}, X, Y, seed=0)
+        with pytest.raises(GridFitWarning, match="3 of 6 fits"):
+            grid_search(Mode(), {"fail": ["fit", ""]}, X, Y, seed=0)
+        with pytest.raises(EvaluationError, match="the first cause was RuntimeError"):
+            grid_search(Mode(), {"fail": ["fit"]}, X, Y, seed=0)
+
+
 def test_error_of_the_caller__passes_as_it_is() -> None:
     with pytest.raises(ValueError, match="Invalid parameter 'colour'") as caught:
         grid_search(Mode(), {"colour": ["red"]}, X, Y, seed=0)
@@ -152,7 +189,7 @@ def test_error_of_the_caller__passes_as_it_is() -> None:
     ("y", "folds", "sentence"),
     [
         (Y, 1, "folds is 1 and must be at least 2"),
-        (np.arange(60), 3, r"largest class has 1 row\(s\) .*; fit without a grid"),
+        (np.arange(60), 3, r"largest class has 1 row and .*; fit without a grid"),
     ],
 )
 def test_no_two_folds__sentence(y: Any, folds: int, sentence: str) -> None:

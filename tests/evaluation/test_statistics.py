@@ -64,7 +64,65 @@ def test_summary__lower_is_better() -> None:
 def test_ranks__failed_cells_share_the_last_ranks(higher_is_better: bool) -> None:
     scores = pd.DataFrame([[np.nan, 0.1, np.nan, 0.9], [np.nan] * 4])
     first = [3.5, 2, 3.5, 1] if higher_is_better else [3.5, 1, 3.5, 2]
-    np.testing.assert_array_equal(rank_models(scores, higher_is_better), [first, [2.5] * 4])
+    # Where all failed there is no order, not even a tie.
+    np.testing.assert_array_equal(rank_models(scores, higher_is_better), [first, [np.nan] * 4])
+
+
+def with_failed_data_sets(scores: pd.DataFrame) -> pd.DataFrame:
+    """Add two data sets on which every model failed."""
+    return scores.reindex([*scores.index[:1], "f1", *scores.index[1:], "f2"])
+
+
+@pytest.mark.parametrize("higher_is_better", [True, False])
+def test_data_sets_on_which_every_model_failed__do_not_count(higher_is_better: bool) -> None:
+    scores = SMALL if higher_is_better else -SMALL
+    more = with_failed_data_sets(scores)
+    direction = {"higher_is_better": higher_is_better}
+    assert friedman_test(more, **direction) == friedman_test(scores, **direction)
+    expected = summarize_ranks(scores, **direction)
+    summary = summarize_ranks(more, **direction)
+    assert summary["n_failed"].tolist() == [2, 2, 2]
+    pd.testing.assert_frame_equal(
+        summary.drop(columns="n_failed"), expected.drop(columns="n_failed")
+    )
+
+
+def test_only_one_data_set_with_a_score__the_sentence_says_why() -> None:
+    scores = with_failed_data_sets(SMALL[:1])
+    sentence = (
+        r"got 1 data set and 3 models \(not counting 2 data sets on which every model failed\)"
+    )
+    with pytest.raises(EvaluationError, match=sentence):
+        friedman_test(scores)
+
+
+def test_every_model_failed_on_every_data_set__no_ranks() -> None:
+    summary = summarize_ranks(SMALL * np.nan)
+    assert summary["mean_rank"].isna().all()
+    assert summary["wins"].tolist() == [0, 0, 0]
+    assert summary["n_failed"].tolist() == [3, 3, 3]
+
+
+# .1 + .2 + .3 and .3 + .2 + .1 differ in the last bit, as do their thirds and 1 less them.
+ONE_WAY, OTHER_WAY = (0.1 + 0.2 + 0.3) / 3, (0.3 + 0.2 + 0.1) / 3
+
+
+@pytest.mark.parametrize("higher_is_better", [True, False])
+def test_scores_that_differ_by_the_order_of_a_sum__tie(higher_is_better: bool) -> None:
+    assert ONE_WAY != OTHER_WAY
+    exact = pd.DataFrame({"A": [0.2, 0.5, 0.9], "B": [0.2, 0.6, 0.7], "C": [0.2, 0.1, 0.9]})
+    scores = exact.copy()
+    scores.loc[0] = [ONE_WAY, OTHER_WAY, 0.2]
+    scores.loc[2, "C"] = np.nextafter(0.9, 1)
+    direction = {"higher_is_better": higher_is_better}
+    np.testing.assert_array_equal(
+        rank_models(scores, **direction).loc[[0, 2]],
+        [[2, 2, 2], [1.5, 3, 1.5] if higher_is_better else [2.5, 1, 2.5]],
+    )
+    assert friedman_test(scores, **direction) == friedman_test(exact, **direction)
+    found, expected = (summarize_ranks(table, **direction) for table in (scores, exact))
+    pd.testing.assert_frame_equal(found, expected)
+    assert found["wins"].sum() == (3 + 1 + 2 if higher_is_better else 3 + 1 + 1)
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -108,7 +166,9 @@ def test_all_models_tie_everywhere__no_difference() -> None:
     assert (result.iman_davenport_f, result.iman_davenport_p) == (0, 1)
 
 
-@pytest.mark.parametrize(("shape", "got"), [((1, 5), "1 data set"), ((5, 2), "2 model")])
+@pytest.mark.parametrize(
+    ("shape", "got"), [((1, 5), "1 data set and 5 models"), ((5, 2), "5 data sets and 2 models")]
+)
 def test_too_small_a_table__sentence(shape: tuple[int, int], got: str) -> None:
     with pytest.raises(EvaluationError, match=rf"{got}.*needs at least 2 and 3; add"):
         friedman_test(pd.DataFrame(np.ones(shape)))

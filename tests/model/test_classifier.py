@@ -22,8 +22,8 @@ def make_table(n_rows=120, seed=0, weights=(0.85, 0.15)):
 
 
 @parametrize_with_checks([QCLMixNetClassifier(epochs=8, random_state=0, max_learning_rate=5e-2)])
-def test_scikit_learn_s_own_checks(estimator, check):
-    check(estimator)
+def test_scikit_learn_s_own_checks(estimator, check, run_check):
+    run_check(estimator, check)
 
 
 def test_fit__learns_what_can_be_learnt():
@@ -77,6 +77,7 @@ def test_predict_proba__a_row_does_not_depend_on_the_others():
     )
 
 
+@pytest.mark.filterwarnings("ignore::qcl_mixnet.data.preprocessing.UnseenLevelsWarning")
 def test_fit__data_frame_with_gaps_and_categories():
     X, y = make_table()
     frame = pd.DataFrame(X, columns=list("abcdef"))

@@ -58,8 +58,8 @@ def expected_failures(estimator):
     ],
     expected_failed_checks=expected_failures,
 )
-def test_scikit_learn_s_own_checks__ensembles(estimator, check):
-    check(estimator)
+def test_scikit_learn_s_own_checks__ensembles(estimator, check, run_check):
+    run_check(estimator, check)
 
 
 OTHER_WORDS = {

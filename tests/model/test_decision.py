@@ -5,10 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score, recall_score
 
+from qcl_mixnet import QCLMixNetClassifier
 from qcl_mixnet.model.decision import (
     _score_curve,
     apply_decision_weights,
-    check_class_weights,
     tune_decision_weights,
 )
 
@@ -300,36 +300,28 @@ def test_apply_decision_weights__ties__go_to_the_lower_code():
     assert apply_decision_weights(np.empty((0, 3)), [1, 1, 1]).tolist() == []
 
 
-@pytest.mark.parametrize(
-    "weights",
-    [{"b": 2, "a": 0.5}, [0.5, 2], (0.5, 2), np.array([0.5, 2.0]), pd.Series([0.5, 2.0]).array],
-)
-def test_check_class_weights__any_form__follows_the_classes(weights):
-    checked = check_class_weights(weights, np.array(["a", "b"]))
-    assert checked.dtype == np.float64
-    assert checked.tolist() == [0.5, 2]
+@pytest.mark.parametrize("labels", [["stay", "churn"], [10, 9]], ids=str)
+def test_fit__weights_as_a_series__go_to_the_classes_that_it_names(labels):
+    common, rare = labels
+    y = pd.Series(np.where(np.arange(40) % 10 == 0, rare, common))
+    weights = 1 / y.value_counts(normalize=True)  # the common class first
+    X = np.random.default_rng(0).normal(size=(40, 2))
+    model = QCLMixNetClassifier(epochs=1, random_state=0, decision=weights).fit(X, y)
+    found = dict(zip(model.classes_.tolist(), model.decision_weights_, strict=True))
+    assert found == {common: pytest.approx(1 / 0.9), rare: pytest.approx(10)}
 
 
-def test_check_class_weights__numbers_as_labels__are_found():
-    assert check_class_weights({np.int64(3): 2, 1: 1}, np.array([1, 3])).tolist() == [1, 2]
+def test_fit__weights_keyed_by_text_for_numbers__are_refused():
+    model = QCLMixNetClassifier(epochs=1, decision={"0": 1.0, "1": 2.0})
+    with pytest.raises(ValueError, match=r"name '0', which is none of the classes \[0, 1\]"):
+        model.fit(np.arange(8.0).reshape(4, 2), [0, 1, 0, 1])
 
 
-@pytest.mark.parametrize(
-    ("weights", "message"),
-    [
-        ({"a": 1, "b": 1, "c": 1}, r"name 'c', which is none of the classes \['a', 'b'\]; remove"),
-        ({"a": 1}, r"lack class 'b' and must name all of \['a', 'b'\]; give it 1"),
-        ([1, 1, 1], r"shape \(3,\) and there are 2 classes; give one number for each"),
-        ([[1, 1]], r"shape \(1, 2\)"),
-        (1.0, r"shape \(\)"),
-        ({"a": 1, "b": 0}, "class 'b' is 0 and must be a positive finite number; 1 leaves"),
-        ([1, -2.0], r"class 'b' is -2.0 and"),
-        ([float("nan"), 1], "class 'a' is nan and"),
-        ([float("inf"), 1], "class 'a' is inf and"),
-        ({"a": "much", "b": 1}, "class 'a' is 'much' and"),
-        ({"a": None, "b": 1}, "class 'a' is None and"),
-    ],
-)
-def test_check_class_weights__unfit__says_what_and_how_to_mend_it(weights, message):
-    with pytest.raises(ValueError, match=message):
-        check_class_weights(weights, np.array(["a", "b"]))
+def test_save__weights_as_a_series__stay_with_their_labels(tmp_path):
+    X, y = np.arange(8.0).reshape(4, 2), ["a", "b", "a", "b"]
+    weights = pd.Series([2.0, 0.5], index=["b", "a"])
+    model = QCLMixNetClassifier(epochs=1, random_state=0, decision=weights).fit(X, y)
+    model.save(tmp_path / "m")
+    loaded = QCLMixNetClassifier.load(tmp_path / "m")
+    assert loaded.decision == {"b": 2.0, "a": 0.5}
+    assert loaded.fit(X, y).decision_weights_.tolist() == [0.5, 2.0]

@@ -317,14 +317,19 @@ def test_fit__random_state_instance__bit_equal_and_drawn_from():
     assert not np.array_equal(first, next_one)
 
 
-def test_n_jobs__any_number__same_networks():
+def test_n_jobs__any_number__same_networks(float32_rounding):
     X, y = make_table()
     # Eight members are enough to be divided between two threads.
     one, two = (
         make_model(n_members=8, bagging="folds", n_jobs=n, epochs=1).fit(X, y) for n in (1, 2)
     )
-    np.testing.assert_array_equal(one.predict_proba(X), two.predict_proba(X))
+    for first, second in zip(one.networks_, two.networks_, strict=True):
+        for name, value in first.state_dict().items():
+            assert torch.equal(value, second.state_dict()[name]), name
     np.testing.assert_array_equal(one.out_of_fold_proba_, two.out_of_fold_proba_)
+    # PyTorch's threads share the products of a prediction, and some CPUs' kernels then sum in
+    # another order: a few units in the last place of float32.
+    np.testing.assert_allclose(one.predict_proba(X), two.predict_proba(X), **float32_rounding)
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2, None])
@@ -457,7 +462,7 @@ def test_fit__again__forgets_the_first_fit():
 
 
 @pytest.mark.parametrize("calibrate", [False, True])
-@pytest.mark.parametrize("form", [list, np.array, pd.Series])
+@pytest.mark.parametrize("form", [list, np.array, pd.array])
 def test_decision__weights_in_order__any_sequence_with_or_without_calibration(form, calibrate):
     X, y = make_table()
     weights = np.arange(1.0, len(np.unique(y)) + 1)

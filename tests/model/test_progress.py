@@ -4,7 +4,7 @@ import pytest
 import torch
 import tqdm.auto
 from sklearn.datasets import make_classification
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import GridSearchCV, cross_val_score
 
 from qcl_mixnet import QCLMixNetClassifier
 from qcl_mixnet.baselines.specs import ModelSpec
@@ -125,7 +125,7 @@ def test_interrupt__after_the_first_epoch__keeps_a_fitted_model(stop):
     X, y = make_table()
     expected = make_model(epochs=9, max_learning_rate=None)
     stop(3)
-    with pytest.warns(ConvergenceWarning, match=r"after epoch 2 of 9; .* kept \(epoch 2\)"):
+    with pytest.raises(KeyboardInterrupt, match=r"after epoch 2 of 9; .* kept \(epoch 2\)"):
         expected.fit(X, y)
     assert expected.interrupted_
     assert expected.best_epoch_ == 2
@@ -140,27 +140,29 @@ def test_interrupt__keeps_what_a_shorter_training_gives(stop):
     shorter = make_model(epochs=2, max_learning_rate=None).fit(X, y)
     assert not shorter.interrupted_
     stop(3)
-    with pytest.warns(ConvergenceWarning):
-        model = make_model(epochs=50, max_learning_rate=None).fit(X, y)
+    model = make_model(epochs=50, max_learning_rate=None)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, y)
     np.testing.assert_array_equal(model.predict_proba(X), shorter.predict_proba(X))
 
 
 def test_interrupt__with_held_out_rows__keeps_the_best_so_far(stop):
     X, y = make_table()
     stop(5)
-    with pytest.warns(ConvergenceWarning) as caught:
-        model = make_model(epochs=9, checkpoint="validation").fit(X, y)
+    model = make_model(epochs=9, checkpoint="validation")
+    with pytest.raises(KeyboardInterrupt) as caught:
+        model.fit(X, y)
     assert len(model.history_) == 4
     assert model.best_epoch_ == model.history_["macro_f1"].idxmax() + 1
-    assert f"(epoch {model.best_epoch_})" in str(caught[0].message)
+    assert f"(epoch {model.best_epoch_})" in str(caught.value)
 
 
 def test_interrupt__ensemble__keeps_every_network(stop):
     X, y = make_table()
     stop(2)
-    with pytest.warns(ConvergenceWarning, match="after epoch 1 of 3") as caught:
-        model = make_model(n_members=3, bagging="folds", decision="macro_f1").fit(X, y)
-    assert len(caught) == 1
+    model = make_model(n_members=3, bagging="folds", decision="macro_f1")
+    with pytest.raises(KeyboardInterrupt, match=r"after epoch 1 of 3.* is fitted\.$"):
+        model.fit(X, y)
     assert model.interrupted_
     assert model.best_epoch_ == [1, 1, 1]
     assert np.isfinite(model.out_of_fold_proba_).all()
@@ -170,11 +172,9 @@ def test_interrupt__ensemble__keeps_every_network(stop):
 def test_interrupt__of_networks_for_out_of_fold_alone__is_told(stop):
     X, y = make_table()
     stop(2, group=2)
-    with (
-        pytest.warns(ConvergenceWarning, match="after epoch 1 of 3"),
-        pytest.warns(ConvergenceWarning, match="calibrate=True .* could not be tuned"),
-    ):
-        model = make_model(calibrate=True).fit(X, y)
+    model = make_model(calibrate=True)
+    with pytest.raises(KeyboardInterrupt, match=r"1 of 3; .* calibrate=True .* could not be tuned"):
+        model.fit(X, y)
     assert model.interrupted_
     assert model.best_epoch_ == 3  # its own network had finished
 
@@ -194,17 +194,42 @@ def test_interrupt__while_an_epoch_is_shown__keeps_that_epoch(monkeypatch):
             raise KeyboardInterrupt
 
     monkeypatch.setattr(members.EpochReport, "__call__", strike)
-    with pytest.warns(ConvergenceWarning, match="after epoch 2 of 3"):
-        model = make_model().fit(*make_table())
+    model = make_model()
+    with pytest.raises(KeyboardInterrupt, match="after epoch 2 of 3"):
+        model.fit(*make_table())
     assert model.best_epoch_ == 2
 
 
 def test_interrupt__puts_the_threads_back(stop):
     before = torch.get_num_threads()
     stop(2)
-    with pytest.warns(ConvergenceWarning):
+    with pytest.raises(KeyboardInterrupt):
         make_model(n_jobs=before + 1).fit(*make_table())
     assert torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize("error_score", ["raise", np.nan])
+def test_interrupt__in_a_cross_validation__stops_it(stop, error_score):
+    X, y = make_table()
+    stop(2, group=2)  # the second fold's
+    with pytest.raises(KeyboardInterrupt, match="after epoch 1 of 3"):
+        cross_val_score(make_model(), X, y, cv=3, error_score=error_score)
+
+
+def test_interrupt__in_a_search__stops_it(stop):
+    X, y = make_table()
+    stop(3)
+    with pytest.raises(KeyboardInterrupt):
+        GridSearchCV(make_model(), {"epochs": [3, 4]}, cv=2).fit(X, y)
+
+
+def test_interrupt__fit_together__keeps_what_was_trained(stop):
+    X, y = make_table()
+    models = [make_model(epochs=3), make_model(epochs=4), make_model(epochs=5)]
+    stop(2, group=2)
+    with pytest.raises(KeyboardInterrupt, match="after epoch 1 of 4"):
+        QCLMixNetClassifier.fit_together(models, [(X, y)] * 3)
+    assert [getattr(model, "interrupted_", None) for model in models] == [False, True, None]
 
 
 @pytest.mark.parametrize("repeats", [1, 2])

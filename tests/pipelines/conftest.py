@@ -28,7 +28,6 @@ def empty_database(tmp_path_factory):
 def _no_open_run(monkeypatch, tmp_path, empty_database):
     """Track in the test's folder, and leave no run open for the next test."""
     shutil.copy(empty_database, tmp_path / "mlflow.db")
-    monkeypatch.delenv("QCL_MIXNET_DATA", raising=False)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
     yield
     while mlflow.active_run():

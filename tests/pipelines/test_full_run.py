@@ -23,7 +23,10 @@ FIGURES = [
 ]  # fmt: skip
 
 
-@pytest.fixture(params=["sequential", "parallel"])
+TRAINING = ("training",)  # without the seconds that tables and figures take
+
+
+@pytest.fixture(params=["sequential", pytest.param("parallel", marks=pytest.mark.slow)])
 def runner(request):
     return ParallelRunner(max_workers=2) if request.param == "parallel" else None
 
@@ -40,11 +43,11 @@ def test_full__every_model__files_tables_and_mlflow_agree(project, runner, capsy
         f1_score(predictions["y_true"], predictions["y_pred"], average="macro", zero_division=0)
     )
 
-    metrics = pd.read_csv(project.data / "08_reporting/metrics.csv")
+    metrics = pd.read_csv(project.data / "08_reporting/latest/metrics.csv")
     assert (metrics["status"] == "ok").all()
     assert len(MODELS) == 24
     assert len(metrics) == 48
-    board = pd.read_csv(project.data / "08_reporting/leaderboard.csv")
+    board = pd.read_csv(project.data / "08_reporting/latest/leaderboard.csv")
     assert sorted([*board["model"], *ABLATIONS]) == MODELS
     assert board["mean_rank"].sum() == pytest.approx(231)  # 1 + ... + 21
     expected = {
@@ -53,7 +56,7 @@ def test_full__every_model__files_tables_and_mlflow_agree(project, runner, capsy
         *(f"figures/{name}.{form}" for name in FIGURES for form in ("png", "svg")),
     }  # fmt: skip
     for name in expected:
-        assert (project.data / "08_reporting" / name).stat().st_size > 0
+        assert (project.data / "08_reporting/latest" / name).stat().st_size > 0
 
     runs = mlflow.search_runs(search_all_experiments=True)
     parent = runs[runs["tags.mlflow.runName"] == "full"].iloc[0]
@@ -91,23 +94,23 @@ def test_full__every_model__files_tables_and_mlflow_agree(project, runner, capsy
 
 def test_full__workers_that_inherit_nothing__no_stray_runs(project, small, monkeypatch):
     monkeypatch.setenv("KEDRO_MP_CONTEXT", "spawn")  # macOS, Windows, Python 3.14
-    project.run(params=small, runner=ParallelRunner(max_workers=2))
+    project.run(params=small, pipelines=TRAINING, runner=ParallelRunner(max_workers=2))
     assert len(project.cells()) == 4
     runs = mlflow.search_runs(search_all_experiments=True)
-    assert sorted(runs["tags.mlflow.runName"]) == ["full", *project.cells()]
+    assert sorted(runs["tags.mlflow.runName"]) == [*project.cells(), "training"]
     assert set(runs["status"]) == {"FINISHED"}
 
 
 def test_full__again__computes_nothing_and_makes_the_same_tables(project, small, capsys):
     project.run(params=small)
     before = project.finished_at()
-    table = (project.data / "08_reporting/metrics.csv").read_text()
+    table = (project.data / "08_reporting/latest/metrics.csv").read_text()
     capsys.readouterr()
 
     project.run(params=small)
 
     assert project.finished_at() == before
-    assert (project.data / "08_reporting/metrics.csv").read_text() == table
+    assert (project.data / "08_reporting/latest/metrics.csv").read_text() == table
     assert "4 cells are up to date, 0 to compute." in capsys.readouterr().out
 
 
@@ -123,10 +126,10 @@ def test_full__again__computes_nothing_and_makes_the_same_tables(project, small,
     ids=["parameter", "label", "threads", "seed", "repeats"],
 )
 def test_full__something_changed__recomputes_what_hangs_on_it(project, small, change, recomputed):
-    project.run(params=small)
+    project.run(params=small, pipelines=TRAINING)
     before = project.finished_at()
 
-    project.run(params={**small, **change})
+    project.run(params={**small, **change}, pipelines=TRAINING)
 
     after = project.finished_at()
     changed = {cell for cell in after if after[cell] != before[cell]}
@@ -135,37 +138,38 @@ def test_full__something_changed__recomputes_what_hangs_on_it(project, small, ch
 
 def test_statistics_alone__gather_anew_and_never_mix_protocols(project, small):
     project.run(params=small)
-    project.run(params={**small, "protocol": {"seed": 7}}, namespaces=["glass"])
+    other_seed = {**small, "protocol": {"seed": 7}}
+    project.run(params=other_seed, namespaces=["lymph"])
 
-    project.run(params=small, pipelines=("statistics", "reporting"))
+    project.run(params=other_seed, pipelines=("statistics", "reporting"))
 
-    metrics = pd.read_csv(project.data / "08_reporting/metrics.csv").set_index("dataset")
+    metrics = pd.read_csv(project.data / "08_reporting/latest/metrics.csv").set_index("dataset")
     assert set(metrics.loc["lymph", "status"]) == {"ok"}
     assert set(metrics.loc["glass", "status"]) == {"not run"}
-    per_class = pd.read_csv(project.data / "08_reporting/per_class.csv")
+    per_class = pd.read_csv(project.data / "08_reporting/latest/per_class.csv")
     assert set(per_class["dataset"]) == {"lymph"}
 
 
 def test_full__changed_table__recomputes_that_data_set(project, small):
-    project.run(params=small)
+    project.run(params=small, pipelines=TRAINING)
     before = project.finished_at()
     path = project.data / "01_raw/glass.parquet"
     table = pd.read_parquet(path)
     table.iloc[0, 0] += 0.5
     table.to_parquet(path)
 
-    project.run(params=small)
+    project.run(params=small, pipelines=TRAINING)
 
     after = project.finished_at()
     assert {c for c in after if after[c] != before[c]} == {"glass.knn", "glass.decision_tree"}
 
 
 def test_full__damaged_cell__is_computed_again(project, small, caplog):
-    project.run(params=small)
+    project.run(params=small, pipelines=TRAINING)
     path = project.data / "07_model_output/glass/knn/predictions.parquet"
     path.write_bytes(path.read_bytes()[:100])
 
-    project.run(params=small)
+    project.run(params=small, pipelines=TRAINING)
 
     assert "predictions.parquet is not the file that it was written with" in caplog.text
     assert len(pd.read_parquet(path)) == 43
@@ -182,9 +186,9 @@ def test_full__failing_model__is_recorded_ranked_last_and_retried(project):
     record = json.loads((project.data / "07_model_output/glass/knn/fit.json").read_text())
     assert record["status"] == "failed"
     assert "Error" in record["error"]
-    statistics = json.loads((project.data / "08_reporting/statistics.json").read_text())
+    statistics = json.loads((project.data / "08_reporting/latest/statistics.json").read_text())
     assert statistics["failed"] == ["glass.knn", "lymph.knn"]
-    board = pd.read_csv(project.data / "08_reporting/leaderboard.csv").set_index("model")
+    board = pd.read_csv(project.data / "08_reporting/latest/leaderboard.csv").set_index("model")
     assert board.loc["knn", "mean_rank"] == 3
     assert board.loc["knn", "n_failed"] == 2
     runs = mlflow.search_runs(search_all_experiments=True)
@@ -211,9 +215,9 @@ def test_tags__run_one_family_and_rank_it(project):
     project.run(params=params, tags=["ml"])
     assert "glass.qcl_mixnet" not in project.cells()
     assert len(project.cells()) == 4
-    board = pd.read_csv(project.data / "08_reporting/leaderboard.csv")
+    board = pd.read_csv(project.data / "08_reporting/latest/leaderboard.csv")
     assert sorted(board["model"]) == ["decision_tree", "knn"]
-    statistics = json.loads((project.data / "08_reporting/statistics.json").read_text())
+    statistics = json.loads((project.data / "08_reporting/latest/statistics.json").read_text())
     assert statistics["not_run"] == ["glass.qcl_mixnet", "lymph.qcl_mixnet"]
 
 
@@ -224,7 +228,7 @@ def test_paper__marks_what_was_chosen_on_the_test_part(project):
     }
     project.run(env="paper", params=params)
 
-    reports = project.data / "08_reporting"
+    reports = project.data / "08_reporting/latest"
     metrics = pd.read_csv(reports / "metrics.csv")
     assert len(metrics) == 4
     assert metrics["test_selected"].tolist() == metrics["model"].eq("qcl_mixnet").tolist()

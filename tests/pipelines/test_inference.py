@@ -59,7 +59,7 @@ def test_inference__alone__files_mlflow_and_terminal_agree(project, options, tmp
 
     scored = pd.read_csv(tmp_path / "out/scored.csv", dtype={"key": str})
     counts = scored["label"].value_counts()
-    report = json.loads((project.data / "08_reporting/inference/inference.json").read_text())
+    report = json.loads((project.data / "08_reporting/inference/latest/inference.json").read_text())
     assert report["rows"] == len(scored) == 11
     assert {n: c for n, c in report["rows_by_label"].items() if c} == counts.to_dict()
     assert not (project.data / "07_model_output").exists()
@@ -231,7 +231,7 @@ def test_score_table__interrupted__leaves_no_file(options, tmp_path, monkeypatch
 
 
 def test_score_table__relative_paths__are_those_of_the_project(options, tmp_path, monkeypatch):
-    monkeypatch.setattr(nodes, "project_root", lambda: tmp_path)
+    monkeypatch.setattr("qcl_mixnet.configuration.project_root", lambda: tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
     report = nodes.score_table({**options, "model": "model", "table": "~/new.csv"})
     assert report["model"] == options["model"]

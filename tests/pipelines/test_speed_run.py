@@ -11,8 +11,8 @@ FILES = {"speed.csv", "speed.json", "speed.png", "speed.svg"}
 def test_speed__alone__files_mlflow_and_terminal_agree(project, capsys):
     project.run(pipelines=("speed",))
 
-    folder = project.data / "08_reporting/speed"
-    assert {path.name for path in folder.iterdir()} == FILES
+    folder = project.data / "08_reporting/speed/latest"
+    assert {path.name for path in folder.iterdir()} == FILES | {"run.json"}
     table = pd.read_csv(folder / "speed.csv")
     assert len(table) == 8  # two shapes, two sizes of groups, two implementations
     measured = json.loads((folder / "speed.json").read_text())
@@ -33,7 +33,7 @@ def test_speed__alone__files_mlflow_and_terminal_agree(project, capsys):
 
     shown = capsys.readouterr().out
     assert "The training engine beside the reference" in shown
-    assert str(folder) in shown.replace("\n", "")
+    assert str(folder.resolve()) in shown.replace("\n", "")
 
 
 def test_speed__is_no_part_of_full(project):

@@ -110,8 +110,17 @@ def test_plot_leaderboard__failed_cells__are_counted():
     board = make_board().assign(n_failed=[0, 1, 6])
     board.loc[2, "macro_f1"] = float("nan")
     axes = draw(board)
-    assert axes.figure.get_supxlabel() == "7 failed cells ranked last"
+    assert axes.figure.get_supxlabel() == (
+        "7 failed cells, ranked last where any model has a score"
+    )
     assert "3.00  (no score)" in {text.get_text() for text in axes.texts}
+
+
+def test_plot_leaderboard__nothing_but_failures__a_sentence_says_so(check_legible, words):
+    board = make_board().assign(mean_rank=float("nan"), macro_f1=float("nan"), n_failed=6)
+    figure = plot_leaderboard(board)
+    check_legible(figure)
+    assert "every model failed on every data set" in words(figure)
 
 
 def test_plot_leaderboard__room_for_the_texts_beside_the_bars():

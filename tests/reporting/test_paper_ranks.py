@@ -83,7 +83,7 @@ def test_rank_table__frame__is_long_and_marks_what_is_to_be_doubted():
 
 def test_rank_table__notes():
     notes = " ".join(rank_table(METRICS, STATISTICS).notes)
-    assert "Ranks over 3 data set(s)" in notes
+    assert "Ranks over 3 data sets, 1 being" in notes
     assert "The test under 'Average Rank' is the paper's global test" in notes
     assert "not independent" in notes
     assert "Failed, ranked last (3): d1.gat, d2.gat, d3.rf." in notes
@@ -123,7 +123,7 @@ def test_rank_table__what_compare_models_makes__is_enough():
     assert table.body.loc[0, "F"] == "9"
     nothing = rank_table(metrics, compare_models(metrics.iloc[:0], ComparisonOptions()))
     assert nothing.frame.empty
-    assert nothing.notes == ("No ranks: they need a data set on which a model was run.",)
+    assert nothing.notes == ("No ranks: they need a data set on which a model has a score.",)
     assert "Metric" in nothing.to_latex()
 
 

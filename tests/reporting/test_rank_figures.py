@@ -146,9 +146,9 @@ def test_plot_critical_difference__notes(make_metrics):
 @pytest.mark.parametrize(
     ("datasets", "models", "found"),
     [
-        (["d1"], ["qcl", "mlp", "knn"], "1 data set(s) and 3 model(s)"),
-        (["d1", "d2"], ["qcl", "mlp"], "2 data set(s) and 2 model(s)"),
-        ([], ["qcl"], "0 data set(s) and 0 model(s)"),
+        (["d1"], ["qcl", "mlp", "knn"], "1 data set and 3 models"),
+        (["d1", "d2"], ["qcl", "mlp"], "2 data sets and 2 models"),
+        ([], ["qcl"], "0 data sets and 0 models"),
     ],
 )
 def test_plot_critical_difference__too_little__a_sentence_says_so(

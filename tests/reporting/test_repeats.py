@@ -70,3 +70,14 @@ def test_summarize_repeats__one_repeat_test_selected__marks_the_cell():
 
 def test_summarize_repeats__no_rows():
     assert summarize_repeats(METRICS.iloc[:0]).empty
+
+
+def test_summarize_repeats__means_that_differ_by_the_order_of_a_sum__are_equal():
+    # Between them lies a half: printed with two decimals one would be 0.12 and one 0.13.
+    low, high = np.nextafter(0.125, 0), np.nextafter(0.125, 1)
+    metrics = pd.DataFrame(
+        [row("rf", "ml", 0, low), row("net", "proposed", 0, high), row("svm", "ml", 0, 0.124)]
+    )
+    scores = summarize_repeats(metrics)
+    means = scores[scores["metric"] == "accuracy"].set_index("model")["mean"]
+    assert means.to_dict() == {"net": low, "rf": low, "svm": 0.124}

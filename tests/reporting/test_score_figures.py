@@ -81,6 +81,13 @@ def test_plot_gain__by_hand(make_metrics):
     assert texts(multiclass) == {0: "+0.000 vs MLP", 1: "\N{MINUS SIGN}0.050 vs KNN and 1 more"}
 
 
+def test_plot_gain__baselines_that_tie_but_for_rounding__are_both_the_best(make_metrics):
+    scores = SCORES.copy()
+    scores.loc["d2", ["knn", "mlp"]] = [0.3, 0.1 + 0.2]
+    _, multiclass = plot_gain(make_metrics(scores, FAMILIES, repeats=1), DESCRIPTIONS).axes
+    assert texts(multiclass)[1] == "+0.300 vs KNN and 1 more"
+
+
 def test_plot_gain__rounded_to_nothing__has_no_minus_sign(make_metrics):
     scores = SCORES.assign(qcl=SCORES["qcl"] - 1e-4)
     _, multiclass = plot_gain(make_metrics(scores, FAMILIES), DESCRIPTIONS).axes

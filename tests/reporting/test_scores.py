@@ -7,7 +7,6 @@ from qcl_mixnet.evaluation.errors import EvaluationError
 from qcl_mixnet.reporting.scores import (
     cell_notes,
     cell_scores,
-    count,
     datasets_by_task,
     proposed_model,
     shown_models,
@@ -86,9 +85,3 @@ def test_proposed_model__first_of_several__none_without(make_metrics):
     cells = cell_scores(make_metrics(SCORES, {"knn": "proposed", "qcl": "proposed"}))
     assert proposed_model(cells) == "knn"
     assert proposed_model(cells.iloc[:0]) is None
-
-
-def test_count():
-    assert count(1, "data set") == "1 data set"
-    assert count(2, "data set") == "2 data sets"
-    assert count(2, "class", "classes") == "2 classes"

@@ -36,6 +36,34 @@ def test_leaderboard__by_hand(make_metrics):
     assert not board["test_selected"].any()
 
 
+def test_leaderboard__data_set_on_which_every_model_failed__does_not_count(make_metrics):
+    more = SCORES.reindex(["d1", "f1", "d2", "d3", "f2"])
+    board = leaderboard(make_metrics(more, FAMILIES, not_run={("f1", "a")}))
+    expected = leaderboard(make_metrics(SCORES, FAMILIES))
+    assert board["n_datasets"].tolist() == [3, 3, 3]
+    assert board["n_failed"].tolist() == [1, 2, 3]  # a was not run on f1
+    pd.testing.assert_frame_equal(board.drop(columns="n_failed"), expected.drop(columns="n_failed"))
+
+
+def test_leaderboard__nothing_but_failures__no_ranks(make_metrics):
+    board = leaderboard(make_metrics(SCORES * np.nan, FAMILIES))
+    assert board["mean_rank"].isna().all()
+    assert board[["wins", "n_datasets", "n_failed"]].to_numpy().tolist() == [[0, 0, 3]] * 3
+    table = leaderboard_table(board)
+    assert table.body.iloc[0].tolist() == ["A", "ml", "n/a", "0", "3", *["n/a"] * 5]
+    assert "over 0 data sets" in table.notes[0]
+
+
+def test_leaderboard__three_models_share_the_first_place__each_wins(make_metrics):
+    # 5/6 as three sums: models with other hits and equal scores, and one further last bit.
+    tied = [5 / 6, np.nextafter(5 / 6, 1), np.nextafter(5 / 6, 0), 0.5]
+    scores = pd.DataFrame([tied, [0.9, 0.8, 0.7, 0.6]], index=["d1", "d2"], columns=list("abce"))
+    board = leaderboard(make_metrics(scores, dict.fromkeys("abce", "ml"), repeats=1))
+    assert board["model"].tolist() == ["a", "b", "c", "e"]
+    assert board["wins"].tolist() == [2, 1, 1, 0]
+    assert board["mean_rank"].tolist() == [1.5, 2, 2.5, 4]  # 2, the mean of 1, 2 and 3, on d1
+
+
 def test_leaderboard__order__is_that_of_the_ranks(make_metrics):
     board = leaderboard(make_metrics(SCORES[["c", "b", "a"]], FAMILIES))
     assert board["model"].tolist() == ["a", "b", "c"]
@@ -94,7 +122,7 @@ def test_leaderboard_table__by_hand(make_metrics):
         ["B", "proposed", "1.67", "2", "0", *["0.700"] * 4, "7.0"],
         ["C", "ml", "2.83", "0", "1", *["0.600"] * 4, "6.0"],
     ]
-    assert "over 3 data set(s)" in table.notes[0]
+    assert "over 3 data sets, 1 being" in table.notes[0]
     assert len(table.notes) == 1
 
 

@@ -15,11 +15,12 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.neighbors import KNeighborsClassifier
-from sklearn.preprocessing import LabelEncoder
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
+
+from qcl_mixnet.model.isolation import own_settings
+from qcl_mixnet.model.labels import number_labels
 
 
 def encode_classes(y: Any, *, model: str) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
@@ -28,7 +29,7 @@ def encode_classes(y: Any, *, model: str) -> tuple[npt.NDArray[Any], npt.NDArray
     Parameters
     ----------
     y : array-like of shape (n_samples,)
-        Labels, numbers or strings, with gaps between them or none.
+        Labels as :func:`qcl_mixnet.model.labels.label_array` takes them.
     model : str
         Name of the model, for the message.
 
@@ -40,17 +41,17 @@ def encode_classes(y: Any, *, model: str) -> tuple[npt.NDArray[Any], npt.NDArray
     Raises
     ------
     ValueError
-        If `y` is no classification target or holds a single class.
+        If `y` has gaps, is no classification target or holds a single class.
     """
-    check_classification_targets(y)
-    encoder = LabelEncoder()
-    codes = encoder.fit_transform(y)
-    if len(encoder.classes_) < 2:
+    classes, codes = number_labels(y)
+    if len(classes) == 0:
+        raise ValueError(f"{model} needs at least 2 classes in the training rows, and y is empty.")
+    if len(classes) < 2:
         raise ValueError(
             f"{model} needs at least 2 classes in the training rows and y has one class, "
-            f"{encoder.classes_[0]!s}."
+            f"{classes[0]!s}."
         )
-    return encoder.classes_, codes
+    return classes, codes
 
 
 class _EncodedClassifier(ClassifierMixin, BaseEstimator):
@@ -78,6 +79,7 @@ class _EncodedClassifier(ClassifierMixin, BaseEstimator):
         tags.input_tags.allow_nan = self._allow_nan
         return tags
 
+    @own_settings()
     def fit(self, X: Any, y: Any) -> Self:
         """Fit on the training rows.
 
@@ -96,11 +98,12 @@ class _EncodedClassifier(ClassifierMixin, BaseEstimator):
             For a parameter out of its range, unusable data, or a single class.
         """
         self._validate_params()
-        X, y = validate_data(self, X, y, ensure_all_finite=self._finite())
         self.classes_, codes = encode_classes(y, model=type(self).__name__)
+        X, codes = validate_data(self, X, codes, ensure_all_finite=self._finite())
         self.model_ = self._build(len(codes)).fit(X, codes)
         return self
 
+    @own_settings()
     def predict(self, X: Any) -> npt.NDArray[Any]:
         """Predict a label for each row.
 
@@ -115,6 +118,7 @@ class _EncodedClassifier(ClassifierMixin, BaseEstimator):
         X = self._check(X)
         return self.classes_[self.model_.predict(X)]
 
+    @own_settings()
     def predict_proba(self, X: Any) -> npt.NDArray[np.floating]:
         """Predict probabilities, columns in the order of `classes_`.
 

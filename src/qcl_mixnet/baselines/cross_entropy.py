@@ -108,4 +108,5 @@ def lay_out(make: Callable[[], Network]) -> Network:
     """
     with torch.device("meta"):
         network = make()
-    return network.to_empty(device="cpu")
+    # By name: the default type is the caller's, too.
+    return network.float().to_empty(device="cpu")

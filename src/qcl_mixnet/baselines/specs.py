@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import traceback
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from sklearn.base import BaseEstimator, clone, is_classifier
+from sklearn.model_selection import ParameterGrid
 from sklearn.pipeline import Pipeline
 
+from qcl_mixnet.data.names import Name
 from qcl_mixnet.data.preprocessing import TablePreprocessor
 
 _MODEL_STEP = "model"
@@ -30,9 +33,11 @@ class ModelSpec(BaseModel):
     Attributes
     ----------
     class_ : str
-        Dotted path of a scikit-learn style classifier; `class` in YAML.
+        Dotted path of a scikit-learn style classifier; `class` in YAML. It must give
+        probabilities (`predict_proba`).
     params : dict
-        Constructor parameters that differ from the class's defaults.
+        Constructor parameters that differ from the class's defaults. An estimator among them is
+        written ``{class: dotted.path, params: {...}}``.
     grid : dict of str to list, optional
         Parameters to choose by cross-validation and the values to try.
     family : {"proposed", "ablation", "ml", "dl", "gnn"}
@@ -59,7 +64,7 @@ class ModelSpec(BaseModel):
         default=None, min_length=1
     )
     family: Literal["proposed", "ablation", "ml", "dl", "gnn"]
-    label: str = Field(min_length=1)
+    label: Name = Field(min_length=1)
     preprocess: bool = True
 
 
@@ -87,19 +92,35 @@ def build_model(
     Raises
     ------
     ModelSpecError
-        If the class cannot be imported or is no classifier, or a parameter's name or value, in
-        `params`, `overrides` or `grid`, is not one that it takes.
+        If the class cannot be imported, is no classifier or gives no probabilities, or a
+        parameter's name or value, in `params`, `overrides` or `grid`, is not one that it takes.
     """
     params = {**spec.params, **(overrides or {})}
     # A clone, so that seeding a nested estimator does not reach into the specification.
-    model = clone(_construct(spec.class_, params))
+    try:
+        model = clone(_construct(spec.class_, params))
+    except RuntimeError as error:
+        raise ModelSpecError(
+            f"Model class {spec.class_} cannot be cloned ({error}); store every parameter in the "
+            "constructor as it is, and change it in fit."
+        ) from error
+    if not is_classifier(model):
+        raise ModelSpecError(
+            f"Model class {spec.class_} is not a scikit-learn classifier; derive it from "
+            "ClassifierMixin and BaseEstimator."
+        )
     for name, values in (spec.grid or {}).items():
         for value in values:
             _validate(_with_params(clone(model), {name: value}, spec.class_), spec.class_)
+    searched = {k: v for k, v in (spec.grid or {}).items() if k not in (overrides or {})}
+    for candidate in ParameterGrid(searched):
+        if _lacks_probabilities(clone(model).set_params(**candidate)):
+            raise ModelSpecError(no_probabilities(spec, candidate))
+    given = _flat_names(params)
     seeds = {
         name: random_state
         for name in model.get_params(deep=True)
-        if name.rpartition("__")[2] == "random_state" and name not in params
+        if name.rpartition("__")[2] == "random_state" and name not in given
     }
     model.set_params(**seeds)
     if not spec.preprocess:
@@ -133,8 +154,66 @@ def build_grid(
     return grid or None
 
 
+def class_paths(spec: ModelSpec) -> list[str]:
+    """Dotted paths of the model's class and of the classes of estimators among its parameters."""
+    paths, pending = [spec.class_], [*spec.params.values()]
+    while pending:
+        value = pending.pop()
+        if _is_estimator_spec(value):
+            paths.append(value["class"])
+            pending += (value.get("params") or {}).values()
+    return paths
+
+
+def no_probabilities(spec: ModelSpec, candidate: Mapping[str, Any] | None = None) -> str:
+    """Say that a model has no `predict_proba`, and what to do.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+    candidate : mapping, optional
+        Values of the grid with which it has none.
+    """
+    chosen = ", ".join(f"{name}={value!r}" for name, value in (candidate or {}).items())
+    return (
+        f"Model {spec.label!r} ({spec.class_}{f' with {chosen}' if chosen else ''}) gives no "
+        "probabilities (predict_proba), without which it cannot be scored; set the parameter that "
+        "turns them on if it has one, or wrap it: class: "
+        "sklearn.calibration.CalibratedClassifierCV with params: {estimator: {class: "
+        f"{spec.class_}}}}}."
+    )
+
+
+def _lacks_probabilities(model: BaseEstimator) -> bool:
+    try:
+        model.predict_proba  # noqa: B018 - asked for, not called
+    except AttributeError as error:
+        # A stacking gives what an estimator gives that it makes or fits later: not known yet.
+        asked = error.__cause__ if isinstance(error.__cause__, AttributeError) else error
+        later = asked.obj is None and asked.name == "predict_proba"
+        return not (later or str(asked.name).endswith("_"))
+    return False
+
+
+def _is_estimator_spec(value: Any) -> bool:
+    return isinstance(value, Mapping) and isinstance(value.get("class"), str)
+
+
+def _flat_names(params: Mapping[str, Any]) -> set[str]:
+    """Names of all parameters given, those of an estimator ``a`` among them as ``a__name``."""
+    names = set(params)
+    for name, value in params.items():
+        if _is_estimator_spec(value):
+            names |= {f"{name}__{inner}" for inner in _flat_names(value.get("params") or {})}
+    return names
+
+
 def _construct(path: str, params: Mapping[str, Any]) -> BaseEstimator:
-    """Make an estimator with its parameters set and checked."""
+    """Make an estimator with its parameters set and checked, estimators among them made first."""
+    made = {
+        name: _construct_inner(name, value, path) if _is_estimator_spec(value) else value
+        for name, value in params.items()
+    }
     model_class = _import_class(path)
     try:
         model = model_class()
@@ -143,12 +222,23 @@ def _construct(path: str, params: Mapping[str, Any]) -> BaseEstimator:
             f"Model class {path} cannot be made without arguments ({error}); "
             "give its parameters defaults."
         ) from error
-    if not isinstance(model, BaseEstimator) or not is_classifier(model):
+    if not isinstance(model, BaseEstimator):
         raise ModelSpecError(
             f"Model class {path} is not a scikit-learn classifier; derive it from "
             "ClassifierMixin and BaseEstimator."
         )
-    return _validate(_with_params(model, params, path), path)
+    return _validate(_with_params(model, made, path), path)
+
+
+def _construct_inner(name: str, value: Mapping[str, Any], path: str) -> BaseEstimator:
+    unknown = sorted(set(value) - {"class", "params"})
+    params = value.get("params") or {}
+    if unknown or not isinstance(params, Mapping):
+        raise ModelSpecError(
+            f"Parameter {name!r} of model class {path} holds an estimator, which has a class and "
+            f"params, a mapping, and nothing else; got {dict(value)!r}."
+        )
+    return _construct(value["class"], params)
 
 
 def _import_class(path: str) -> Any:
@@ -162,8 +252,18 @@ def _import_class(path: str) -> Any:
         module = importlib.import_module(module_name)
     except ImportError as error:
         raise ModelSpecError(
-            f"Model class {path} cannot be imported ({error}); "
-            "correct its path, or install the package that holds it."
+            f"Model class {path} cannot be imported ({error}); correct its path, install the "
+            "package that holds it, or put a module of your own into src/ of the project."
+        ) from error
+    except Exception as error:  # a module of the user's own may raise anything
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        # A syntax error has its place in its words.
+        place = (
+            "" if isinstance(error, SyntaxError) else f" ({frame.filename}, line {frame.lineno})"
+        )
+        raise ModelSpecError(
+            f"Model class {path} cannot be imported: {type(error).__name__}: {error}{place}; "
+            "correct that module."
         ) from error
     if not isinstance(getattr(module, name, None), type):
         classes = [key for key, value in vars(module).items() if isinstance(value, type)]

@@ -19,6 +19,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from qcl_mixnet.baselines.classical import encode_classes
+from qcl_mixnet.model.isolation import own_settings
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -128,6 +129,7 @@ class SVMSmoteClassifier(ClassifierMixin, BaseEstimator):
         self.max_iter = max_iter
         self.random_state = random_state
 
+    @own_settings()
     def fit(self, X: Any, y: Any) -> Self:
         """Over-sample the training rows and fit the machine, then its temperature.
 
@@ -146,8 +148,8 @@ class SVMSmoteClassifier(ClassifierMixin, BaseEstimator):
             For a parameter out of its range, unusable data, or a single class.
         """
         self._validate_params()
-        X, y = validate_data(self, X, y, dtype=np.float64)
         self.classes_, codes = encode_classes(y, model=type(self).__name__)
+        X, codes = validate_data(self, X, codes, dtype=np.float64)
         self._warn_about_single_rows(codes)
         random_state = check_random_state(self.random_state)
         self.svc_, self.n_synthetic_ = self._fit_machine(X, codes, random_state)
@@ -156,6 +158,7 @@ class SVMSmoteClassifier(ClassifierMixin, BaseEstimator):
             self.inverse_temperature_ = self._fit_temperature(X, codes, random_state)
         return self
 
+    @own_settings()
     def decision_function(self, X: Any) -> FloatArray:
         """Score each row.
 
@@ -171,6 +174,7 @@ class SVMSmoteClassifier(ClassifierMixin, BaseEstimator):
         X = self._check(X)
         return self.svc_.decision_function(X)
 
+    @own_settings()
     def predict(self, X: Any) -> npt.NDArray[Any]:
         """Predict the label with the highest score.
 
@@ -186,6 +190,7 @@ class SVMSmoteClassifier(ClassifierMixin, BaseEstimator):
         return self.classes_[self.svc_.predict(X)]
 
     @available_if(_gives_probabilities)
+    @own_settings()
     def predict_proba(self, X: Any) -> FloatArray:
         """Predict probabilities, columns in the order of `classes_`.
 

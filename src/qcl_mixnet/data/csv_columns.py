@@ -9,14 +9,8 @@ import pandas as pd
 
 from qcl_mixnet.data.errors import DataError
 from qcl_mixnet.data.features import level_text
-
-# What pandas.read_csv takes for a gap; it keeps its own list private.
-_GAPS = frozenset(
-    {
-        "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN",
-        "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null",
-    }
-)  # fmt: skip
+from qcl_mixnet.data.gaps import COMMON_CODES
+from qcl_mixnet.data.written_numbers import number_style
 
 
 def csv_gaps(levels: Collection[str] | None) -> list[str]:
@@ -27,7 +21,7 @@ def csv_gaps(levels: Collection[str] | None) -> list[str]:
     levels : collection of str or None
         Of a categorical column; None for a numeric one.
     """
-    return sorted(_GAPS.difference(levels or ()))
+    return sorted(COMMON_CODES.difference(levels or ()))
 
 
 def csv_numbers(column: pd.Series, path: Path, start: int) -> pd.Series:
@@ -48,7 +42,9 @@ def csv_numbers(column: pd.Series, path: Path, start: int) -> pd.Series:
         At the first text that is no number, with its row.
     """
     values = pd.to_numeric(column, errors="coerce").astype("float64")
-    text = (column.notna() & values.isna()).to_numpy()
+    text = (column.notna() & values.isna()).to_numpy(copy=True)
+    if text.any():
+        text[text] = ~column[text].astype("str").str.strip().isin(COMMON_CODES)  # " NA" is a gap
     if text.any():
         raise text_error(column, int(text.argmax()), path, start)
     return values
@@ -56,10 +52,12 @@ def csv_numbers(column: pd.Series, path: Path, start: int) -> pd.Series:
 
 def text_error(column: pd.Series, row: int, path: Path, start: int) -> DataError:
     """Error for the text in a row of a numeric column; for the others see :func:`csv_numbers`."""
+    text = str(column.iloc[row])
+    style = number_style([text])
+    numbers = "numbers" if style is None else "numbers with a decimal point and nothing else"
     return DataError(
-        f"Column {column.name!r} of {path} holds the text {str(column.iloc[row])!r} in row "
-        f"{start + row} (from 0), and was numeric in training; store numbers there, and a gap "
-        f"where there is none."
+        f"Column {column.name!r} of {path} holds the text {text!r} in row {start + row} (from 0), "
+        f"and was numeric in training; store {numbers} there, and a gap where there is none."
     )
 
 
@@ -87,4 +85,7 @@ def csv_levels(column: pd.Series, levels: Collection[str]) -> pd.Series:
             alike = text.capitalize()
         if alike in levels:
             spelt[text] = alike
-    return column.replace(spelt) if spelt else column
+    column = column.replace(spelt) if spelt else column
+    gaps = csv_gaps(levels)
+    padded = [text for text in unknown if text != text.strip() and text.strip() in gaps]
+    return column.mask(column.isin(padded)) if padded else column

@@ -16,6 +16,8 @@ from qcl_mixnet.data.tables import quoted
 
 Kind = Literal["numbers", "booleans", "categories"]
 
+_LARGEST_SINGLE = float(np.finfo(np.float32).max)
+
 _BOOLEANS = (bool, np.bool_)
 _TEXT = (str, bytes)
 _NUMBERS = (Real, Decimal)
@@ -171,8 +173,14 @@ def level_text(value: Any, column: pd.Series) -> str:
     whole = int(cast("Any", value))
     if value == whole:
         return str(whole)
-    # A float32 prints the digits that it came with, 0.1, and not those of its float64 form.
-    return str(value if isinstance(value, np.floating) else float(value))
+    # A float32 has the digits that it came with, 0.1, also after it has become a float64. These
+    # functions, unlike str, obey none of NumPy's printing options.
+    if isinstance(value, np.float16):
+        return str(float(np.format_float_positional(value, unique=True)))
+    number = float(value)
+    single = abs(number) <= _LARGEST_SINGLE and float(np.float32(number)) == number
+    digits = np.format_float_positional(np.float32(number) if single else number, unique=True)
+    return str(float(digits))
 
 
 def infinity_error(counts: dict[Any, int]) -> ValueError:

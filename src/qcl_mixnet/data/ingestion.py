@@ -15,12 +15,8 @@ from qcl_mixnet.data.readable import check_cells, check_names, storable_table
 from qcl_mixnet.data.roster import DatasetEntry
 from qcl_mixnet.data.sources import FetchContext
 from qcl_mixnet.data.sources.base import TARGET
-from qcl_mixnet.data.sources.files import (
-    LOCAL_FOLDER_VARIABLE,
-    digest_if_there,
-    local_file,
-    read_local_file,
-)
+from qcl_mixnet.data.sources.files import LOCAL_FOLDER_VARIABLE, local_file, read_local_file
+from qcl_mixnet.data.sources.opening import digest_if_there
 
 logger = logging.getLogger(__name__)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from numbers import Integral
 from typing import Any, Literal, Self
 
@@ -9,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.preprocessing import StandardScaler
 from sklearn.utils import Tags, gen_batches
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
@@ -21,7 +21,12 @@ from qcl_mixnet.data.features import (
     listed_columns,
     numbers,
 )
+from qcl_mixnet.data.scales import check_float32, learn_scales
 from qcl_mixnet.data.tables import as_table, quoted
+
+# How NumPy treats floating-point errors unless told otherwise. What the user has told it is meant
+# for the user's numbers: it must not decide whether a table can be read.
+_own_errors = np.errstate(divide="warn", over="warn", under="ignore", invalid="warn")
 
 # Numbers that `fit` reads at once, 32 MiB of float64, and rows that `transform` does: no copy of a
 # table of millions of rows is made, and a batch of rows stays in the processor's cache.
@@ -36,6 +41,10 @@ _ONCE_NUMERIC = (
     "it was numeric when the preprocessor was fitted: convert it with pandas.to_numeric, or leave "
     "a gap where there is no number"
 )
+
+
+class UnseenLevelsWarning(UserWarning):
+    """All values of a categorical column are levels that the training rows did not have."""
 
 
 class TablePreprocessor(TransformerMixin, BaseEstimator):
@@ -109,6 +118,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         tags.transformer_tags.preserves_dtype = []
         return tags
 
+    @_own_errors
     def fit(self, X: Any, y: Any = None) -> Self:  # noqa: ARG002 (scikit-learn's signature)
         """Learn medians, scales and levels.
 
@@ -142,6 +152,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         ]
         return self
 
+    @_own_errors
     def transform(self, X: Any) -> npt.NDArray[np.float32]:
         """Apply what `fit` learnt.
 
@@ -173,9 +184,18 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         if not_finite:
             raise _not_finite_error(table.iloc[:, sorted(not_finite)])
         start = n_numeric
+        unseen = []
         for i, levels in zip(self.categorical_columns_.tolist(), self.levels_, strict=True):
-            _encode_into(out[:, start : start + len(levels)], table.iloc[:, i], levels)
+            if not _encode_into(out[:, start : start + len(levels)], table.iloc[:, i], levels):
+                unseen.append(table.columns[i])
             start += len(levels)
+        if unseen:
+            warnings.warn(
+                f"No value of column {quoted(unseen)} is a level that the training rows had, so "
+                "the column says nothing about these rows; check its spelling and its type.",
+                UnseenLevelsWarning,
+                stacklevel=3,
+            )
         return out
 
     def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[np.object_]:
@@ -252,27 +272,17 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
                         self.medians_[start + j] = np.median(values[~gaps])
                 block[:, j] = np.where(gaps, self.medians_[start + j], values)
             if not infinite:
-                self._learn_scale(block, slice(start, start + width), table.columns[positions])
+                which, names = slice(start, start + width), table.columns[positions]
+                if self.scale:
+                    means, scales, varies = learn_scales(block, names)
+                    # A constant column gives zeros whatever comes later.
+                    self._has_values[which] &= varies
+                    self.means_[which] = np.where(varies, means, self.medians_[which])
+                    self.scales_[which] = scales
+                else:
+                    check_float32(block, names)
         if infinite:
             raise infinity_error(infinite)
-
-    def _learn_scale(
-        self, block: npt.NDArray[np.float64], which: slice, names: pd.Index[Any]
-    ) -> None:
-        """Learn mean and scale of a block of numeric columns without gaps, named `names`."""
-        if self.scale:
-            with np.errstate(over="ignore", invalid="ignore"):
-                scaler = StandardScaler().fit(block)
-            self.means_[which], self.scales_[which] = scaler.mean_, scaler.scale_
-            too_large = ~np.isfinite(scaler.var_)
-        else:
-            too_large = np.abs(block).max(axis=0) > np.finfo(np.float32).max
-        if too_large.any():
-            limit = "their variance to fit float64 (1.8e308)" if self.scale else "float32 (3.4e38)"
-            raise ValueError(
-                f"Column {quoted(names[too_large])} holds numbers too large for {limit}; "
-                "rescale it or take logarithms."
-            )
 
     def _learn_levels(self, column: pd.Series) -> npt.NDArray[np.object_]:
         """Return the levels of a column, sorted, NaN last if there are gaps."""
@@ -291,7 +301,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
     def _scale_into(self, out: npt.NDArray[np.float32], table: pd.DataFrame) -> set[int]:
         """Fill and standardise the numeric columns; return which of them are not finite then."""
         not_finite = set()
-        # Without a training value there is no scale: first values met later must not pass raw.
+        # Without a training value, or with one alone, there is no scale: others must not pass raw.
         for j in np.flatnonzero(self._has_values):
             i = int(self.numeric_columns_[j])
             values = numbers(table.iloc[:, i], _ONCE_NUMERIC)
@@ -309,8 +319,11 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
 
 def _encode_into(
     out: npt.NDArray[np.float32], column: pd.Series, levels: npt.NDArray[np.object_]
-) -> None:
-    """Write 1 where a row has a level, into zeros of shape (n_samples, n_levels)."""
+) -> bool:
+    """Write 1 where a row has a level, into zeros of shape (n_samples, n_levels).
+
+    False: the column has values, and none of them is among the levels.
+    """
     codes, texts = factorize(column)
     position = {level: j for j, level in enumerate(levels) if isinstance(level, str)}
     of_gaps = len(position) if len(position) < len(levels) else -1
@@ -319,6 +332,7 @@ def _encode_into(
     positions = of_codes[codes]
     rows = np.flatnonzero(positions >= 0)
     out[rows, positions[rows]] = 1
+    return len(texts) == 0 or bool((of_codes[:-1] >= 0).any())
 
 
 def _not_finite_error(table: pd.DataFrame) -> ValueError:
@@ -328,7 +342,8 @@ def _not_finite_error(table: pd.DataFrame) -> ValueError:
     infinite = {name: count for name, count in counts.items() if count}
     if infinite:
         return infinity_error(infinite)
+    row = int(np.nanargmax(np.abs(values[0])))
     return ValueError(
-        f"Column {table.columns[0]!r} holds {np.nanmax(np.abs(values[0])):.3g}, which exceeds "
-        "float32 (about 3.4e38) after scaling; rescale it or take logarithms."
+        f"Column {table.columns[0]!r} holds {values[0][row]:.3g} in row {row} (counted from 0), "
+        "which exceeds float32 (about 3.4e38) after scaling; rescale it or take logarithms."
     )

@@ -9,10 +9,11 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from qcl_mixnet.data.errors import DataError
+from qcl_mixnet.data.names import Name
 from qcl_mixnet.data.sources import SourceSpec
 
 # Names become file names, Kedro namespaces and MLflow tags: no dots, dashes or capitals.
-_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_NAME = re.compile(r"[a-z0-9][a-z0-9_]*")
 
 
 class PublishedFigures(BaseModel):
@@ -52,7 +53,7 @@ class DatasetEntry(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    label: str
+    label: Name
     task: Literal["binary", "multiclass"] | None = None
     sources: tuple[SourceSpec, ...] = Field(min_length=1)
     licence: str = ""
@@ -80,14 +81,38 @@ def parse_roster(mapping: Mapping[str, Any]) -> dict[str, DatasetEntry]:
     DataError
         If a name is not in snake_case, or an entry has an unknown, missing or wrong key.
     """
-    return {name: _parse_entry(name, fields) for name, fields in mapping.items()}
+    return {str(name): parse_entry(name, fields) for name, fields in mapping.items()}
 
 
-def _parse_entry(name: object, fields: Any) -> DatasetEntry:
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
+def parse_entry(name: object, fields: Any, place: str = "datasets.yml") -> DatasetEntry:
+    """Check one entry of a roster.
+
+    Parameters
+    ----------
+    name : object
+        A name; YAML makes a number of ``2020``, which is one, too.
+    fields : mapping
+    place : str, default="datasets.yml"
+        Where the entry stands, for messages.
+
+    Returns
+    -------
+    DatasetEntry
+
+    Raises
+    ------
+    DataError
+        If the name is not in snake_case, or the entry has an unknown, missing or wrong key.
+    """
+    if isinstance(name, bool) or not isinstance(name, str | int):
+        raise DataError(
+            f"YAML reads the name of a data set of the roster as {name!r}; write it in quotes in "
+            f"{place}"
+        )
+    if not _NAME.fullmatch(str(name)):
         raise DataError(
             f"'{name}' cannot name a data set of the roster; use small letters, digits and "
-            "underscores, beginning with a letter"
+            f"underscores, beginning with a letter or digit, in {place}"
         )
     try:
         return DatasetEntry.model_validate(fields)
@@ -97,5 +122,5 @@ def _parse_entry(name: object, fields: Any) -> DatasetEntry:
         more = f" (and {len(others)} more)" if others else ""
         raise DataError(
             f"roster entry of data set '{name}', key {key}: {first['msg']}{more}; correct it in "
-            "datasets.yml"
+            f"{place}"
         ) from error

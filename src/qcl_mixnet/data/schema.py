@@ -9,6 +9,7 @@ from sklearn.model_selection import train_test_split
 
 from qcl_mixnet.data.errors import DataError
 from qcl_mixnet.data.features import column_kind
+from qcl_mixnet.data.gaps import codes_among_numbers, is_gap_like
 from qcl_mixnet.data.readable import (
     check_cells,
     check_names,
@@ -17,6 +18,7 @@ from qcl_mixnet.data.readable import (
 )
 from qcl_mixnet.data.sources.base import TARGET
 from qcl_mixnet.data.target import check_target, plain_target
+from qcl_mixnet.data.written_numbers import number_style
 
 _MOST_LEVELS = 100
 _MOSTLY_NUMBERS = 0.9
@@ -136,15 +138,31 @@ def _check_finite(column: pd.Series, name: str) -> None:
 def _check_numbers_are_numbers(column: pd.Series, name: str) -> None:
     present = column.notna().to_numpy()
     numbers = pd.to_numeric(column.astype(object), errors="coerce").notna().to_numpy()
-    if not present.any() or numbers.sum() < _MOSTLY_NUMBERS * present.sum():
-        return
     junk = present & ~numbers
-    if junk.any():
+    if not junk.any():
+        return
+    where = f"column '{column.name}' of data set '{name}'"
+    if codes := codes_among_numbers(column):
+        listed = ", ".join(repr(code.strip() or code) for code in codes)
+        raise DataError(
+            f"{where} holds numbers but for {_rows(int(junk.sum()))} of {listed}, first in row "
+            f"{int(junk.argmax())} (from 0), which looks like a code for a missing value; set "
+            f"`na_values: [{listed}]` of its `file` source, or leave these cells empty"
+        )
+    texts = {text for text in column[junk].unique() if isinstance(text, str)}
+    written = {text for text in texts if not is_gap_like(text)}
+    if style := number_style(written):
+        rows = column.isin(written).to_numpy()
+        first = int(rows.argmax())
+        raise DataError(
+            f"{where} holds {style.words} in {_rows(int(rows.sum()))}, first "
+            f"'{column.iloc[first]}' in row {first} (from 0); {style.remedy}"
+        )
+    if numbers.sum() >= _MOSTLY_NUMBERS * present.sum():
         first = int(junk.argmax())
         raise DataError(
-            f"column '{column.name}' of data set '{name}' holds numbers but for "
-            f"{_rows(int(junk.sum()))}, first '{column.iloc[first]}' in row {first} (from 0); "
-            "correct the value or leave it empty"
+            f"{where} holds numbers but for {_rows(int(junk.sum()))}, first "
+            f"'{column.iloc[first]}' in row {first} (from 0); correct the value or leave it empty"
         )
 
 

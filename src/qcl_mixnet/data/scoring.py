@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import BinaryIO, ClassVar, Literal
 
 import pandas as pd
 import pyarrow as pa
@@ -16,12 +17,19 @@ import pyarrow.parquet as pq
 from pandas.api.extensions import ExtensionDtype
 
 from qcl_mixnet.data.csv_columns import csv_gaps, csv_levels, csv_numbers, text_error
+from qcl_mixnet.data.csv_layout import HeaderRules, read_layout
+from qcl_mixnet.data.csv_separator import Separator
 from qcl_mixnet.data.errors import DataError
 from qcl_mixnet.data.training_columns import ColumnRules, TrainingColumns
 
 CSV_SUFFIXES = frozenset({".csv"})
 PARQUET_SUFFIXES = frozenset({".parquet", ".pq"})
 
+_COMMA = Separator()
+_MARKS = {
+    b"\x1f\x8b": "packed with gzip", b"PK\x03\x04": "packed with zip, or an Excel file",
+    b"PAR1": "a Parquet file", b"\xff\xfe": "in UTF-16", b"\xfe\xff": "in UTF-16",
+}  # fmt: skip
 _STREAM_BYTES = 2**18  # of a column
 _INDEX = r"__index_level_\d+__"
 
@@ -126,27 +134,35 @@ class CsvFile(TableFile):
 
     def _open(self) -> list[str]:
         self.size = self.path.stat().st_size
-        # As text and without reading names into it: pandas would rename a repeated one.
-        head = pd.read_csv(self.path, header=None, nrows=2, dtype=str, keep_default_na=False)
-        if len(head) < 2:
-            raise DataError(f"{self.path} has no rows below its column names; give it some.")
-        return [name or f"Unnamed: {i}" for i, name in enumerate(head.iloc[0])]
+        with self.path.open("rb") as file:
+            head = file.read(4)
+            if found := [words for mark, words in _MARKS.items() if head.startswith(mark)]:
+                raise ValueError(f"it is {found[0]}")
+            file.seek(0)
+            text = _decoded(file)
+            # Before pandas, which would fill or move what a row has too little or too much.
+            self._layout = read_layout(text, _COMMA, str(self.path), HeaderRules(has_source=False))
+            text.seek(0)
+            self._layout.skip_header(text, _COMMA)
+            if next(_COMMA.rows(text), None) is None:
+                raise DataError(f"{self.path} has no rows below its column names; give it some.")
+        return list(self._layout.names)
 
     def chunks(self, n_rows: int) -> Iterator[Chunk]:
         """Read the table from its start; see :meth:`TableFile.chunks`."""
         levels = dict(zip(self.features, self.training.levels, strict=True))
         as_text = {*self.ids, *(name for name, found in levels.items() if found is not None)}
         options = {
-            "names": self.names,
-            "header": 0,
+            **self._layout.pandas_options(),
             "dtype": dict.fromkeys(as_text, str),
             "keep_default_na": False,
             "na_values": {n: csv_gaps(levels[n]) for n in self.features if n not in self.ids},
             "low_memory": False,  # else a column can get two types within a chunk
         }
         with self.path.open("rb") as file, _reading(self.path):
-            start = 0
-            for frame in pd.read_csv(file, chunksize=n_rows, **options):  # type: ignore[call-overload]
+            text, start = _decoded(file), 0
+            self._layout.skip_header(text, _COMMA)
+            for frame in pd.read_csv(text, chunksize=n_rows, **options):
                 columns = [self._feature(frame[name], levels[name], start) for name in levels]
                 features = pd.concat(columns, axis=1).set_axis(self.training.labels(), axis=1)
                 start += len(frame)
@@ -239,6 +255,11 @@ def _kind(arrow: pa.DataType) -> Literal["numbers", "text", "other"]:
         )
     )  # fmt: skip
     return "text" if is_text else "other"
+
+
+def _decoded(file: BinaryIO) -> io.TextIOWrapper:
+    # The mark at the start of some files is no part of the first name.
+    return io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
 
 
 def _reading(path: Path) -> AbstractContextManager[None]:

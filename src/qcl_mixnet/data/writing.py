@@ -1,4 +1,4 @@
-"""Files that appear when they are whole."""
+"""Where users want files, and files that appear when they are whole."""
 
 from __future__ import annotations
 
@@ -7,6 +7,24 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+
+def user_path(path: str | os.PathLike[str]) -> Path:
+    """Read a path as a shell does: ``~`` at its start is the user's home.
+
+    Raises
+    ------
+    ValueError
+        For the home of a user whom this machine does not know.
+    """
+    text = os.fspath(path)
+    expanded = os.path.expanduser(text)  # before Path, which would make ~ of ./~
+    if expanded == text and text.startswith("~"):
+        raise ValueError(
+            f"{text!r} names the home of a user who is not known here; write the path out, or "
+            f"{'./' + text!r} for a folder of that name."
+        )
+    return Path(expanded)
 
 
 def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:

@@ -10,7 +10,7 @@ import platform
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,15 +20,14 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, clone
-from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
-from qcl_mixnet.baselines.specs import ModelSpec, ModelSpecError, build_grid, build_model
+from qcl_mixnet.baselines.specs import ModelSpec, ModelSpecError, no_probabilities
+from qcl_mixnet.evaluation.fitting import Fitted, final_step, fit_repeats, split_parts, warm_up
 from qcl_mixnet.evaluation.keys import cell_key, library_versions
 from qcl_mixnet.evaluation.metrics import score_predictions
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
-from qcl_mixnet.evaluation.search import grid_search
+from qcl_mixnet.evaluation.search import GridFitWarning
 from qcl_mixnet.evaluation.splits import Split
 
 
@@ -71,8 +70,9 @@ class CellResult:
     history : DataFrame
         ``repeat``, ``epoch`` and what the model recorded; empty for models without epochs.
     representation : DataFrame
-        ``repeat``, ``row``, ``y_true`` and ``h_0``, ``h_1`` ...: what a model that is a
-        transformer, too, makes of the test rows; empty for all others.
+        ``repeat``, ``row``, ``y_true`` and ``h_0``, ``h_1`` ...: what the ``transform`` of a model
+        whose class has ``transform_is_representation = True`` makes of the test rows. Empty for
+        all others: the ``transform`` of many a classifier is something else.
     """
 
     record: dict[str, Any]
@@ -102,8 +102,9 @@ def run_cell(
     Returns
     -------
     CellResult
-        A model that raises gives a record with status "failed" and the error: the other cells of
-        a run must not depend on it.
+        Seconds of fitting are without what only the first fit of a process does (compiling, say),
+        if the model has a method ``warm_up`` for that. A model that raises gives a record with
+        status "failed" and the error: the other cells of a run must not depend on it.
     """
     started = time.perf_counter()
     repeats: list[_Repeat] = []
@@ -111,9 +112,9 @@ def run_cell(
     with warnings.catch_warnings(record=True) as caught, _limited_threads(n_jobs):
         warnings.simplefilter("default")
         try:
-            for fitted in _fit_repeats(data, spec, protocol, n_jobs):
-                _pass_interruption_on(fitted.model)
-                repeats.append(_score(data, fitted, protocol))
+            warm_up(spec)
+            for fitted in fit_repeats(data, spec, protocol, n_jobs):
+                repeats.append(_score(data, spec, fitted, protocol))
         except Exception as exception:  # whatever a model may raise is a result of the benchmark
             error = f"{type(exception).__name__}: {exception}"
             trace = traceback.format_exc()
@@ -133,6 +134,7 @@ def run_cell(
         "parameters": repeats[0].parameters if repeats else dict(spec.params),
         "metrics": _mean_metrics(repeats) if not error else {},
         "repeats": [repeat.summary for repeat in repeats],
+        "grid_failures": [str(w.message) for w in caught if issubclass(w.category, GridFitWarning)],
         "warnings": sorted({f"{w.category.__name__}: {w.message}" for w in caught}),
         "versions": library_versions(),
         "machine": platform.platform(),
@@ -156,78 +158,27 @@ class _Repeat:
     representation: pd.DataFrame
 
 
-@dataclass(frozen=True)
-class _Fitted:
-    split: Split
-    model: BaseEstimator
-    best_parameters: dict[str, Any]
-    seconds: float
-
-
-def _fit_repeats(
-    data: CellData, spec: ModelSpec, protocol: EvaluationProtocol, n_jobs: int
-) -> Iterator[_Fitted]:
-    """Fit on the training rows of every split: together, where the model's networks can be."""
-    # Asked of the model, not imported: a change of the training code is nothing to other models.
-    fit_together = getattr(build_model(spec, random_state=0), "fit_together", None)
-    if fit_together is not None and len(data.splits) > 1 and not spec.grid:
-        yield from _fit_together(fit_together, data, spec, protocol)
-        return
-    for split in data.splits:
-        started = time.perf_counter()
-        train, test = _parts(data, split)
-        model, best = _fit(spec, protocol, split.seed, train, test, n_jobs)
-        yield _Fitted(split, model, best, time.perf_counter() - started)
-
-
-def _fit_together(
-    fit_together: Callable[..., None],
-    data: CellData,
-    spec: ModelSpec,
-    protocol: EvaluationProtocol,
-) -> Iterator[_Fitted]:
-    """Train the networks of all repeats as one group; each gets its share of the time."""
-    started = time.perf_counter()
-    models, tables, eval_sets = [], [], []
-    for split in data.splits:
-        train, test = _parts(data, split)
-        model = build_model(spec, random_state=split.seed)
-        models.append(model.set_params(checkpoint=protocol.checkpoint))
-        tables.append(train)
-        eval_sets.append(test if protocol.checkpoint == "test" else None)
-    fit_together(models, tables, eval_sets)
-    seconds = (time.perf_counter() - started) / len(models)
-    for split, model in zip(data.splits, models, strict=True):
-        yield _Fitted(split, model, {}, seconds)
-
-
-Part = tuple[pd.DataFrame, NDArray[np.int64]]
-
-
-def _parts(data: CellData, split: Split) -> tuple[Part, Part]:
-    """Training and test rows of a split, with their labels."""
-    train, test = (
-        (data.features.iloc[rows], data.labels[rows]) for rows in (split.train, split.test)
-    )
-    return train, test
-
-
-def _score(data: CellData, fitted: _Fitted, protocol: EvaluationProtocol) -> _Repeat:
+def _score(
+    data: CellData, spec: ModelSpec, fitted: Fitted, protocol: EvaluationProtocol
+) -> _Repeat:
     """Score a fitted model on the test rows of its split."""
     split, model = fitted.split, fitted.model
     number = split.seed - protocol.seed
-    _, (test_table, y_test) = _parts(data, split)
+    _, (test_table, y_test) = split_parts(data, split)
 
     started = time.perf_counter()
     y_pred = np.asarray(model.predict(test_table), dtype=np.int64)
     predict_seconds = time.perf_counter() - started
+    final = final_step(model)
+    if not hasattr(model, "predict_proba"):  # known only now, for instance with a stacking
+        raise ModelSpecError(no_probabilities(spec))
     proba = _all_classes(model.predict_proba(test_table), model.classes_, data.n_classes)
 
     representation = pd.DataFrame()
-    if hasattr(model, "transform"):
-        representation = _test_frame(number, split.test, y_test, "h", model.transform(test_table))
+    if getattr(final, "transform_is_representation", False):
+        values = np.asarray(model.transform(test_table))
+        representation = _test_frame(number, split.test, y_test, "h", values)
 
-    final = _final_step(model)
     metrics = score_predictions(y_test, y_pred, proba)
     metrics |= {"fit_seconds": fitted.seconds, "predict_seconds": predict_seconds}
     return _Repeat(
@@ -251,56 +202,6 @@ def _score(data: CellData, fitted: _Fitted, protocol: EvaluationProtocol) -> _Re
         history=getattr(final, "history_", pd.DataFrame()).assign(repeat=number),
         representation=representation,
     )
-
-
-def _fit(
-    spec: ModelSpec,
-    protocol: EvaluationProtocol,
-    seed: int,
-    train: Part,
-    test: Part,
-    n_jobs: int,
-) -> tuple[BaseEstimator, dict[str, Any]]:
-    """Tune where there is a grid, and fit; only ``checkpoint="test"`` lets a model see ``test``."""
-    model = build_model(spec, random_state=seed)
-    chooses_on_test = (
-        protocol.checkpoint == "test" and "checkpoint" in _final_step(model).get_params()
-    )
-    if chooses_on_test and isinstance(model, Pipeline):
-        raise ModelSpecError(
-            f"checkpoint='test' hands the test part to {spec.class_}, which must then read raw "
-            f"tables: set preprocess: false and let it preprocess inside."
-        )
-    best: dict[str, Any] = {}
-    grid = build_grid(spec)
-    if grid:
-        # The search has the processes, each of its fits one thread; it never sees the test part.
-        checkpoint = "last" if chooses_on_test else protocol.checkpoint
-        _set_if_known(_final_step(model), n_jobs=1, checkpoint=checkpoint)
-        search = grid_search(model, grid, *train, folds=protocol.folds, seed=seed, n_jobs=n_jobs)
-        model, best = search.best_estimator_, search.best_params_
-    if chooses_on_test:
-        model = clone(model).set_params(checkpoint="test")
-        return model.fit(*train, eval_set=test), best
-    if not grid:
-        _set_if_known(_final_step(model), n_jobs=n_jobs, checkpoint=protocol.checkpoint)
-        model.fit(*train)
-    return model, best
-
-
-def _pass_interruption_on(model: BaseEstimator) -> None:
-    """Stop the run: a network keeps its best epoch so far, which is no result of the benchmark."""
-    if getattr(_final_step(model), "interrupted_", False):
-        raise KeyboardInterrupt
-
-
-def _final_step(model: BaseEstimator) -> BaseEstimator:
-    return model[-1] if isinstance(model, Pipeline) else model
-
-
-def _set_if_known(model: BaseEstimator, **values: Any) -> None:
-    known = model.get_params(deep=False)
-    model.set_params(**{name: value for name, value in values.items() if name in known})
 
 
 def _all_classes(

@@ -15,6 +15,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 from scipy import stats
 
+from qcl_mixnet.data.names import Name
 from qcl_mixnet.evaluation.errors import EvaluationError
 from qcl_mixnet.evaluation.gathering import score_table, without_ablations
 from qcl_mixnet.evaluation.metrics import METRICS
@@ -25,6 +26,7 @@ from qcl_mixnet.evaluation.posthoc import (
     nemenyi,
 )
 from qcl_mixnet.evaluation.statistics import friedman_test, iman_davenport, rank_models
+from qcl_mixnet.evaluation.ties import has_a_score
 
 HEADLINE = "macro_f1"
 # Those of the paper's tables, and the "repeated measures" of its global test.
@@ -68,7 +70,7 @@ class ComparisonOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    control: str = "qcl_mixnet"
+    control: Name = "qcl_mixnet"
     alpha: float = Field(default=0.05, gt=0, lt=1)
     rope: float = Field(default=0.01, ge=0, allow_inf_nan=False)
 
@@ -88,7 +90,8 @@ def compare_models(metrics: pd.DataFrame, options: ComparisonOptions) -> dict[st
         Ready for strict JSON: what is not finite is None. A test that is not possible is
         ``{"reason": ...}``.
 
-        - ``models``, ``datasets``: those of the ranks and tests.
+        - ``models``, ``datasets``: those of the ranks and tests; ``datasets_without_score``: those
+          that do not count, since every model that was run failed.
         - ``not_run``, ``failed``: lists of "dataset.model", ablations among them.
         - ``test_selected``: whether any epoch was chosen on the test part.
         - ``control``, ``alpha``, ``rope``: the options.
@@ -103,12 +106,14 @@ def compare_models(metrics: pd.DataFrame, options: ComparisonOptions) -> dict[st
     """
     tables = _score_tables(without_ablations(metrics))
     scores = tables[HEADLINE]
+    counted = has_a_score(scores)
     mean_ranks = mean_rank_table(tables)
     tests = {name: _friedman(name, table, options) for name, table in tables.items()}
     cells = metrics["dataset"] + "." + metrics["model"]
     statistics = {
         "models": list(scores.columns),
-        "datasets": list(scores.index),
+        "datasets": list(scores.index[counted]),
+        "datasets_without_score": list(scores.index[~counted]),
         "not_run": sorted(cells[metrics["status"] == "not run"].unique()),
         "failed": sorted(cells[metrics["status"] == "failed"].unique()),
         "test_selected": bool(metrics["test_selected"].any()),
@@ -172,12 +177,12 @@ def mean_rank_table(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     Returns
     -------
     DataFrame of shape (n_metrics, n_models)
-        Empty if the tables are.
+        Without the metrics by which no model has a score.
     """
     ranks = {
         name: rank_models(table, METRICS[name].higher_is_better).mean()
         for name, table in tables.items()
-        if not table.empty
+        if has_a_score(table).any()
     }
     return pd.DataFrame.from_dict(ranks, orient="index")
 
@@ -267,7 +272,7 @@ def _follow_up(
     """What needs as many data sets and models as Friedman's test of the headline metric did."""
     if "reason" in headline_test:
         return {"global_test": headline_test, "nemenyi": headline_test}
-    n_datasets, n_models = scores.shape
+    n_datasets, n_models = has_a_score(scores).sum(), scores.shape[1]
     p_values = nemenyi(scores, higher_is_better=METRICS[HEADLINE].higher_is_better)
     return {
         "global_test": global_test(mean_ranks.loc[list(PAPER_METRICS)], alpha=options.alpha),

@@ -184,10 +184,13 @@ def score_table(metrics: pd.DataFrame, metric: str) -> pd.DataFrame:
     -------
     DataFrame of shape (n_datasets, n_models)
         NaN where a cell failed. Ranks need complete tables: a data set on which nothing was run is
-        left out, then a model that was not run on all of the others.
+        left out, then a model that was not run on all of the others. One on which all that was run
+        failed has a row, but keeps no model out: it does not count in ranks (see ``ties``).
     """
     was_run = metrics["status"].ne("not run")
     rows = metrics[metrics["dataset"].isin(metrics["dataset"][was_run])]
-    rows = rows[~rows["model"].isin(rows["model"][rows["status"].eq("not run")])]
+    with_results = rows["dataset"].isin(rows["dataset"][rows["status"].eq("ok")])
+    counted = rows[with_results] if with_results.any() else rows
+    rows = rows[~rows["model"].isin(counted["model"][counted["status"].eq("not run")])]
     table = rows.groupby(["dataset", "model"], sort=False)[metric].mean().unstack()
     return table.reindex(columns=rows["model"].unique())

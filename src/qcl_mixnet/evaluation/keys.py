@@ -1,8 +1,9 @@
 """Cell keys: a hash of everything that a cell's result depends on.
 
 A cell whose record holds the current key is up to date. The key covers the table and its splits,
-the model's specification, the protocol, the source code that the model runs and the versions of the
-numerical libraries; it does not cover labels, threads or anything else that leaves results alone.
+the model's specification, the protocol, the source code that the model runs (this package's and the
+user's own) and the versions of the numerical libraries; it does not cover labels, threads or
+anything else that leaves results alone.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ import importlib.metadata
 import json
 import sys
 from functools import cache
+from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from qcl_mixnet.baselines.specs import ModelSpec
+from qcl_mixnet.baselines.specs import ModelSpec, class_paths
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
 
 PACKAGE = "qcl_mixnet"
@@ -58,7 +60,9 @@ def cell_key(data_fingerprint: str, spec: ModelSpec, protocol: EvaluationProtoco
             "data": data_fingerprint,
             "model": spec.model_dump(exclude={"label", "family"}, mode="json"),
             "protocol": protocol.model_dump(mode="json"),
-            "code": code_digest((spec.class_.rpartition(".")[0], *COMMON_MODULES)),
+            "code": code_digest(
+                (*(path.rpartition(".")[0] for path in class_paths(spec)), *COMMON_MODULES)
+            ),
             "libraries": library_versions(),
         }
     )
@@ -83,41 +87,72 @@ def library_versions() -> dict[str, str]:
 
 @cache
 def code_digest(modules: tuple[str, ...]) -> str:
-    """Hash the code of some modules and of every module of this package that they import.
+    """Hash the code of some modules and of all that they import, but for installed packages.
 
     Comments, docstrings and layout do not count. Modules of other packages count by the version
-    of theirs (:func:`library_versions`), a user's own module by its code.
+    of theirs (:func:`library_versions`), this package and a user's own modules by their code.
     """
-    library = f"{PACKAGE}."
     pending, seen = list(modules), dict[str, str]()
+    own: dict[str, bool] = {PACKAGE: True}
     while pending:
         name = pending.pop()
-        path = _source(name)
-        installed = path is not None and "site-packages" in path.parts
-        if name in seen or path is None or (installed and not name.startswith(library)):
+        top = name.partition(".")[0]
+        if top not in own:
+            own[top] = not _is_library(top)
+        path = _source(name) if own[top] and name not in seen else None
+        if path is None:
             continue
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        try:
+            tree = ast.parse(text)
+        except SyntaxError:  # of the user's own; building the model says so
+            seen[name] = digest(text)
+            continue
         seen[name] = hashlib.sha256(ast.dump(_strip_docstrings(tree)).encode()).hexdigest()
-        pending += [module for module in _imports(tree) if module.startswith(library)]
+        package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+        pending += _imports(tree, package)
     return digest(seen)
 
 
+def _is_library(top: str) -> bool:
+    """Whether a module of the top level is Python's, an installed package's, or not there."""
+    spec = None if top in sys.stdlib_module_names else _find(top)
+    if spec is None:
+        return True
+    places = [spec.origin] if spec.has_location else spec.submodule_search_locations or []
+    return any({"site-packages", "dist-packages"} & {*Path(str(p)).parts} for p in places)
+
+
 def _source(module: str) -> Path | None:
-    try:
-        spec = find_spec(module)
-    except (ImportError, ValueError):
-        return None
+    """File of a module, found without running any: neither it nor the packages that it is in."""
+    top, *rest = module.split(".")
+    spec, name = _find(top), top
+    for part in rest:
+        if spec is None or spec.submodule_search_locations is None:
+            return None
+        name = f"{name}.{part}"
+        spec = PathFinder.find_spec(name, list(spec.submodule_search_locations))
     origin = spec.origin if spec else None
     return Path(origin) if origin and origin.endswith(".py") else None
 
 
-def _imports(tree: ast.AST) -> list[str]:
+def _find(top: str) -> ModuleSpec | None:
+    try:
+        return find_spec(top)
+    except (ImportError, ValueError):  # of a module that was not imported from a file
+        return None
+
+
+def _imports(tree: ast.AST, package: str) -> list[str]:
+    """Names of all that a module of `package` imports: of modules, or of things in them."""
     names = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.ImportFrom):
+            above = package.rsplit(".", node.level - 1)[0] if node.level else ""
+            module = ".".join(part for part in (above, node.module) if part)
+            names += [module, *(f"{module}.{alias.name}" for alias in node.names)]
     return names
 
 

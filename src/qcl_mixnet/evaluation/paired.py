@@ -7,12 +7,15 @@ depends on the two models alone, and failing is never practically equivalent to 
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
 from qcl_mixnet.evaluation.errors import EvaluationError
+from qcl_mixnet.evaluation.ties import TOLERANCE, describe_size, has_a_score, merge_ties
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -24,9 +27,9 @@ SEED = 0
 
 # Above this many pairs scipy, too, leaves the permutation test for the normal approximation.
 _MAX_PERMUTED = 13
-# Far above the rounding of a subtraction, far below a difference of scores that means anything.
+# Of differences, once those that tie are equal: for the eye alone.
 _DECIMALS = 12
-# By how much a failed cell's difference exceeds all others: enough to survive the rounding.
+# By how much, and by which share, a failed cell's difference exceeds all others: too much to tie.
 _BEYOND = 1e-10
 
 
@@ -48,11 +51,11 @@ def paired_differences(
     Returns
     -------
     DataFrame of shape (n_datasets, n_models - 1)
-        Rounded to 12 decimals: .87 - .85 and .57 - .55 are a tie. Where one of the two failed, a
-        little more than the largest of the pair's other differences, of those of its failed cells
-        if they had `worst_score`, and of twice `rope`, so that its mean with a difference of 0
-        lies outside the region too. NaN where both failed, and throughout for a pair of which one
-        has no score at all.
+        What differs by rounding alone is made equal (see ``ties``): .87 - .85 and .57 - .55 are a
+        tie, and .3 - (.1 + .2) is 0. Where one of the two failed, a little more than the largest
+        of the pair's other differences, of those of its failed cells if they had `worst_score`,
+        and of twice `rope`, so that its mean with a difference of 0 lies outside the region too.
+        NaN where both failed, and throughout for a pair of which one has no score at all.
 
     Raises
     ------
@@ -65,22 +68,29 @@ def paired_differences(
             f"({', '.join(map(str, scores)) or 'none'}); run it on all data sets, or name another "
             "in statistics.control."
         )
-    n_datasets, n_models = scores.shape
-    if n_datasets < 2 or n_models < 2:
+    if has_a_score(scores).sum() < 2 or scores.shape[1] < 2:
         raise EvaluationError(
-            f"A comparison with the control got {n_datasets} data set(s) and {n_models} model(s) "
-            "and needs at least 2 of both; add data sets or models."
+            f"A comparison with the control got {describe_size(scores)} and needs at least 2 of "
+            "both; add data sets or models."
         )
     failed = scores.isna()
     ours, theirs = failed[[control]].to_numpy(), failed.drop(columns=control).to_numpy()
     filled = scores.where(~failed, np.nan if worst_score is None else worst_score)
     differences = filled.drop(columns=control).rsub(filled[control], axis=0)
-    differences = (differences if higher_is_better else -differences).round(_DECIMALS)
-    largest = differences.abs().max().clip(lower=2 * rope).fillna(2 * rope) + _BEYOND
+    differences = differences if higher_is_better else -differences
+    differences = differences.apply(_merge_magnitudes, raw=True).round(_DECIMALS)
+    largest = differences.abs().max().clip(lower=2 * rope).fillna(2 * rope)
+    largest += _BEYOND * largest.clip(lower=1)
     # The model failed: 1. The control failed: -1.
     winner = theirs.astype(np.int64) - ours
     differences = differences.where(winner == 0, winner * largest.to_numpy())
     return differences.mask((ours & theirs) | ours.all() | theirs.all(axis=0))
+
+
+def _merge_magnitudes(differences: FloatArray) -> FloatArray:
+    """Merge the ties of sizes, 0 among them, and keep the signs."""
+    sizes = merge_ties([0.0, *np.abs(differences)])[1:]
+    return np.sign(differences) * sizes
 
 
 def signed_rank_test(differences: FloatArray) -> tuple[float, float, float]:
@@ -111,6 +121,7 @@ def signed_rank_test(differences: FloatArray) -> tuple[float, float, float]:
     n = len(differences)
     if n == 0:
         return float("nan"), float("nan"), float("nan")
+    differences = _merge_magnitudes(differences)
     magnitudes = np.abs(differences)
     if not magnitudes.any():
         return 0.0, 0.0, 1.0  # scipy divides zero by zero
@@ -144,7 +155,8 @@ def bayesian_signed_rank(
     rope : float
         Half width of the region.
     rng : Generator
-        All models share its draws.
+        Models that are compared on equally many data sets share their draws, which depend on
+        nothing else: neither on third models nor on data sets that do not count.
 
     Returns
     -------
@@ -157,23 +169,22 @@ def bayesian_signed_rank(
        analysis", JMLR 18(77), 2017. The strength and place of the prior and the number of draws
        are the defaults of its authors' ``bayesiantests.signrank``.
     """
-    n_datasets, n_models = differences.shape
-    weights = rng.dirichlet([PRIOR_STRENGTH, *np.ones(n_datasets)], size=N_DRAWS)
-    observations = np.vstack([np.zeros(n_models), differences])
-    border = np.round(2 * rope, _DECIMALS)
-    shares = np.full((n_models, 3), np.nan)
-    for i, column in enumerate(observations.T):
-        kept = ~np.isnan(column)
-        if kept.sum() == 1:  # the pseudo-observation
+    weights: dict[int, FloatArray] = {}
+    shares = np.full((differences.shape[1], 3), np.nan)
+    for i, column in enumerate(differences.T):
+        compared = column[~np.isnan(column)]
+        n = len(compared)
+        if n == 0:
             continue
-        # Some of a draw's weights, divided by their sum, are again a draw of Dirichlet weights.
-        # Which region has most of their mass does not depend on the division.
-        z, w = column[kept], weights[:, kept]
-        sums = np.round(z[:, None] + z, _DECIMALS)
+        if n not in weights:
+            prior = [PRIOR_STRENGTH, *np.ones(n)]
+            weights[n] = copy.deepcopy(rng).dirichlet(prior, size=N_DRAWS)
+        z, w = np.array([0.0, *compared]), weights[n]
+        sums = z[:, None] + z
         # (draws, n) @ (n, n) * (draws, n) -> (draws,)
         better, worse = (
             np.einsum("dn,dn->d", w @ region.astype(np.float64), w)
-            for region in (sums > border, sums < -border)
+            for region in (sums > 2 * rope + TOLERANCE, sums < -2 * rope - TOLERANCE)
         )
         largest = np.argmax([better, w.sum(axis=1) ** 2 - better - worse, worse], axis=0)
         shares[i] = np.bincount(largest, minlength=3) / N_DRAWS

@@ -2,6 +2,7 @@
 
 A table of scores has one row a data set and one column a model; a NaN is a cell that failed. It
 ranks last on its data set; what it counts for in a difference of scores, `paired_differences` says.
+A data set on which every model failed does not count (see ``ties``).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from qcl_mixnet.evaluation.paired import (
     signed_rank_test,
 )
 from qcl_mixnet.evaluation.statistics import rank_models
+from qcl_mixnet.evaluation.ties import describe_size, has_a_score
 
 COMPARISON_COLUMNS = [
     "model", "n_datasets", "n_compared", "control_failed", "model_failed", "wins", "ties", "losses",
@@ -57,8 +59,9 @@ def compare_with_control(
     Returns
     -------
     DataFrame of shape (n_models - 1, 17)
-        ``model`` in the order of the columns; ``n_datasets``; ``n_compared``, those on which not
-        both failed; ``control_failed`` and ``model_failed``, counts of data sets; ``wins``,
+        ``model`` in the order of the columns; ``n_datasets``, those on which any model has a
+        score, which alone are counted in what follows; ``n_compared``, those on which not both
+        failed; ``control_failed`` and ``model_failed``, counts of data sets; ``wins``,
         ``ties`` and ``losses`` of the control, of those compared (a failed cell loses);
         ``median_difference`` over the data sets on which both have a score, positive where the
         control is better; ``effect_size``, the matched-pairs rank-biserial correlation [1]_ from
@@ -84,6 +87,8 @@ def compare_with_control(
         higher_is_better=higher_is_better,
         worst_score=worst_score,
     )
+    counted = has_a_score(scores)
+    scores, differences = scores[counted], differences[counted]
     failed = scores.isna()
     others = failed[differences.columns]
     # A pair that is not judged has no differences, and wins and losses all the same.
@@ -179,14 +184,15 @@ def nemenyi(scores: pd.DataFrame, *, higher_is_better: bool = True) -> pd.DataFr
     # Imported here: the import takes seconds, and scikit-posthocs is an extra of this package.
     from scikit_posthocs import posthoc_nemenyi_friedman
 
-    n_datasets, n_models = scores.shape
+    counted = scores[has_a_score(scores)]
+    n_datasets, n_models = counted.shape
     if n_datasets < 2 or n_models < 3:
         raise EvaluationError(
-            f"Nemenyi's test got {n_datasets} data set(s) and {n_models} model(s) and needs at "
-            "least 2 and 3; add data sets or models."
+            f"Nemenyi's test got {describe_size(scores)} and needs at least 2 and 3; add data sets "
+            "or models."
         )
     # Ranks instead of scores: it would drop a data set with a NaN. Their ranks are themselves.
-    p_values = posthoc_nemenyi_friedman(rank_models(scores, higher_is_better).to_numpy())
+    p_values = posthoc_nemenyi_friedman(rank_models(counted, higher_is_better).to_numpy())
     return pd.DataFrame(p_values.to_numpy(), index=scores.columns, columns=scores.columns)
 
 

@@ -10,12 +10,24 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator
+from sklearn.exceptions import FitFailedWarning
 from sklearn.metrics import f1_score, make_scorer
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 
 from qcl_mixnet.evaluation.errors import EvaluationError
+from qcl_mixnet.evaluation.wording import count
 
 logger = logging.getLogger(__name__)
+
+# So many candidates that failed are named in the warning.
+_MOST_NAMED = 5
+# What scikit-learn says of fits and scores that failed, each with whole tracebacks.
+_OF_FAILURES = ("Scoring failed", "One or more of the test scores are non-finite")
+
+
+class GridFitWarning(UserWarning):
+    """Some fits of a grid search failed: their candidates had no part in the choice."""
+
 
 Fold = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]
 
@@ -56,8 +68,8 @@ def grid_search(
     Returns
     -------
     GridSearchCV
-        Fitted. A candidate that failed in a fold has the score NaN, with scikit-learn's
-        `FitFailedWarning`.
+        Fitted. A candidate that failed in a fold has the score NaN and is not chosen; one
+        `GridFitWarning` counts these fits and names the candidates and the first cause.
 
     Raises
     ------
@@ -73,6 +85,8 @@ def grid_search(
         error_score=np.nan,
     )
     with warnings.catch_warnings(record=True) as caught:
+        # Where warnings are errors, a mere remark would end a fit, and count as its failure.
+        warnings.simplefilter("always")
         try:
             search.fit(X, y)
         except ValueError as error:
@@ -82,7 +96,10 @@ def grid_search(
             raise EvaluationError(_all_failed([str(error)])) from error
     if np.isnan(search.cv_results_["mean_test_score"]).all():
         raise EvaluationError(_all_failed(str(w.message) for w in caught))
-    _warn_once_each(caught)
+    failures = [w for w in caught if _tells_of_failures(w)]
+    _warn_once_each(w for w in caught if w not in failures)
+    if np.isnan(search.cv_results_["mean_test_score"]).any():
+        warnings.warn(_some_failed(search, failures), GridFitWarning, stacklevel=2)
     return search
 
 
@@ -95,8 +112,8 @@ def _stratified_folds(y: npt.ArrayLike, *, folds: int, seed: int) -> list[Fold]:
     largest = int(np.unique(labels, return_counts=True)[1].max()) if labels.size else 0
     if largest < 2:
         raise EvaluationError(
-            f"The largest class has {largest} row(s) and cross-validation needs one with at least "
-            "2; fit without a grid."
+            f"The largest class has {count(largest, 'row')} and cross-validation needs one with at "
+            "least 2; fit without a grid."
         )
     if folds > largest:
         logger.warning("%d folds reduced to %d, the size of the largest class", folds, largest)
@@ -115,6 +132,34 @@ def _warn_once_each(caught: Iterable[warnings.WarningMessage]) -> None:
     distinct = {(w.category, str(w.message)): w for w in caught}
     for w in distinct.values():
         warnings.warn_explicit(w.message, w.category, w.filename, w.lineno, source=w.source)
+
+
+def _tells_of_failures(warning: warnings.WarningMessage) -> bool:
+    return issubclass(warning.category, FitFailedWarning) or (
+        issubclass(warning.category, UserWarning) and str(warning.message).startswith(_OF_FAILURES)
+    )
+
+
+def _some_failed(search: GridSearchCV, failures: Iterable[warnings.WarningMessage]) -> str:
+    """Write the message on the fits of a search that failed, of which at least one did not."""
+    results = search.cv_results_
+    scores = np.array([results[f"split{i}_test_score"] for i in range(search.n_splits_)])
+    failed = np.isnan(scores)
+    without = [
+        ", ".join(f"{name.removeprefix('model__')}={value!r}" for name, value in params.items())
+        for params, gone in zip(results["params"], failed.any(axis=0), strict=True)
+        if gone
+    ]
+    named = "; ".join(without[:_MOST_NAMED])
+    if len(without) > _MOST_NAMED:
+        named += f" and {len(without) - _MOST_NAMED} more"
+    causes = (cause for w in failures for cause in _causes(str(w.message)))
+    cause = next(causes, "not reported").rstrip(".")
+    return (
+        f"{failed.sum()} of {count(failed.size, 'fit')} of the grid search failed, so "
+        f"{len(without)} of {count(len(results['params']), 'candidate')} could not be chosen "
+        f"({named}); the first cause was {cause}."
+    )
 
 
 def _all_failed(reports: Iterable[str]) -> str:

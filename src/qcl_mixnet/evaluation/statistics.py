@@ -1,7 +1,8 @@
 """Do the models differ? Ranks, Friedman's test and Iman and Davenport's F.
 
 A table of scores has one row a data set and one column a model; a NaN is a cell that failed and
-ranks last. Every function takes the table and the direction of its metric.
+ranks last. A data set on which every model failed does not count, and scores that differ by
+rounding alone tie (see ``ties``). Every function takes the table and the direction of its metric.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import pandas as pd
 from scipy import stats
 
 from qcl_mixnet.evaluation.errors import EvaluationError
+from qcl_mixnet.evaluation.ties import describe_size, has_a_score, merge_tied_scores
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class FriedmanResult:
     Attributes
     ----------
     n_datasets, n_models : int
-        N and k.
+        N, the data sets on which at least one model has a score, and k.
     chi2 : float
         Friedman's statistic, corrected for ties (the paper's Eq. 25-27).
     df : int
@@ -69,7 +71,8 @@ def rank_models(scores: pd.DataFrame, higher_is_better: bool = True) -> pd.DataF
     Returns
     -------
     DataFrame like `scores`
-        Ties get the average of the ranks that they span, so each row sums to k (k + 1) / 2.
+        Ties get the average of the ranks that they span, so each row sums to k (k + 1) / 2. NaN
+        throughout for a data set on which every model failed: it ranks nobody.
 
     Raises
     ------
@@ -87,7 +90,11 @@ def rank_models(scores: pd.DataFrame, higher_is_better: bool = True) -> pd.DataF
             f"Column {text[0]!r} of the table of scores is not numeric; make data sets the index "
             "and models the columns."
         )
-    return scores.rank(axis=1, method="average", ascending=not higher_is_better, na_option="bottom")
+    ranks = merge_tied_scores(scores).rank(
+        axis=1, method="average", ascending=not higher_is_better, na_option="bottom"
+    )
+    ranks.loc[~has_a_score(scores)] = np.nan
+    return ranks
 
 
 def friedman_test(
@@ -118,18 +125,19 @@ def friedman_test(
     ----------
     Demšar, "Statistical comparisons of classifiers over multiple data sets", JMLR 7, 2006.
     """
-    n_datasets, n_models = scores.shape
+    counted = scores[has_a_score(scores)]
+    n_datasets, n_models = counted.shape
     if n_datasets < 2 or n_models < 3:
         raise EvaluationError(
-            f"Friedman's test got {n_datasets} data set(s) and {n_models} model(s) and needs at "
-            "least 2 and 3; add data sets or models, or compare two models with a signed-rank test."
+            f"Friedman's test got {describe_size(scores)} and needs at least 2 and 3; add data "
+            "sets or models, or compare two models with a signed-rank test."
         )
     if not 0 < alpha < 1:
         raise EvaluationError(
             f"alpha is {alpha!r} and must lie strictly between 0 and 1; 0.05 is the usual level."
         )
     # Ranks instead of scores, so that scipy meets no NaN; their ranks are themselves.
-    ranks = rank_models(scores, higher_is_better).to_numpy()
+    ranks = rank_models(counted, higher_is_better).to_numpy()
     if (ranks == ranks[:, :1]).all():
         chi2, p_value = 0.0, 1.0  # scipy's tie correction would divide zero by zero
     else:
@@ -200,8 +208,10 @@ def summarize_ranks(scores: pd.DataFrame, *, higher_is_better: bool = True) -> p
     Returns
     -------
     DataFrame indexed by model
-        mean_rank; wins, the data sets on which no model scores better (a shared first place
-        counts for each); n_failed; mean_score over the data sets that did not fail.
+        mean_rank over the data sets on which any model has a score (NaN without one); wins, the
+        data sets on which the model has a score and no other scores better (a shared first place
+        counts for each); n_failed, on whatever data set; mean_score over the data sets on which
+        the model did not fail.
 
     Raises
     ------
@@ -209,11 +219,12 @@ def summarize_ranks(scores: pd.DataFrame, *, higher_is_better: bool = True) -> p
         As in `rank_models`.
     """
     ranks = rank_models(scores, higher_is_better)
-    best = scores.max(axis=1) if higher_is_better else scores.min(axis=1)
+    merged = merge_tied_scores(scores)
+    best = merged.max(axis=1) if higher_is_better else merged.min(axis=1)
     summary = pd.DataFrame(
         {
             "mean_rank": ranks.mean(),
-            "wins": scores.eq(best, axis=0).sum(),
+            "wins": merged.eq(best, axis=0).sum(),
             "n_failed": scores.isna().sum(),
             "mean_score": scores.mean(),
         }

@@ -12,6 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
+from qcl_mixnet.model.isolation import own_settings
+
 LOWEST_TEMPERATURE = 0.05
 HIGHEST_TEMPERATURE = 20.0
 
@@ -19,6 +21,7 @@ HIGHEST_TEMPERATURE = 20.0
 SMALLEST_PROBABILITY = float(np.finfo(np.float32).tiny)
 
 
+@own_settings()
 def fit_temperature(probabilities: ArrayLike, labels: ArrayLike) -> float:
     """Find the temperature that minimises the negative log-likelihood of the labels.
 
@@ -59,6 +62,7 @@ def fit_temperature(probabilities: ArrayLike, labels: ArrayLike) -> float:
     return float(np.exp(found.x)) if found.fun < loss(0.0) else 1.0
 
 
+@own_settings()
 def apply_temperature(probabilities: ArrayLike, temperature: float) -> NDArray[np.float64]:
     """Raise probabilities to the power 1 / temperature and normalise the rows.
 

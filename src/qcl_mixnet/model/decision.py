@@ -12,14 +12,14 @@ threshold selection for multi-label classification", 2007).
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from qcl_mixnet.model.calibration import check_labels, check_probabilities
+from qcl_mixnet.model.isolation import own_settings
 
 DecisionMetric = Literal["macro_f1", "balanced_accuracy"]
 
@@ -53,6 +53,7 @@ class DecisionWeights:
     score_after: float
 
 
+@own_settings()
 def tune_decision_weights(
     probabilities: ArrayLike,
     labels: ArrayLike,
@@ -119,6 +120,7 @@ def tune_decision_weights(
     return DecisionWeights(weights, before, after)
 
 
+@own_settings()
 def apply_decision_weights(probabilities: ArrayLike, weights: ArrayLike) -> IntArray:
     """Predict the class of the largest weighted probability, the lower code where several are.
 
@@ -133,65 +135,6 @@ def apply_decision_weights(probabilities: ArrayLike, weights: ArrayLike) -> IntA
     """
     weighted = np.asarray(probabilities, dtype=np.float64) * np.asarray(weights, dtype=np.float64)
     return weighted.argmax(axis=1)
-
-
-def check_class_weights(
-    weights: Mapping[Any, float] | Sequence[float] | NDArray[Any], classes: ArrayLike
-) -> FloatArray:
-    """Check decision weights that a user gives and put them in the order of the classes.
-
-    Parameters
-    ----------
-    weights : mapping of label to float, or sequence of shape (n_classes,)
-        A sequence follows the order of `classes`.
-    classes : array-like of shape (n_classes,)
-        Labels.
-
-    Returns
-    -------
-    ndarray of float64, shape (n_classes,)
-        As given, not scaled.
-
-    Raises
-    ------
-    ValueError
-        For an unknown or missing label, a wrong number of weights, or a weight that is not a
-        positive finite number.
-    """
-    labels: list[Hashable] = np.asarray(classes).tolist()
-    if isinstance(weights, Mapping):
-        unknown = [label for label in weights if label not in labels]
-        if unknown:
-            raise ValueError(
-                f"Decision weights name {unknown[0]!r}, which is none of the classes {labels}; "
-                "remove or correct it."
-            )
-        missing = [label for label in labels if label not in weights]
-        if missing:
-            raise ValueError(
-                f"Decision weights lack class {missing[0]!r} and must name all of {labels}; "
-                "give it 1 to leave it as it is."
-            )
-        weights = [weights[label] for label in labels]
-    if np.ndim(weights) != 1 or len(weights) != len(labels):
-        raise ValueError(
-            f"Decision weights have shape {np.shape(weights)} and there are {len(labels)} classes; "
-            f"give one number for each of {labels}."
-        )
-    return np.array([_check_weight(w, label) for w, label in zip(weights, labels, strict=True)])
-
-
-def _check_weight(weight: Any, label: Hashable) -> float:
-    try:
-        value = float(weight)
-    except (TypeError, ValueError):
-        value = float("nan")
-    if not 0 < value < float("inf"):
-        raise ValueError(
-            f"The decision weight of class {label!r} is {weight!r} and must be a positive finite "
-            "number; 1 leaves the class as it is."
-        )
-    return value
 
 
 def _check_parameters(metric: str, min_rows: int, shrinkage: float) -> None:

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from qcl_mixnet.data.preprocessing import TablePreprocessor
 from qcl_mixnet.data.state import plain, preprocessor_state, restore_preprocessor
 from qcl_mixnet.data.tables import quoted
+from qcl_mixnet.model.class_weights import by_label
 from qcl_mixnet.model.classifier import QCLMixNetClassifier
 from qcl_mixnet.model.layers import Gate, QuantumEntanglementLayer
 from qcl_mixnet.model.network import QCLMixNet
@@ -195,7 +196,8 @@ def from_document(document: ModelDocument, tensors: Tensors, device: str) -> QCL
     groups = _grouped(tensors)
     model = QCLMixNetClassifier(**_parameters(document.parameters))
     model._validate_params()
-    model.preprocessor_ = restore_preprocessor(document.preprocessor, groups[_PREPROCESSOR])
+    preprocessor = restore_preprocessor(document.preprocessor, groups[_PREPROCESSOR])
+    model.preprocessor_ = preprocessor.set_output(transform="default")
     model.n_features_in_ = model.preprocessor_.n_features_in_
     if document.feature_names is not None:
         if len(document.feature_names) != model.n_features_in_:
@@ -229,7 +231,7 @@ def _plain_parameters(model: QCLMixNetClassifier) -> dict[str, Any]:
     if isinstance(parameters["random_state"], np.random.RandomState):
         # The state of a generator says nothing about the model, and the file is to be portable.
         parameters["random_state"] = None
-    decision = parameters.pop("decision")
+    decision = by_label(parameters.pop("decision"))
     if isinstance(decision, Mapping):
         kept: Any = {"pairs": plain("decision", decision.items())}
     else:
@@ -275,8 +277,8 @@ def _classes(document: _Classes) -> NDArray[Any]:
     dtype = np.dtype(document.dtype)
     if dtype.itemsize * len(document.values) > _MAX_LABEL_BYTES:
         raise ValueError(f"labels of dtype {dtype} take more than {_MAX_LABEL_BYTES} bytes")
-    if dtype.hasobject and not all(isinstance(value, str) for value in document.values):
-        raise ValueError("labels of dtype object are not all text")
+    if dtype.hasobject and not _are_objects(document.values):
+        raise ValueError("labels of dtype object are not all text, nor integers beyond 64 bits")
     classes = np.array(document.values, dtype=dtype)
     same = classes.tolist() == document.values
     # 1, 1.0 and True are equal but not the same label.
@@ -284,6 +286,12 @@ def _classes(document: _Classes) -> NDArray[Any]:
     if not same or not np.array_equal(np.unique(classes), classes):
         raise ValueError(f"labels are not different, sorted values of dtype {dtype}")
     return classes
+
+
+def _are_objects(values: list[Scalar]) -> bool:
+    """Whether labels are of a kind that the estimator keeps as objects."""
+    types = {type(value) for value in values}
+    return types == {str} or (types == {int} and any(abs(int(v)) >= 2**63 for v in values))
 
 
 def _networks(
@@ -301,7 +309,7 @@ def _networks(
     for member in range(n_members):
         # Nothing is allocated on the meta device, whatever width the files claim.
         with torch.device("meta"):
-            network = QCLMixNet(n_inputs, n_classes, **architecture.model_dump())
+            network = QCLMixNet(n_inputs, n_classes, **architecture.model_dump()).float()
         if member == 0:
             _check_tensors(network, n_members, tensors)
         # A copy: each member's memory is its own, and writable.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from numbers import Integral
@@ -12,19 +11,19 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor, nn
 
 from qcl_mixnet.model.bags import Bag, bootstraps, folds
 from qcl_mixnet.model.calibration import apply_temperature, fit_temperature
+from qcl_mixnet.model.class_weights import check_class_weights
 from qcl_mixnet.model.decision import (
     DecisionMetric,
     apply_decision_weights,
-    check_class_weights,
     tune_decision_weights,
 )
 from qcl_mixnet.model.estimator import NetworkClassifier, in_chunks, softmax
+from qcl_mixnet.model.isolation import own_settings
 from qcl_mixnet.model.members import PreparedMember, TrainedMember
 from qcl_mixnet.model.randomness import Streams
 from qcl_mixnet.model.stacking import stack
@@ -71,6 +70,7 @@ class EnsembleClassifier(NetworkClassifier):
         """The first network."""
         return self.networks_[0]
 
+    @own_settings()
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Class probabilities: the mean over the networks, calibrated if asked for.
 
@@ -87,6 +87,7 @@ class EnsembleClassifier(NetworkClassifier):
         probabilities = self._in_chunks(self._mean_probabilities, self._inputs(X)).cpu().numpy()
         return apply_temperature(probabilities, self.calibration_temperature_)
 
+    @own_settings()
     def predict(self, X: Any) -> NDArray[Any]:
         """Class of every row, ``(n_samples,)``: the highest probability times decision weight."""
         probabilities = self.predict_proba(X)
@@ -158,19 +159,20 @@ class EnsembleClassifier(NetworkClassifier):
         epochs = [result.best_epoch for result in results]
         self.best_epoch_ = epochs[0] if len(epochs) == 1 else epochs
         self.diverged_at_ = next((r.diverged_at for r in results if r.diverged_at), None)
-        self._tell_of_early_ends([member.result for _, member in trained])
+        self.interrupted_ = any(member.result.interrupted for _, member in trained)
         # Networks for out-of-fold probabilities alone say nothing if they were cut short.
         cut_short = self.bagging is None and self.interrupted_
-        if cut_short and self._needs_out_of_fold:
-            warnings.warn(
-                f"calibrate={self.calibrate} and decision={self.decision!r} could not be tuned "
-                "before the interruption: probabilities are as the networks give them, and a "
-                "decision that was to be tuned is for the highest; fit again to have them.",
-                ConvergenceWarning,
-                stacklevel=4,
-            )
         self.out_of_fold_proba_ = None if cut_short else self._out_of_fold(trained)
         self._tune(trained[0][0].labels.cpu().numpy())
+
+    def _lost_by_interruption(self) -> str:
+        if not self._needs_out_of_fold or self.out_of_fold_proba_ is not None:
+            return ""
+        return (
+            f" calibrate={self.calibrate} and decision={self.decision!r} could not be tuned any "
+            "more: probabilities are as the networks give them, and a decision that was to be "
+            "tuned is for the highest; fit again to have them."
+        )
 
     def _out_of_fold(
         self, trained: Sequence[tuple[PreparedMember, TrainedMember]]
@@ -183,7 +185,10 @@ class EnsembleClassifier(NetworkClassifier):
         for prepared, member in trained:
             if prepared.out_of_bag is not None and len(prepared.out_of_bag):
                 rows = x[torch.from_numpy(prepared.out_of_bag).to(x.device)]
-                logits = self._in_chunks(member.network, rows)
+                # On one thread: products that threads share round otherwise on some CPUs, and what
+                # is tuned on these probabilities must not depend on n_jobs.
+                with limited_threads(1):
+                    logits = in_chunks(member.network, rows)
                 total[prepared.out_of_bag] += softmax(logits).cpu().numpy()
                 count[prepared.out_of_bag] += 1
         with np.errstate(invalid="ignore"):

@@ -18,7 +18,6 @@ import pandas as pd
 import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import _safe_indexing, check_consistent_length, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -28,10 +27,11 @@ from qcl_mixnet.data.preprocessing import TablePreprocessor
 from qcl_mixnet.data.tables import as_table
 from qcl_mixnet.model.devices import resolve_device
 from qcl_mixnet.model.holdout import holdout_split
-from qcl_mixnet.model.labels import encode_labels
+from qcl_mixnet.model.isolation import own_settings
+from qcl_mixnet.model.labels import codes_among, encode_labels
 from qcl_mixnet.model.members import PreparedMember, TrainedMember, fit_members
 from qcl_mixnet.model.randomness import Streams
-from qcl_mixnet.model.training import Objective, TrainingResult
+from qcl_mixnet.model.training import Objective
 
 Checkpoint = Literal["last", "validation", "test"]
 
@@ -139,9 +139,10 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator, ABC):
             When the loss is not finite in the first epoch. Later on, the last good epoch is kept,
             with a warning.
         KeyboardInterrupt
-            In the first epoch. Later on, the best epoch so far is kept, with a warning, and a
-            decision or calibration that was to be tuned afterwards is not. A search or
-            cross-validation goes on with its next fit.
+            When the user interrupts the training. After the first epoch the estimator is fitted all
+            the same: the best epoch so far is kept, and a decision or calibration that was to be
+            tuned afterwards is not. A search or cross-validation stops, so that no partly trained
+            network enters its scores.
         """
         fit_members([self], [(X, y)], [eval_set])
         return self
@@ -154,6 +155,13 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator, ABC):
     ) -> None:
         """Fit many estimators at once: :func:`fit_members`."""
         fit_members(models, tables, eval_sets)
+
+    def warm_up(self) -> None:
+        """Do what only the first fit of a process does, before a clock starts.
+
+        The first optimizer of a process makes PyTorch import its compiler, for a second.
+        """
+        torch.optim.AdamW([torch.zeros(1)])
 
     def _prepare(
         self, X: Any, y: ArrayLike, eval_set: tuple[Any, ArrayLike] | None = None
@@ -172,21 +180,24 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator, ABC):
         fraction = self.validation_fraction if self.checkpoint == "validation" else 0.0
         train_rows, holdout_rows = holdout_split(labels, fraction, streams.holdout)
         train_table = X if fraction == 0 else _safe_indexing(X, train_rows)
-        self.preprocessor_ = self._make_preprocessor().fit(train_table)
+        preprocessor = self._make_preprocessor().set_output(transform="default")
+        self.preprocessor_ = preprocessor.fit(train_table)
         self.device_ = resolve_device(self.device)
         self.test_selected_ = eval_set is not None
 
-        scored: tuple[Any, NDArray[Any]] | None = None
+        scored: tuple[Any, NDArray[np.int64]] | None = None
         if self.checkpoint == "validation":
-            scored = _safe_indexing(X, holdout_rows), self.classes_[labels[holdout_rows]]
+            scored = _safe_indexing(X, holdout_rows), labels[holdout_rows]
         elif eval_set is not None:
             warnings.warn(
                 "checkpoint='test' chooses the epoch on eval_set: scores on those rows are "
                 "optimistic. Use it only to imitate the paper.",
                 TestSelectionWarning,
-                stacklevel=4,
+                stacklevel=5,  # where fit was called
             )
-            scored = self._validate_table(eval_set[0], reset=False), np.asarray(eval_set[1])
+            scored_table = self._validate_table(eval_set[0], reset=False)
+            scored = scored_table, codes_among(self.classes_, eval_set[1], name="y of eval_set")
+            check_consistent_length(*scored)
         member = PreparedMember(
             x=self._to_tensor(train_table),
             labels=torch.from_numpy(labels[train_rows]).to(self.device_),
@@ -210,28 +221,13 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator, ABC):
         self.history_ = pd.DataFrame(result.history)
         self.best_epoch_ = result.best_epoch
         self.diverged_at_ = result.diverged_at
-        self._tell_of_early_ends([result])
+        self.interrupted_ = result.interrupted
 
-    def _tell_of_early_ends(self, results: Sequence[TrainingResult]) -> None:
-        """Warn of networks that stopped before their last epoch."""
-        self.interrupted_ = any(result.interrupted for result in results)
-        for result in results:
-            if result.diverged_at is not None:
-                warnings.warn(
-                    f"The loss stopped being finite in epoch {result.diverged_at}; the network of "
-                    f"epoch {result.best_epoch} is kept.",
-                    ConvergenceWarning,
-                    stacklevel=5,
-                )
-        if self.interrupted_:
-            one = next(result for result in results if result.interrupted)
-            warnings.warn(
-                f"The training was interrupted after epoch {len(one.history)} of {self.epochs}; "
-                f"the best so far is kept (epoch {one.best_epoch}).",
-                ConvergenceWarning,
-                stacklevel=5,
-            )
+    def _lost_by_interruption(self) -> str:
+        """A sentence on what an interrupted fit could not do any more; empty for nothing."""
+        return ""
 
+    @own_settings()
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Class probabilities.
 
@@ -245,11 +241,13 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator, ABC):
         ndarray of shape (n_samples, n_classes)
             Softmax of the logits, columns in the order of ``classes_``.
         """
-        return softmax(self._logits(self.network_, self._inputs(X))).cpu().numpy()
+        x = self._inputs(X)  # first: it says so if the estimator is not fitted
+        return softmax(self._logits(self.network_, x)).cpu().numpy()
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Most probable class of every row, ``(n_samples,)``."""
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        proba = self.predict_proba(X)  # first, too
+        return self.classes_[proba.argmax(axis=1)]
 
     def __sklearn_tags__(self) -> Any:
         """Gaps are welcome; so are categories, but scikit-learn's checks know numbers alone."""

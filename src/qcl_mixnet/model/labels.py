@@ -1,16 +1,26 @@
-"""Labels as networks need them."""
+"""Labels as networks need them, whatever container they come in."""
 
 from __future__ import annotations
 
+import warnings
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import scipy.sparse
 from numpy.typing import ArrayLike, NDArray
-from pandas.api.extensions import ExtensionDtype
+from pandas.api.extensions import ExtensionArray, ExtensionDtype
+from sklearn.exceptions import DataConversionWarning
 from sklearn.utils import assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
+
+from qcl_mixnet.data.tables import quoted
+
+_BOOLEANS, _INTEGERS, _NUMBERS, _TEXT = "booleans", "integers", "numbers", "text"
+
+_REMEDY = "convert the labels to text or to integers"
 
 
 def encode_labels(y: ArrayLike) -> tuple[NDArray[Any], NDArray[np.int64]]:
@@ -19,8 +29,7 @@ def encode_labels(y: ArrayLike) -> tuple[NDArray[Any], NDArray[np.int64]]:
     Parameters
     ----------
     y : array-like of shape (n_samples,)
-        Integers, booleans, text, or floats that are whole numbers; as objects, text alone.
-        pandas' nullable integers and booleans become numpy's.
+        As :func:`label_array` takes them.
 
     Returns
     -------
@@ -32,26 +41,223 @@ def encode_labels(y: ArrayLike) -> tuple[NDArray[Any], NDArray[np.int64]]:
     Raises
     ------
     ValueError
-        For gaps, continuous labels, or fewer than two classes.
+        For gaps, continuous labels, labels of no known type, or fewer than two classes.
     """
-    y = column_or_1d(_without_mask(y), warn=True)
-    # None and pandas.NA neither sort nor compare; scikit-learn's checks look for NaN alone.
-    gaps = int(np.count_nonzero(pd.Series(y).isna()))
-    if gaps:
-        raise ValueError(f"Input y contains NaN or other gaps, in {gaps} rows; drop those rows.")
-    assert_all_finite(y, input_name="y")
-    check_classification_targets(y)
-    classes, labels = np.unique(y, return_inverse=True)
+    classes, labels = number_labels(y)
     if len(classes) < 2:
         found = f"one class: {classes[0]}" if len(classes) else "no labels"
         raise ValueError(f"A classifier needs at least 2 classes; y holds {found}.")
+    return classes, labels
+
+
+def number_labels(y: Any, name: str = "y") -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Number the classes as :func:`encode_labels` does, however few they are."""
+    classes, labels = np.unique(label_array(y, name), return_inverse=True)
     return classes, labels.astype(np.int64)
 
 
-def _without_mask(y: ArrayLike) -> ArrayLike:
-    """Turn pandas' nullable integers and booleans into numpy's; as floats, 1 would become 1.0."""
-    if not isinstance(y, pd.Series) or not isinstance(y.dtype, ExtensionDtype) or y.hasnans:
-        return y
+def codes_among(classes: NDArray[Any], y: Any, *, name: str) -> NDArray[np.int64]:
+    """Number further labels by classes that are known.
+
+    Parameters
+    ----------
+    classes : ndarray of shape (n_classes,)
+        What :func:`encode_labels` returned.
+    y : array-like of shape (n_samples,)
+        As :func:`label_array` takes them.
+    name : str
+        For messages.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,), int64
+        Positions in ``classes``; other labels are numbered from ``len(classes)`` on.
+
+    Raises
+    ------
+    ValueError
+        As :func:`label_array`, and when the labels are of another type than the classes.
+    """
+    found, positions = number_labels(y, name)
+    known = {label: code for code, label in enumerate(classes.tolist())}
+    codes = np.array([known.get(label, -1) for label in found.tolist()], dtype=np.int64)
+    new = codes < 0
+    # Other labels of the same type count as missed; text for numbers is a mistake.
+    if len(found) and new.all() and type(found.tolist()[0]) is not type(classes.tolist()[0]):
+        raise ValueError(
+            f"{name} holds none of the training labels {quoted(classes.tolist())} but "
+            f"{found.tolist()[0]!r}, for one; give labels of the same type."
+        )
+    codes[new] = len(classes) + np.arange(new.sum())
+    return codes[positions]
+
+
+def label_array(y: Any, name: str = "y") -> NDArray[Any]:
+    """Turn labels into an array whose values are the user's own.
+
+    Rows go by position: an index is not looked at, as in scikit-learn.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,)
+        Integers, booleans, text, or floats that are whole numbers. A list, an array (with a mask,
+        too), a Series, an Index, a data frame of one column, or an array of pandas, PyArrow or
+        polars. As objects the labels must all be of one of these kinds.
+    name : str, default="y"
+        For messages.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+        Of booleans, integers, floats or text; text may also be objects, and integers are objects
+        where 64 bits do not hold them.
+
+    Raises
+    ------
+    ValueError
+        For gaps, infinity, continuous labels, mixtures, and what is none of these kinds.
+    """
+    if y is None:
+        # In scikit-learn's words, which its checks look for.
+        raise ValueError("Fitting requires y to be passed, but the target y is None.")
+    values = _without_container(y, name)
+    values = column_or_1d(values, warn=True)
+    _refuse_gaps(values, name)
+    if values.dtype == object:
+        return _from_objects(values, name)
+    if values.dtype.kind == "T":  # NumPy's strings of variable length
+        return values.astype(object)
+    if values.dtype.kind not in "biufU":
+        raise ValueError(f"{name} has dtype {values.dtype}, which holds no labels; {_REMEDY}.")
+    if values.dtype.itemsize > 8 and values.dtype.kind == "f":
+        values = values.astype(np.float64)  # NumPy's long double, which no file could hold
+    assert_all_finite(values, input_name=name)
+    check_classification_targets(values)
+    return values
+
+
+def _without_container(y: Any, name: str) -> Any:
+    """Labels as an array of NumPy, gaps as gaps; of two dimensions, if they have these."""
+    if scipy.sparse.issparse(y):
+        return y  # refused in scikit-learn's words
+    if isinstance(y, np.ma.MaskedArray):
+        masked = np.ma.getmaskarray(y).reshape(-1)
+        if masked.any():
+            raise _gap_error(masked, name)
+        return y.data
+    if not isinstance(y, pd.Series | pd.DataFrame) and callable(getattr(y, "to_pandas", None)):
+        y = _to_pandas(y)
+    if isinstance(y, ExtensionArray | pd.Index) and not isinstance(y, pd.MultiIndex):
+        y = pd.Series(y)
+    if isinstance(y, pd.DataFrame) and y.shape[1] == 1:
+        warnings.warn(
+            f"A data frame of one column was passed as {name}, which scikit-learn expects to be "
+            "one-dimensional; pass the column itself.",
+            DataConversionWarning,
+            stacklevel=2,
+        )
+        y = y.iloc[:, 0]
+    if isinstance(y, pd.Series):
+        return _from_series(y, name)
+    return _from_list(y, name) if isinstance(y, list | tuple) else np.asarray(y)
+
+
+def _to_pandas(y: Any) -> Any:
+    """Convert an array or data frame of PyArrow or polars, integers beside gaps as they are."""
+    try:
+        return y.to_pandas(integer_object_nulls=True)  # PyArrow
+    except TypeError:
+        return y.to_pandas()
+
+
+def _from_series(y: pd.Series, name: str) -> NDArray[Any]:
+    """Values of a Series; pandas' nullable and Arrow's types become NumPy's of the same name."""
+    gaps = y.isna().to_numpy(dtype=bool)
+    if gaps.any():
+        raise _gap_error(gaps, name)
+    if isinstance(y.dtype, pd.CategoricalDtype):
+        return _from_series(y.astype(y.dtype.categories.dtype), name)
+    if not isinstance(y.dtype, ExtensionDtype):
+        return y.to_numpy()
     if pd.api.types.is_bool_dtype(y.dtype):
         return y.to_numpy(dtype=bool)
-    return y.to_numpy(dtype=np.int64) if pd.api.types.is_integer_dtype(y.dtype) else y
+    if pd.api.types.is_integer_dtype(y.dtype):
+        # Signed where it fits, as most labels are.
+        large = len(y) > 0 and int(y.max()) > np.iinfo(np.int64).max
+        return y.to_numpy(dtype=np.uint64 if large else np.int64)
+    if pd.api.types.is_float_dtype(y.dtype):
+        return y.to_numpy(dtype=getattr(y.dtype, "numpy_dtype", np.float64))
+    return y.to_numpy(dtype=object)
+
+
+def _from_list(y: list[Any] | tuple[Any, ...], name: str) -> NDArray[Any]:
+    """Values of a list, which NumPy would convert to one type whatever it held."""
+    kinds = {_kind(type(value)) for value in y}
+    # Two kinds would become one (1 and "a" text, NaN and "a" too), and large integers floats.
+    if len(kinds) > 1 or kinds == {_INTEGERS}:
+        array = np.empty(len(y), dtype=object)
+        array[:] = y
+        if len(kinds) > 1 or not _fit(array, np.int64):
+            return array
+    try:
+        return np.asarray(y)
+    except ValueError as error:  # sequences of different lengths
+        raise ValueError(f"{name} should hold one label for each row: {error}") from error
+
+
+def _from_objects(values: NDArray[Any], name: str) -> NDArray[Any]:
+    """Labels that came as objects, none of which is a gap."""
+    kinds = {type(value): _kind(type(value)) for value in values}
+    found = set(kinds.values())
+    if found <= {_INTEGERS, _NUMBERS} and _NUMBERS in found:
+        numbers = values.astype(np.float64)
+        # As Python's numbers, which compare exactly: NumPy would round an integer first.
+        if numbers.tolist() == values.tolist():
+            return label_array(numbers, name)
+    if None in found or len(found) > 1:
+        names = sorted(one.__name__ for one in kinds)
+        what = f"type {names[0]}" if len(names) == 1 else f"the types {', '.join(names)}"
+        raise ValueError(
+            f"Unknown label type: {name} holds values of {what}, and labels must be all text, all "
+            f"integers or all booleans; {_REMEDY}."
+        )
+    if found == {_BOOLEANS}:
+        return values.astype(bool)
+    if found == {_INTEGERS}:
+        whole = np.array([int(value) for value in values], dtype=object)
+        fitting = next((t for t in (np.int64, np.uint64) if _fit(whole, t)), None)
+        return whole if fitting is None else whole.astype(fitting)
+    return values
+
+
+def _kind(one: type) -> str | None:
+    """Kind of label that a Python type is; None for no label at all."""
+    if issubclass(one, bool | np.bool_):
+        return _BOOLEANS
+    if issubclass(one, np.timedelta64):  # counts as an integer
+        return None
+    if issubclass(one, Integral):
+        return _INTEGERS
+    if issubclass(one, float | Real):
+        return _NUMBERS
+    return _TEXT if issubclass(one, str) else None
+
+
+def _fit(whole: NDArray[np.object_], dtype: type[np.integer]) -> bool:
+    limits = np.iinfo(dtype)
+    return all(limits.min <= value <= limits.max for value in whole)
+
+
+def _refuse_gaps(values: NDArray[Any], name: str) -> None:
+    # None and pandas.NA neither sort nor compare; scikit-learn's checks look for NaN alone.
+    gaps = pd.isna(values)
+    if gaps.any():
+        raise _gap_error(gaps, name)
+
+
+def _gap_error(gaps: NDArray[np.bool_], name: str) -> ValueError:
+    rows = np.flatnonzero(gaps)
+    return ValueError(
+        f"Input {name} contains NaN or other gaps, in {len(rows)} rows, the first of them row "
+        f"{rows[0]} (counted from 0); drop those rows."
+    )

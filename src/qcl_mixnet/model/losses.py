@@ -27,11 +27,17 @@ MINER_EPSILON = 0.1
 # Below the rounding of a cosine in float32.
 SMALLEST_SQUARE = 1e-12
 
+# Squared length below which a normalised row is none: it was zero, or nearly.
+SHORT = 0.999
+
 
 def focal_loss(logits: Tensor, labels: Tensor, gamma: float) -> Tensor:
     """Mean of ``(1 - p_t)^gamma * (-log p_t)`` (first term of Eq. 10)."""
     log_p = functional.log_softmax(logits, dim=-1).gather(-1, labels.unsqueeze(-1)).squeeze(-1)
-    return -((1 - log_p.exp()) ** gamma * log_p).mean(-1)
+    miss = 1 - log_p.exp()
+    # At a probability of 1 the term and its gradient are 0; a power below 1 has no gradient there.
+    modulation = torch.where(miss > 0, miss, 1) ** gamma
+    return -(modulation * log_p).mean(-1)
 
 
 def intra_class_variance(
@@ -156,10 +162,18 @@ def mined_triplet_loss(
     negative's away, so it is enough to count, for each pair, the triplets above zero that it is
     in: a search in the anchor's sorted distances. Time is B^2 log B and memory B^2.
     """
-    # From the cosine; the floor keeps the root's gradient finite where two rows are the same.
-    distances = (2 - 2 * similarity).clamp(min=SMALLEST_SQUARE)
+    # From the cosine. A row of zeros stays one when it is normalised, so that the squared length
+    # of a row, on the diagonal, is 1 or, but for rounding, less.
+    lengths = similarity.diagonal(dim1=-2, dim2=-1)
+    short = lengths < SHORT
+    lengths = torch.where(short, lengths, 1)
+    squares = lengths.unsqueeze(-1) + lengths.unsqueeze(-2) - 2 * similarity
+    # The floor keeps the root's gradient finite where two rows are the same.
+    same_point = short.unsqueeze(-1) & short.unsqueeze(-2) & (squares < SMALLEST_SQUARE)
+    distances = squares.clamp(min=SMALLEST_SQUARE)
     if distance == "euclidean":
         distances = distances.sqrt()
+    distances = distances.masked_fill(same_point, 0)
     with torch.no_grad():
         positive, negative = multi_similarity_pairs(similarity, pairs)
         reach = (distances + margin).masked_fill(~positive, -torch.inf)

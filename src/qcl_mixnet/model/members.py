@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
@@ -16,9 +17,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import f1_score
 from torch import Tensor, nn
 
+from qcl_mixnet.model.isolation import own_settings
 from qcl_mixnet.model.progress import EpochReport
 from qcl_mixnet.model.randomness import Streams
 from qcl_mixnet.model.stacking import stack, unstack
@@ -54,7 +57,8 @@ class PreparedMember:
     out_of_bag : ndarray of int64 or None
         Those that its out-of-fold probabilities are for.
     scored_x, scored_y : Tensor of shape (n_scored, n_inputs), ndarray of shape (n_scored,) or None
-        Rows that the checkpoint is chosen on, and their labels.
+        Rows that the checkpoint is chosen on, and the codes of their labels; other labels than the
+        training rows' have codes of their own.
     """
 
     x: Tensor
@@ -63,7 +67,7 @@ class PreparedMember:
     rows: Tensor | None = None
     out_of_bag: NDArray[np.int64] | None = None
     scored_x: Tensor | None = None
-    scored_y: NDArray[Any] | None = None
+    scored_y: NDArray[np.int64] | None = None
 
     @property
     def n_rows(self) -> int:
@@ -109,28 +113,63 @@ def fit_members(
     ValueError, TrainingDivergedError
         As :meth:`NetworkClassifier.fit`.
     KeyboardInterrupt
-        When estimators are left whose training had not begun.
+        When the user interrupts. Estimators whose first epoch was over are fitted then.
+    """
+    with own_settings():
+        results = _fit_members(models, tables, eval_sets or [None] * len(models))
+    # Once all is kept: a warning may be an error to the user, and the models are fitted then.
+    for _, result in results:
+        if result is not None and result.diverged_at is not None:
+            warnings.warn(
+                f"The loss stopped being finite in epoch {result.diverged_at}; the network of "
+                f"epoch {result.best_epoch} is kept.",
+                ConvergenceWarning,
+                stacklevel=4,  # where fit was called
+            )
+    # Raised again, though there is something to keep: who called fit, a cross-validation say, must
+    # not go on with a partly trained network.
+    for model, result in results:
+        if result is None:
+            raise KeyboardInterrupt("The training was interrupted before its first epoch was over.")
+        if result.interrupted:
+            raise KeyboardInterrupt(
+                f"The training was interrupted after epoch {len(result.history)} of "
+                f"{model.epochs}; the best so far is kept (epoch {result.best_epoch}), and the "
+                f"estimator is fitted.{model._lost_by_interruption()}"
+            )
+
+
+def _fit_members(
+    models: Sequence[NetworkClassifier],
+    tables: Sequence[tuple[Any, ArrayLike]],
+    eval_sets: Sequence[tuple[Any, ArrayLike] | None],
+) -> list[tuple[NetworkClassifier, TrainingResult | None]]:
+    """Fit all; give each network's estimator and how its training went.
+
+    That is None for networks whose turn did not come before an interruption.
     """
     for model in models:
         model._validate_params()
-    eval_sets = eval_sets or [None] * len(models)
-    prepared = [
-        model._prepare(*table, eval_set)
-        for model, table, eval_set in zip(models, tables, eval_sets, strict=True)
-    ]
+    prepared = []
+    for model, table, eval_set in zip(models, tables, eval_sets, strict=True):
+        prepared.append(model._prepare(*table, eval_set))
     # Networks of an ensemble share a table; stacked with others, it would be copied for each.
     members = [
         (model, own, id(model) if len(all_own) > 1 else None)
         for model, all_own in zip(models, prepared, strict=True)
         for own in all_own
     ]
-    trained = iter(_train_groups(members))
+    all_trained = _train_groups(members)
+    trained = iter(all_trained)
     for model, all_own in zip(models, prepared, strict=True):
         pairs = [(own, next(trained)) for own in all_own]
         done = [(own, member) for own, member in pairs if member is not None]
-        if not done:
-            raise KeyboardInterrupt  # before its turn came
-        model._keep(done)
+        if done:
+            model._keep(done)
+    return [
+        (model, None if member is None else member.result)
+        for (model, *_), member in zip(members, all_trained, strict=True)
+    ]
 
 
 def _train_groups(
@@ -251,8 +290,8 @@ def _epoch_score(members: Sequence[Member]) -> Callable[[nn.Module], NDArray[np.
         predicted = predicted.reshape(len(members), -1)
         return np.array(
             [
-                f1_score(member.scored_y, model.classes_[codes], average="macro", zero_division=0)
-                for (model, member), codes in zip(members, predicted, strict=True)
+                f1_score(member.scored_y, codes, average="macro", zero_division=0)
+                for (_, member), codes in zip(members, predicted, strict=True)
             ]
         )
 

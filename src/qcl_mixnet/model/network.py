@@ -109,7 +109,8 @@ class QCLMixNet(nn.Module):
                 theta_std=theta_std,
                 gate=gate,
             )
-        network.to_empty(device="cpu").reset_parameters(generator)
+        # By name: the default type is the caller's, too.
+        network.float().to_empty(device="cpu").reset_parameters(generator)
         return network
 
     def reset_parameters(self, generator: torch.Generator) -> None:

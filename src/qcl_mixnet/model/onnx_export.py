@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -12,8 +11,9 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from qcl_mixnet.data.writing import write_atomically
+from qcl_mixnet.data.writing import user_path, write_atomically
 from qcl_mixnet.model.calibration import SMALLEST_PROBABILITY
+from qcl_mixnet.model.isolation import own_settings
 from qcl_mixnet.model.layers import QuantumEntanglementLayer, ValueAttention
 from qcl_mixnet.model.network import QCLMixNet
 from qcl_mixnet.version import __version__
@@ -32,6 +32,7 @@ _MAX_BYTES = 2**31 - 1
 _ELEMENT_TYPES: dict[str, str] = {"float64": "DOUBLE", "float32": "FLOAT"}
 
 
+@own_settings()
 def to_onnx(
     model: QCLMixNetClassifier,
     path: str | os.PathLike[str] | None = None,
@@ -113,7 +114,7 @@ def to_onnx(
     onnx.checker.check_model(proto, full_check=True)
     if path is not None:
         data = proto.SerializeToString()
-        write_atomically(Path(path), lambda part: part.write_bytes(data))
+        write_atomically(user_path(path), lambda part: part.write_bytes(data))
     return proto
 
 

@@ -21,6 +21,7 @@ import safetensors.numpy
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from qcl_mixnet.data.writing import user_path
 from qcl_mixnet.model.devices import resolve_device
 from qcl_mixnet.model.document import (
     FORMAT,
@@ -30,6 +31,7 @@ from qcl_mixnet.model.document import (
     from_document,
     to_document,
 )
+from qcl_mixnet.model.isolation import own_settings
 
 if TYPE_CHECKING:
     from qcl_mixnet.model.classifier import QCLMixNetClassifier
@@ -47,6 +49,7 @@ class ModelFileError(ValueError):
     """A saved model cannot be read; the message says what is wrong with which file."""
 
 
+@own_settings()
 def save_model(
     model: QCLMixNetClassifier, path: str | os.PathLike[str], *, overwrite: bool = False
 ) -> None:
@@ -72,7 +75,7 @@ def save_model(
         For labels or parameters that the format cannot hold.
     """
     check_is_fitted(model)
-    target = Path(path).resolve()  # what a link leads to is replaced, not the link
+    target = user_path(path).resolve()  # what a link leads to is replaced, not the link
     _check_target(target, overwrite=overwrite)
     try:
         json_text, data = _encoded(model)
@@ -89,6 +92,7 @@ def save_model(
         shutil.rmtree(written, ignore_errors=True)
 
 
+@own_settings()
 def load_model(
     path: str | os.PathLike[str], *, device: str = "auto", max_bytes: int = MAX_TENSOR_BYTES
 ) -> QCLMixNetClassifier:
@@ -116,7 +120,7 @@ def load_model(
         For a device that is not there.
     """
     device = resolve_device(device)
-    directory = Path(path)
+    directory = user_path(path)
     if not os.path.isdir(directory):
         fault = "is a file" if os.path.exists(directory) else "does not exist"
         raise ModelFileError(f"{directory} {fault}; give the directory that save() wrote.")
@@ -181,7 +185,7 @@ def _move(written: Path, target: Path) -> None:
         warnings.warn(
             f"The model was saved to {target}, but the older one cannot be removed from {older} "
             f"({error}); remove it yourself.",
-            stacklevel=4,  # where QCLMixNetClassifier.save was called
+            stacklevel=5,  # where QCLMixNetClassifier.save was called
         )
 
 

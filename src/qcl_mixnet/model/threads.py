@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -21,6 +22,8 @@ SHARED_FLOP = 500e6
 # Members that are worth a thread of their own: waking it takes as long as some of them.
 MIN_MEMBERS_PER_THREAD = 4
 
+_process = os.getpid()
+
 _Helpers = tuple[Executor, int] | None
 _helpers: ContextVar[_Helpers] = ContextVar("helpers", default=None)
 
@@ -28,11 +31,23 @@ _helpers: ContextVar[_Helpers] = ContextVar("helpers", default=None)
 def resolve_threads(n_jobs: int | None) -> int:
     """Number of threads that scikit-learn's ``n_jobs`` stands for.
 
-    None: as many as PyTorch uses; -1: all cores, -2: all but one, and so on.
+    None: as many as PyTorch uses; -1: all cores, -2: all but one, and so on. In a process that was
+    forked it is 1 (see :func:`forked`).
     """
+    if forked():
+        return 1
     # More threads than cores only wait for one another, and tens of thousands crash PyTorch.
     most = max(cpu_count(), torch.get_num_threads())
     return torch.get_num_threads() if n_jobs is None else min(effective_n_jobs(n_jobs), most)
+
+
+def forked() -> bool:
+    """Whether this process is a fork of the one that imported the package.
+
+    A fork has a copy of the OpenMP library's books but none of its threads: the first operation of
+    PyTorch that is shared among threads would wait for them for ever. On one thread nothing waits.
+    """
+    return os.getpid() != _process
 
 
 @contextmanager

@@ -7,12 +7,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from qcl_mixnet.evaluation.ties import merge_ties
+from qcl_mixnet.evaluation.wording import count
 from qcl_mixnet.reporting.rendering import starred
 from qcl_mixnet.reporting.scores import (
     BASELINES,
     cell_notes,
     cell_scores,
-    count,
     datasets_by_task,
     proposed_model,
     shown_models,
@@ -41,6 +42,8 @@ def plot_leaderboard(leaderboard: pd.DataFrame) -> Figure:
     leaderboard : DataFrame
         What ``qcl_mixnet.reporting.tables.leaderboard`` returned.
     """
+    if leaderboard["mean_rank"].isna().all():
+        return sentence_figure("No leaderboard to show: every model failed on every data set.")
     rows = leaderboard.iloc[::-1].reset_index(drop=True)
     figure = PlainFigure(figsize=(WIDTH, 1.2 + 0.32 * len(rows)), layout="constrained")
     axes = figure.subplots()
@@ -66,7 +69,7 @@ def plot_leaderboard(leaderboard: pd.DataFrame) -> Figure:
     notes = star_notes(rows["test_selected"])
     n_failed = int(rows["n_failed"].sum())
     if n_failed:
-        notes.append(f"{count(n_failed, 'failed cell')} ranked last")
+        notes.append(f"{count(n_failed, 'failed cell')}, ranked last where any model has a score")
     add_notes(figure, notes)
     return figure
 
@@ -133,6 +136,7 @@ def _draw_gains(
 def _gain(cells: pd.DataFrame, proposed: str) -> tuple[float, str, pd.DataFrame | None]:
     """Gain on one data set, what to write beside its bar, and the cells of the best baselines."""
     with_score = cells.dropna(subset="score")
+    with_score = with_score.assign(score=merge_ties(with_score["score"]))
     is_proposed = with_score["model"] == proposed
     own, baselines = with_score.loc[is_proposed, "score"], with_score[~is_proposed]
     if own.empty:

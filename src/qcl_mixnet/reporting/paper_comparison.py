@@ -13,6 +13,7 @@ import pandas as pd
 from qcl_mixnet.evaluation.comparison import PAPER_METRICS
 from qcl_mixnet.evaluation.errors import EvaluationError
 from qcl_mixnet.evaluation.metrics import METRICS
+from qcl_mixnet.evaluation.ties import TOLERANCE
 from qcl_mixnet.reporting.order import model_order
 from qcl_mixnet.reporting.published import published_ablation, published_benchmark
 from qcl_mixnet.reporting.rendering import STAR_NOTE, Table, starred
@@ -23,8 +24,6 @@ _FULL_MODEL = "QCL-MixNet (Full)"
 _PROPOSED = "QCL-MixNet"
 
 _WEIGHTED = "the paper prints averages weighted by class size, not macro averages"
-# Differences of numbers with two decimals are not exact in binary.
-_ROUNDING = 1e-9
 _CLOSE = 0.02
 # What rounding to the printed two decimals can hide.
 _HALF_A_DIGIT = 0.005
@@ -163,8 +162,8 @@ def summarize_comparison(
     rows = frame[frame["comparable"]]
     compared = rows["difference"].notna()
     size = rows["difference"].abs()
-    within = size.le(_CLOSE + _ROUNDING)
-    reached = rows["difference"].ge(-_HALF_A_DIGIT - _ROUNDING)
+    within = size.le(_CLOSE + TOLERANCE)
+    reached = rows["difference"].ge(-_HALF_A_DIGIT - TOLERANCE)
     rows = rows.assign(
         failed=rows["status"].eq("failed"),
         size=size,

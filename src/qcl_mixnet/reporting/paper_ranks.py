@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from qcl_mixnet.evaluation.wording import count
 from qcl_mixnet.reporting.order import model_order
 from qcl_mixnet.reporting.rendering import STAR_NOTE, Table, starred
 
@@ -107,10 +108,10 @@ def _test_text(value: float) -> str:
 
 def _notes(frame: pd.DataFrame, statistics: Mapping[str, Any]) -> tuple[str, ...]:
     if frame.empty:
-        return ("No ranks: they need a data set on which a model was run.",)
+        return ("No ranks: they need a data set on which a model has a score.",)
     notes = [
-        f"Ranks over {len(statistics['datasets'])} data set(s), 1 being the best; maR, maP and "
-        "maF1 are macro recall, precision and F1. χ² is Friedman's, F Iman and Davenport's.",
+        f"Ranks over {count(len(statistics['datasets']), 'data set')}, 1 being the best; maR, maP "
+        "and maF1 are macro recall, precision and F1. χ² is Friedman's, F Iman and Davenport's.",
         "The test under 'Average Rank' is the paper's global test, with metrics for data sets. "
         "The metrics are of the same predictions and not independent: its p is not to be trusted.",
     ]

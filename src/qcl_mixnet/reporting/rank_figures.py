@@ -12,8 +12,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from qcl_mixnet.evaluation.gathering import without_ablations
+from qcl_mixnet.evaluation.wording import count
 from qcl_mixnet.reporting.order import model_order
-from qcl_mixnet.reporting.scores import cell_notes, cell_scores, count, shown_models, star_notes
+from qcl_mixnet.reporting.scores import cell_notes, cell_scores, shown_models, star_notes
 from qcl_mixnet.reporting.style import (
     FAMILY_STYLE,
     NORMAL,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from qcl_mixnet.evaluation.comparison import PAPER_METRICS
+from qcl_mixnet.evaluation.ties import merge_ties
 from qcl_mixnet.reporting.order import model_order
 
 
@@ -21,7 +22,8 @@ def summarize_repeats(metrics: pd.DataFrame) -> pd.DataFrame:
     DataFrame of shape (n_datasets * n_models * 4, 10)
         ``dataset``, ``model``, ``label``, ``family``, ``metric``, ``mean``, ``std`` (of a
         sample; NaN with one repeat), ``n_repeats`` (those that have a score), ``test_selected``
-        and ``status``. Data sets as they first appear, models as :func:`model_order` has them.
+        and ``status``. Means of one data set and metric that tie are equal (see ``ties``). Data
+        sets as they first appear, models as :func:`model_order` has them.
     """
     identity = ["dataset", "model", "label", "family"]
     long = metrics.melt(
@@ -38,6 +40,7 @@ def summarize_repeats(metrics: pd.DataFrame) -> pd.DataFrame:
         )
         .reset_index()
     )
+    scores["mean"] = scores.groupby(["dataset", "metric"])["mean"].transform(merge_ties)
     orders = {
         "dataset": list(metrics["dataset"].unique()),
         "model": model_order(metrics),

@@ -21,8 +21,9 @@ from threadpoolctl import threadpool_limits
 from qcl_mixnet.evaluation.cells import CellResult
 from qcl_mixnet.evaluation.errors import EvaluationError
 from qcl_mixnet.evaluation.keys import code_digest, digest
+from qcl_mixnet.evaluation.wording import count
 from qcl_mixnet.reporting.rendering import starred
-from qcl_mixnet.reporting.scores import count, described, star_notes
+from qcl_mixnet.reporting.scores import described, star_notes
 from qcl_mixnet.reporting.style import (
     N_CLASS_STYLES,
     SMALL,

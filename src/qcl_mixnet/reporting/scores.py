@@ -8,6 +8,7 @@ import pandas as pd
 
 from qcl_mixnet.evaluation.comparison import HEADLINE
 from qcl_mixnet.evaluation.errors import EvaluationError
+from qcl_mixnet.evaluation.wording import count
 from qcl_mixnet.reporting.order import model_order
 from qcl_mixnet.reporting.rendering import starred
 
@@ -126,8 +127,3 @@ def proposed_model(cells: pd.DataFrame) -> str | None:
     """Name of the first proposed model; None without one."""
     proposed = cells.loc[cells["family"] == "proposed", "model"]
     return None if proposed.empty else proposed.iloc[0]
-
-
-def count(n: int, noun: str, plural: str | None = None) -> str:
-    """Write a number with its noun, for example "1 data set", "2 data sets"."""
-    return f"{n} {noun}" if n == 1 else f"{n} {plural or noun + 's'}"

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from qcl_mixnet.evaluation.machine import Machine
-from qcl_mixnet.reporting.scores import count
+from qcl_mixnet.evaluation.wording import count
 from qcl_mixnet.reporting.style import (
     NORMAL,
     SMALL,

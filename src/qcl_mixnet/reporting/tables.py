@@ -8,6 +8,8 @@ from qcl_mixnet.evaluation.comparison import HEADLINE
 from qcl_mixnet.evaluation.gathering import score_table, without_ablations
 from qcl_mixnet.evaluation.metrics import METRICS
 from qcl_mixnet.evaluation.statistics import summarize_ranks
+from qcl_mixnet.evaluation.ties import has_a_score
+from qcl_mixnet.evaluation.wording import count
 from qcl_mixnet.reporting.rendering import STAR_NOTE, Table, starred
 
 
@@ -24,12 +26,17 @@ def leaderboard(metrics: pd.DataFrame, metric: str = HEADLINE) -> pd.DataFrame:
     Returns
     -------
     DataFrame of shape (n_models, n_columns)
-        ``model``, ``label``, ``family``, ``test_selected``, ``mean_rank``, ``wins``,
-        ``n_datasets``, ``n_failed`` and the means over data sets of the headline scores and
-        seconds. Ablations are left out, see ``without_ablations``.
+        ``model``, ``label``, ``family``, ``test_selected``, ``mean_rank`` and ``wins`` of
+        ``summarize_ranks``; ``n_datasets``, over which they are: those on which at least one model
+        has a score; ``n_failed``, cells on whatever data set; the means over data sets of the
+        headline scores and seconds. Ablations are left out, see ``without_ablations``.
     """
     scores = score_table(without_ablations(metrics), metric)
     summary = summarize_ranks(scores, higher_is_better=METRICS[metric].higher_is_better)
+    # Not summarize_ranks' count: where every model that was run failed, others may be missing.
+    was_run = metrics[metrics["status"].ne("not run")]
+    failed = was_run.groupby(["model", "dataset"])[metric].mean().isna().groupby("model").sum()
+    summary["n_failed"] = failed.reindex(summary.index, fill_value=0)
     by_model = metrics[metrics["model"].isin(scores.columns)].groupby("model")
     columns = list(dict.fromkeys([metric, "macro_recall", "g_mean", "mcc", "fit_seconds"]))
     means = by_model[columns].mean()
@@ -37,7 +44,7 @@ def leaderboard(metrics: pd.DataFrame, metric: str = HEADLINE) -> pd.DataFrame:
         summary.join(by_model[["label", "family"]].first())
         .join(by_model["test_selected"].any())
         .join(means)
-        .assign(n_datasets=len(scores))
+        .assign(n_datasets=has_a_score(scores).sum())
     )
     identity = ["model", "label", "family", "test_selected"]
     ranks = ["mean_rank", "wins", "n_datasets", "n_failed"]
@@ -59,7 +66,7 @@ def leaderboard_table(board: pd.DataFrame) -> Table:
         {
             "Model": [starred(*name) for name in names],
             "Family": board["family"],
-            "Mean rank": board["mean_rank"].map("{:.2f}".format),
+            "Mean rank": _numbers(board["mean_rank"], 2),
             "Wins": board["wins"].astype(str),
             "Failed": board["n_failed"].astype(str),
             **{label: _numbers(board[name], 3) for label, name in scores.items()},
@@ -67,9 +74,10 @@ def leaderboard_table(board: pd.DataFrame) -> Table:
         }
     )
     notes = [
-        f"Mean rank over {board['n_datasets'].iloc[0]} data set(s), 1 being the best; failed cells "
-        "rank last. Wins: data sets on which no model is better. Failed: failed cells. Scores and "
-        "seconds (of fitting) are means over what did not fail."
+        f"Mean rank over {count(board['n_datasets'].iloc[0], 'data set')}, 1 being the best; "
+        "failed cells rank last, and a data set on which every model failed does not count. Wins: "
+        "data sets on which no model is better; a shared first place counts for each. Failed: "
+        "failed cells. Scores and seconds (of fitting) are means over what did not fail."
     ]
     return Table(
         name="leaderboard",

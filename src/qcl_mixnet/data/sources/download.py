@@ -1,5 +1,6 @@
 """Fetch one file over HTTP: whole, checked, once."""
 
+import base64
 import hashlib
 import http.client
 import logging
@@ -10,7 +11,7 @@ import urllib.error
 import urllib.request
 import uuid
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from qcl_mixnet.data.errors import DataError, SourceUnavailableError
 
@@ -19,6 +20,8 @@ logger = logging.getLogger(__name__)
 _CHUNK = 1 << 16
 _LONGEST_WAIT = 30.0
 _WORTH_A_RETRY = frozenset({408, 425, 429, 500, 502, 503, 504})
+_MARKS = ("ETag", "Last-Modified", "Content-Length", "Content-MD5", "Digest")
+"""Headers that change when a file does."""
 _NETWORK_FAILURES = (
     urllib.error.URLError,
     http.client.HTTPException,
@@ -102,6 +105,38 @@ def download(
     return destination
 
 
+def head_fields(url: str, *, timeout: float) -> dict[str, str] | None:
+    """What a server says of a file without sending it, as far as it changes with the file.
+
+    Parameters
+    ----------
+    url : str
+        An ``http`` or ``https`` address.
+    timeout : float
+
+    Returns
+    -------
+    dict of str to str, or None
+        None if the server does not answer so.
+    """
+    try:
+        with _web_only().open(_request(url, "HEAD"), timeout=timeout) as response:
+            return {name: response.headers[name] for name in _MARKS if name in response.headers}
+    except urllib.error.HTTPError as error:
+        error.close()  # it holds the connection
+    except _NETWORK_FAILURES:
+        pass
+    return None
+
+
+def hidden(url: str) -> str:
+    """An address without what may be secret in it: user, password, query and fragment."""
+    first, *others = url.split("::")
+    parts = urlsplit(first)
+    shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    return "::".join([shown, *map(hidden, others)])
+
+
 def file_digest(path: Path, algorithm: str = "sha256") -> str:
     """Checksum of a file in hexadecimal digits."""
     with path.open("rb") as stream:
@@ -130,8 +165,8 @@ def _check(url: str, path: Path, sha256: str | None, md5: str | None) -> str:
     for algorithm, expected in (("sha256", sha256), ("md5", md5)):
         if expected is not None and found[algorithm] != expected.lower():
             raise SourceUnavailableError(
-                f"the file at {url} has the {algorithm} checksum {found[algorithm]} instead of "
-                f"{expected}; it is damaged or was changed by its owner"
+                f"the file at {hidden(url)} has the {algorithm} checksum {found[algorithm]} "
+                f"instead of {expected}; it is damaged or was changed by its owner"
             )
     return digest
 
@@ -152,17 +187,19 @@ def _fetch_with_retries(
             if not passing or attempt == retries:
                 tries = f"{attempt + 1} attempt{'s' if attempt else ''}"
                 raise SourceUnavailableError(
-                    f"{url} could not be fetched: {cause} ({tries})"
+                    f"{hidden(url)} could not be fetched: {cause} ({tries})"
                 ) from error
             wait = min(backoff * 2**attempt, _LONGEST_WAIT)
-            logger.warning("%s: %s; trying again in %.3g s", url, cause, wait)
+            logger.warning("%s: %s; trying again in %.3g s", hidden(url), cause, wait)
             time.sleep(wait)
 
 
 def _fetch(url: str, partial: Path, timeout: float) -> None:
-    logger.info("Fetching %s", url)
-    request = urllib.request.Request(url, headers={"User-Agent": "qcl-mixnet"})
-    with _web_only().open(request, timeout=timeout) as response, partial.open("wb") as stream:
+    logger.info("Fetching %s", hidden(url))
+    with (
+        _web_only().open(_request(url, "GET"), timeout=timeout) as response,
+        partial.open("wb") as stream,
+    ):
         announced = response.headers.get("Content-Length")
         while chunk := response.read(_CHUNK):
             stream.write(chunk)
@@ -171,6 +208,21 @@ def _fetch(url: str, partial: Path, timeout: float) -> None:
             raise _Truncated(f"the answer ended after {stream.tell()} of {announced} bytes")
         stream.flush()
         os.fsync(stream.fileno())
+
+
+def _request(url: str, method: str) -> urllib.request.Request:
+    """Ask for a file, with the user and password of its address as a server expects them."""
+    parts = urlsplit(url)
+    user, _, host = parts.netloc.rpartition("@")
+    request = urllib.request.Request(
+        urlunsplit(parts._replace(netloc=host)),
+        headers={"User-Agent": "qcl-mixnet"},
+        method=method,
+    )
+    if user:  # for this server alone, not for one that it leads on to
+        token = base64.b64encode(unquote(user).encode()).decode("ascii")
+        request.add_unredirected_header("Authorization", f"Basic {token}")
+    return request
 
 
 def _web_only() -> urllib.request.OpenerDirector:

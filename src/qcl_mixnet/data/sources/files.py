@@ -3,168 +3,214 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, BinaryIO, Literal
 
 import pandas as pd
-import pyarrow.lib
+from pydantic import BeforeValidator, Field
 
-from qcl_mixnet.data.errors import DataError, SourceUnavailableError
+from qcl_mixnet.data.csv_layout import HeaderRules
+from qcl_mixnet.data.errors import DataError
+from qcl_mixnet.data.gaps import LABEL_CODES, GapCodes, refuse_label_codes
+from qcl_mixnet.data.names import Name, Names
+from qcl_mixnet.data.sources.arff_file import ArffTable, read_arff
 from qcl_mixnet.data.sources.base import TARGET, FetchContext, Source
-from qcl_mixnet.data.sources.download import file_digest
+from qcl_mixnet.data.sources.decoding import as_text
+from qcl_mixnet.data.sources.delimited import CsvOptions, read_csv
+from qcl_mixnet.data.sources.download import hidden
+from qcl_mixnet.data.sources.excel import read_excel
+from qcl_mixnet.data.sources.formats import (
+    FORMATS,
+    Format,
+    mask_codes,
+    read_arrow,
+    refuse_repeated,
+)
+from qcl_mixnet.data.sources.index_columns import keep_named_index, without_index
+from qcl_mixnet.data.sources.opening import Place, open_local, unpacked
 
 LOCAL_FOLDER_VARIABLE = "QCL_MIXNET_DATA"
 """Environment variable that names a folder of ``<dataset>.parquet`` files."""
 
-_PARQUET_SUFFIXES = frozenset({".parquet", ".pq"})
+_UNFITTING: dict[str, frozenset[str]] = {
+    "csv": frozenset({"sheet"}),
+    "excel": frozenset({"separator", "encoding"}),
+    "parquet": frozenset(
+        {"separator", "encoding", "decimal", "thousands", "header", "columns", "sheet"}
+    ),
+    "feather": frozenset(
+        {"separator", "encoding", "decimal", "thousands", "header", "columns", "sheet"}
+    ),
+    "arff": frozenset({"separator", "decimal", "thousands", "header", "columns", "sheet"}),
+}
+"""Options that say nothing about a format."""
+
+
+def _as_codes(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(name): _as_codes(codes) for name, codes in value.items()}
+    return tuple(map(_as_code, value if isinstance(value, list | tuple) else [value]))
+
+
+def _as_code(value: Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, str | int | float | None):
+        raise ValueError(f"{value!r} is no text or number; put a text that YAML changes in quotes")
+    return "null" if value is None else str(value)  # as YAML spells it
+
+
+def _as_header(value: Any) -> Any:
+    if value is True:
+        return 0
+    return "none" if value is False or value is None else value
+
+
+Codes = Annotated[tuple[str, ...] | dict[str, tuple[str, ...]] | None, BeforeValidator(_as_codes)]
+Header = Annotated[
+    Annotated[int, Field(ge=0)] | Literal["none", "auto"], BeforeValidator(_as_header)
+]
+Index = Annotated[str, Field(strict=True)] | Annotated[int, Field(strict=True, ge=0)] | bool | None
 
 
 class FileSource(Source):
-    """A CSV or Parquet file by its path.
+    r"""A table in a file: CSV, Parquet, Feather, Excel or ARFF, packed (gzip, zip, ...) or not.
 
     Parameters
     ----------
     path : str
-        Absolute, or relative to the project root; ``~`` is the user's home.
-    format : {'csv', 'parquet'} or None
-        None takes it from the suffix: ``.parquet`` and ``.pq`` are Parquet, all others CSV.
+        Absolute, or relative to the project root; ``~`` is the user's home. An address works as
+        well: ``https://``, and what fsspec knows, such as ``s3://`` and ``memory://``.
+    format : {'csv', 'parquet', 'feather', 'excel', 'arff'} or None
+        None takes it from the suffix: ``.parquet`` and ``.pq``, ``.feather`` and ``.arrow``,
+        ``.xlsx``, ``.xlsm``, ``.xls``, ``.xlsb`` and ``.ods``, ``.arff``; all others are CSV.
     separator : str
-        What stands between the values of a CSV file.
+        What stands between the values of a CSV file: one character, ``\s+`` for any white space,
+        or ``auto`` to find it among comma, semicolon, tab and bar.
     encoding : str
-        Of a CSV file.
+        Of a CSV or ARFF file.
+    decimal : {'.', ','}
+        The decimal sign of numbers that are written as text.
+    thousands : {',', '.', ' ', "'", '_'} or None
+        The character between their thousands.
+    na_values : list of str or number, or a mapping of columns to such lists, or None
+        Codes of missing values beside the common ones (NA, NaN, null, None, N/A, ...). An empty
+        list: nothing but an empty cell is missing, so that a class may be called None.
+    header : int, 'none' or 'auto'
+        Number of the row of column names, counted from 0 without blank ones; what stands above
+        it is left out. ``none``: all rows hold values. ``auto``: 0, or none if `columns` is given.
+    columns : list of str or None
+        Names of all columns of the file, in place of the header's if `header` is given.
+    index : str, int, bool or None
+        Name or position of the column that numbers or names the rows, which is left out; true
+        means the first one. False: there is none, and a column that looks like one is kept.
+    sheet : str or None
+        Of an Excel file; None for the only one that holds something.
     target : str
         Name of the target column.
     """
 
     type: Literal["file"] = "file"
     path: str
-    format: Literal["csv", "parquet"] | None = None
+    format: Format | None = None
     separator: str = ","
     encoding: str = "utf-8"
-    target: str = TARGET
+    decimal: Literal[".", ","] = "."
+    thousands: Literal[",", ".", " ", "'", "_"] | None = None
+    na_values: Codes = None
+    header: Header = "auto"
+    columns: Names | None = None
+    index: Index = None
+    sheet: str | None = None
+    target: Name = TARGET
 
     def describe(self) -> str:
-        """Name the file."""
-        return f"file {self.path}"
+        """Name the file, without what is secret in an address."""
+        return f"file {hidden(self.path) if '://' in self.path else self.path}"
 
     def remedy(self, context: FetchContext) -> str:
         """Say where the file should be."""
-        return f"put the file at {self._location(context)} or correct `path` of the source"
+        place = self._place(context)
+        return f"put the file at {place} or correct `path` of the source"
 
     def fingerprint_fields(self, context: FetchContext) -> dict[str, Any]:
         """Add the file's checksum, so that an edited file is noticed."""
         fields = super().fingerprint_fields(context)
-        return {**fields, "file_sha256": digest_if_there(self._location(context))}
+        return {**fields, **self._place(context).fingerprint(context)}
 
-    def _location(self, context: FetchContext) -> Path:
-        return context.project_root / Path(self.path).expanduser()
+    def _place(self, context: FetchContext) -> Place:
+        return Place(self.path, context.project_root)
 
     def _read(self, context: FetchContext) -> tuple[pd.DataFrame, str]:
-        path = self._location(context)
-        if not path.is_file():
-            raise SourceUnavailableError(f"there is no file {path}")
-        is_parquet = self.format == "parquet" or (
-            self.format is None and path.suffix.lower() in _PARQUET_SUFFIXES
-        )
-        if is_parquet:
-            return read_parquet(path), self.target
-        frame = read_csv(
-            path, separator=self.separator, encoding=self.encoding, text_column=self.target
-        )
+        place = self._place(context)
+        kind = self.format or FORMATS.get(place.suffix, "csv")
+        where = f"the file {place} of data set '{context.dataset}'"
+        self._refuse_unfitting(kind, where)
+        with place.open(context) as packed:
+            stream = unpacked(packed, where, keep_zip=kind == "excel")
+            frame = self._parse(stream, kind, place.suffix, where)
+        frame = without_index(frame, self._index(), used={self.target, *self.drop}, where=where)
         return frame, self.target
 
+    def _parse(self, stream: BinaryIO, kind: Format, suffix: str, where: str) -> pd.DataFrame:
+        gaps = GapCodes(self.na_values)
+        if kind == "csv":
+            return read_csv(stream, where, target=self.target, options=self._csv_options(gaps))
+        if kind == "excel":
+            return read_excel(
+                stream,
+                where,
+                suffix=suffix,
+                sheet=self.sheet,
+                target=self.target,
+                options=self._csv_options(gaps),
+            )
+        if kind == "arff":
+            with as_text(stream, self.encoding, where, "an ARFF file") as text:
+                frame = self._without_dates(read_arff(text.read(), where), where)
+        else:
+            frame = read_arrow(stream, where, kind=kind)
+            index = {self.index} if isinstance(self.index, str) else set()
+            wanted = None if self.index is False else {self.target, *self.drop, *index}
+            frame = keep_named_index(frame, wanted)
+        return mask_codes(frame, gaps, self.target, where)
 
-def read_csv(
-    path: Path,
-    *,
-    separator: str = ",",
-    encoding: str = "utf-8",
-    text_column: str | None = None,
-) -> pd.DataFrame:
-    """Read a CSV file with a line of column names.
+    def _without_dates(self, table: ArffTable, where: str) -> pd.DataFrame:
+        """Refuse dates, and write nominal attributes as text, as CSV does."""
+        if dates := sorted({*table.dates} - {*self.drop}):
+            raise DataError(
+                f"column '{dates[0]}' of {where} holds dates; turn it into numbers, or leave it "
+                "out with `drop` of the source"
+            )
+        frame = table.frame
+        refuse_repeated(frame.columns, where)
+        nominal = frame.columns[[isinstance(t, pd.CategoricalDtype) for t in frame.dtypes]]
+        return frame.astype(dict.fromkeys(nominal, object))
 
-    Parameters
-    ----------
-    path : Path
-    separator, encoding : str
-    text_column : str or None
-        A column, such as a target, in which "None" and "NA" may be classes and "01" another than
-        "1". Only nothing at all is missing there.
-
-    Returns
-    -------
-    pandas.DataFrame of shape (n_rows, n_columns)
-
-    Raises
-    ------
-    DataError
-        If the file cannot be read as such a table, or names a column twice.
-    """
-    try:
-        # Read apart, since pandas renames a repeated column without a word.
-        header = pd.read_csv(
-            path, sep=separator, encoding=encoding, header=None, nrows=1, dtype=object
+    def _csv_options(self, gaps: GapCodes) -> CsvOptions:
+        header = self.header
+        if header == "auto":
+            header = "none" if self.columns else 0
+        rules = HeaderRules(
+            None if header == "none" else header,
+            self.columns,
+            row_names=self._index() == 0 and self.index is not False,
         )
-        frame = pd.read_csv(path, sep=separator, encoding=encoding)
-        if text_column in frame.columns:
-            as_written = pd.read_csv(
-                path,
-                sep=separator,
-                encoding=encoding,
-                usecols=[text_column],
-                dtype=str,
-                keep_default_na=False,
-                na_values=[""],
-            )[text_column]
-            # Numbers stay numbers unless that loses a class: 1.0 is 1, but "01" and "1" are two.
-            if as_written.nunique() != frame[text_column].nunique():
-                frame[text_column] = as_written
-    except (ValueError, OSError) as error:  # pandas' parser errors are ValueErrors
-        raise DataError(
-            f"the file {path} cannot be read as a CSV file with separator {separator!r} and "
-            f"encoding {encoding} ({error}); correct the file, or `separator` and `encoding` of "
-            "the source"
-        ) from error
-    names = header.iloc[0].dropna()
-    repeated = names[names.duplicated()]
-    if len(repeated):
-        raise DataError(
-            f"the file {path} has two columns named '{repeated.iloc[0]}'; rename or remove one"
-        )
-    return frame
+        return CsvOptions(self.separator, self.encoding, self.decimal, self.thousands, rules, gaps)
 
+    def _index(self) -> str | int | None:
+        return 0 if self.index is True else self.index
 
-def read_parquet(path: Path) -> pd.DataFrame:
-    """Read a Parquet file.
-
-    Parameters
-    ----------
-    path : Path
-
-    Returns
-    -------
-    pandas.DataFrame of shape (n_rows, n_columns)
-        With rows counted from 0 and without the attributes that its writer gave it.
-
-    Raises
-    ------
-    DataError
-        If the file cannot be read.
-    """
-    try:
-        frame = pd.read_parquet(path)
-    except (pyarrow.lib.ArrowException, ValueError, OSError) as error:
-        raise DataError(
-            f"the file {path} cannot be read as a Parquet file ({error}); write it again, or "
-            "set `format` of the source to csv if it is one"
-        ) from error
-    frame.attrs = {}
-    return frame.reset_index(drop=True)
-
-
-def digest_if_there(path: Path) -> str | None:
-    """The sha256 of a file, or None where there is none."""
-    return file_digest(path) if path.is_file() else None
+    def _refuse_unfitting(self, kind: Format, where: str) -> None:
+        for name in self.model_dump(exclude_defaults=True):
+            if name in _UNFITTING[kind]:
+                raise DataError(
+                    f"`{name}` is set for {where}, which is read as {kind} and has no use for it; "
+                    f"remove it, or correct `format` of the source"
+                )
+        if self.thousands == self.decimal:
+            raise DataError(
+                f"`decimal` and `thousands` of {where} are both '{self.decimal}'; correct one"
+            )
 
 
 def local_file(dataset: str) -> Path | None:
@@ -213,7 +259,12 @@ def read_local_file(path: Path) -> pd.DataFrame:
     DataError
         If the file cannot be read or has no column ``target``.
     """
-    frame = read_parquet(path)
+    where = f"the file {path}"
+    with open_local(path) as stream:
+        frame = keep_named_index(read_arrow(stream, where), {TARGET})
     if TARGET not in frame.columns:
         raise DataError(f"the file {path} has no column '{TARGET}'; name its target column so")
+    refuse_label_codes(frame[TARGET], LABEL_CODES, where)
+    if isinstance(frame[TARGET].dtype, pd.CategoricalDtype):
+        frame[TARGET] = frame[TARGET].cat.remove_unused_categories()  # those are no classes
     return frame[[*frame.columns.drop(TARGET), TARGET]]

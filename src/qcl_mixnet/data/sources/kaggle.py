@@ -9,8 +9,11 @@ import pandas as pd
 from pydantic import Field
 
 from qcl_mixnet.data.errors import SourceUnavailableError
+from qcl_mixnet.data.names import Name
 from qcl_mixnet.data.sources.base import TARGET, FetchContext, Source
-from qcl_mixnet.data.sources.files import digest_if_there, read_csv
+from qcl_mixnet.data.sources.delimited import read_csv
+from qcl_mixnet.data.sources.index_columns import without_index
+from qcl_mixnet.data.sources.opening import digest_if_there, open_local
 
 
 class KaggleCsvSource(Source):
@@ -32,7 +35,7 @@ class KaggleCsvSource(Source):
     type: Literal["kaggle_csv"] = "kaggle_csv"
     slug: str = Field(pattern=r"^[\w.-]+/[\w.-]+$")
     filename: str = Field(pattern=r"^[^/\\]+$")
-    target: str = TARGET
+    target: Name = TARGET
 
     @property
     def page(self) -> str:
@@ -59,4 +62,9 @@ class KaggleCsvSource(Source):
         path = self._location(context)
         if not path.is_file():
             raise SourceUnavailableError(f"there is no file {path} (it comes from {self.page})")
-        return read_csv(path, text_column=self.target), self.target
+        where = f"the file {path} of data set '{context.dataset}'"
+        with open_local(path) as stream:
+            frame = read_csv(stream, where, target=self.target)
+        used = {self.target, *self.drop}
+        frame = without_index(frame, None, used=used, where=where, has_option=False)
+        return frame, self.target

@@ -13,10 +13,10 @@ import pandas as pd
 from pydantic import Field
 
 from qcl_mixnet.data.errors import DataError, SourceUnavailableError
-from qcl_mixnet.data.sources.arff_file import ArffTable, read_arff
+from qcl_mixnet.data.sources.arff_file import ArffTable, decoded, read_arff
 from qcl_mixnet.data.sources.base import FetchContext, Source
 from qcl_mixnet.data.sources.download import download
-from qcl_mixnet.data.sources.files import read_parquet
+from qcl_mixnet.data.sources.formats import read_arrow
 from qcl_mixnet.data.tables import quoted
 
 logger = logging.getLogger(__name__)
@@ -202,10 +202,11 @@ class OpenMLSource(Source):
         path = folder / _TABLE
         with path.open("rb") as stream:
             is_parquet = stream.read(len(_PARQUET_MAGIC)) == _PARQUET_MAGIC
-        if is_parquet:
-            return ArffTable(read_parquet(path), ())
+            stream.seek(0)
+            if is_parquet:
+                return ArffTable(read_arrow(stream, f"the file {path}"), ())
         try:
-            return read_arff(path, not_needed=not_needed)
+            return read_arff(decoded(path), str(path), not_needed=not_needed)
         except ValueError as error:
             if isinstance(error, DataError):
                 raise

@@ -16,7 +16,8 @@ import pandas as pd
 from pydantic import Field
 
 from qcl_mixnet.data.errors import DataError, SourceUnavailableError
-from qcl_mixnet.data.sources.base import TARGET, FetchContext, Labels, Source
+from qcl_mixnet.data.names import Names
+from qcl_mixnet.data.sources.base import TARGET, FetchContext, Source
 from qcl_mixnet.data.sources.download import download, file_digest
 
 ARCHIVE_URL = "https://zenodo.org/record/61452/files/benchmark-imbalanced-learn.tar.gz"
@@ -45,7 +46,7 @@ class ZenodoSource(Source):
     name: str
     url: str = ARCHIVE_URL
     sha256: str | None = Field(default=None, pattern=r"^[0-9a-fA-F]{64}$")
-    positive: Labels = ("1",)
+    positive: Names = ("1",)
 
     def describe(self) -> str:
         """Name the data set in the archive."""

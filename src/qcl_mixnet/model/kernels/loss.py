@@ -12,6 +12,9 @@ FLOOR = 1e-12
 # That a row is divided by, as in torch.nn.functional.normalize.
 SMALLEST_NORM = 1e-12
 
+# Squared length below which a normalised row is none: it was zero, or nearly.
+SHORT = 0.999
+
 
 @compiled
 def hybrid_loss(
@@ -278,6 +281,10 @@ def _triplet(
     """
     batch = len(similarity)
     balance[:] = 0
+    lengths = np.ones(batch)  # squared, of the normalised rows
+    for i in range(batch):
+        if similarity[i, i] < SHORT:
+            lengths[i] = similarity[i, i]
     mined = np.empty(batch, similarity.dtype)  # distances of the mined negatives, else infinite
     n_triplets = 0
     total = 0.0
@@ -285,8 +292,12 @@ def _triplet(
         start, stop = starts[i], stops[i]
         row, far, counts = similarity[i], distances[i], balance[i]
         for j in range(batch):
-            square = max(2 - 2 * row[j], row.dtype.type(FLOOR))
+            square = max(lengths[i] + lengths[j] - 2 * row[j], row.dtype.type(FLOOR))
             far[j] = square if squared else np.sqrt(square)
+        if lengths[i] < SHORT:
+            for j in range(batch):
+                if lengths[j] < SHORT and lengths[i] + lengths[j] - 2 * row[j] < FLOOR:
+                    far[j] = 0
         nearest_negative, farthest_positive = -np.inf, np.inf
         for j in range(batch):
             if j < start or j >= stop:
@@ -314,10 +325,18 @@ def _triplet(
     for i in range(batch):
         for j in range(batch):
             total += balance[i, j] * distances[i, j]
+            # Distances at the floor, or at 0 between rows of zeros, do not move with the cosine.
+            moves = lengths[i] + lengths[j] - 2 * similarity[i, j] >= FLOOR
+            if not moves:
+                continue
             slope = distances.dtype.type(2) if squared else 1 / distances[i, j]
-            # Distances at the floor do not move with the cosine.
-            moves = 2 - 2 * similarity[i, j] >= FLOOR
-            gradient[i, j] -= factor * balance[i, j] * slope * moves
+            change = factor * balance[i, j] * slope
+            gradient[i, j] -= change
+            # The length of a row that is nearly zero moves, too.
+            if lengths[i] < SHORT:
+                gradient[i, i] += change / 2
+            if lengths[j] < SHORT:
+                gradient[j, j] += change / 2
     return total / n_triplets
 
 

@@ -7,9 +7,10 @@ import pandas as pd
 
 from qcl_mixnet.baselines.specs import ModelSpec
 from qcl_mixnet.data.roster import DatasetEntry
-from qcl_mixnet.evaluation.cells import CellResult
+from qcl_mixnet.evaluation.cell_folder import CellFolder
 from qcl_mixnet.evaluation.description import describe_dataset
-from qcl_mixnet.evaluation.gathering import current_results, gather_metrics, gather_per_class
+from qcl_mixnet.evaluation.gathering import gather_metrics, gather_per_class
+from qcl_mixnet.evaluation.keys import cell_key
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
 from qcl_mixnet.reporting.representation import project_first_repeat
 
@@ -37,7 +38,7 @@ class EvaluateDataset:
         protocol: EvaluationProtocol,
         models: dict[str, Any],
         previous_projection: pd.DataFrame,
-        **results: CellResult | None,
+        **cells: CellFolder,
     ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
         """Metrics per model and repeat, scores per class, the data set's figures, and its map.
 
@@ -46,8 +47,11 @@ class EvaluateDataset:
         """
         # A mapping where the node runs as another pipeline's prerequisite, as in preprocessing.
         protocol = EvaluationProtocol.model_validate(protocol)
-        specs = {name: ModelSpec.model_validate(models[name]) for name in results}
-        current = current_results(results, specs, protocol, schema["fingerprint"])
+        specs = {name: ModelSpec.model_validate(models[name]) for name in cells}
+        current = {
+            name: folder.result(cell_key(schema["fingerprint"], specs[name], protocol))
+            for name, folder in cells.items()
+        }
         proposed = {name: current[name] for name in current if specs[name].family == "proposed"}
         return (
             gather_metrics(self.dataset, current, specs, protocol, schema["fingerprint"]),

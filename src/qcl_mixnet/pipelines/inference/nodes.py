@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from qcl_mixnet.configuration import project_root
+from qcl_mixnet.configuration import expanded
 from qcl_mixnet.data.errors import DataError
 from qcl_mixnet.data.scoring import (
     CSV_SUFFIXES,
@@ -95,7 +95,7 @@ def _paths(options: InferenceOptions) -> tuple[Path, Path, Path]:
                 f"Parameter 'inference.{name}' is not given; say which {name} with "
                 f"--params=inference.{name}=/a/path."
             )
-        paths[name] = project_root() / Path(value).expanduser()
+        paths[name] = Path(expanded(value))
     for name in ("table", "output"):
         if paths[name].suffix.lower() not in CSV_SUFFIXES | PARQUET_SUFFIXES:
             known = ", ".join(sorted(CSV_SUFFIXES | PARQUET_SUFFIXES))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from qcl_mixnet.configuration import project_root
+from qcl_mixnet.configuration import expanded, project_root
 from qcl_mixnet.data.errors import DataError, SourceUnavailableError
 from qcl_mixnet.data.ingestion import ingest
 from qcl_mixnet.data.roster import DatasetEntry
@@ -22,11 +22,10 @@ logger = logging.getLogger(__name__)
 
 def fetch_context(dataset: str, options: IngestionOptions) -> FetchContext:
     """Say where and how patiently to fetch a data set."""
-    root = project_root()
     return FetchContext(
         dataset=dataset,
-        downloads=root / Path(options.downloads),
-        project_root=root,
+        downloads=Path(expanded(options.downloads)),
+        project_root=project_root(),
         timeout=options.timeout,
         retries=options.retries,
         backoff=options.backoff,

@@ -2,11 +2,10 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from qcl_mixnet.parameters import Configuration
 from qcl_mixnet.pipelines.speed.nodes import draw_speed, measure_speed
 
 
-def create_pipeline(configuration: Configuration) -> Pipeline:  # noqa: ARG001 (as the others)
+def create_pipeline() -> Pipeline:
     """Measure, then draw."""
     return Pipeline(
         [

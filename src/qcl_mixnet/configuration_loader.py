@@ -1,0 +1,120 @@
+"""Kedro's configuration loader, whose refusals name the file and the remedy in one sentence."""
+
+import os
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from kedro.config import OmegaConfigLoader
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import MarkedYAMLError, YAMLError
+
+from qcl_mixnet.configuration import check_configuration, check_environment
+from qcl_mixnet.grid_names import with_names_as_text
+from qcl_mixnet.parameters import Configuration, ConfigurationError
+
+# The entries of data sets and models, which inference and speed do not need.
+ROSTER_FILES = ("datasets*", "models/*")
+SUFFIXES = {".yml", ".yaml", ".json"}
+
+
+class ProjectConfigLoader(OmegaConfigLoader):
+    """Read ``conf/``, and say what is wrong with it.
+
+    A file of the roster that cannot be read is left out, so that it does not stop the pipelines
+    that use no roster; :attr:`unreadable` says what is wrong with it.
+    """
+
+    def __init__(self, conf_source: str | Path, env: str | None = None, **kwargs: Any) -> None:
+        self.unreadable: dict[Path, str] = {}
+        conf_source = os.path.expanduser(conf_source)
+        check_environment(conf_source, env)
+        super().__init__(conf_source, env, **kwargs)
+
+    def __getitem__(self, key: str) -> dict[str, Any]:
+        """Get the merged configuration of one kind, such as "parameters".
+
+        Raises
+        ------
+        ConfigurationError
+            When a file of it cannot be read, or files contradict each other.
+        """
+        if key == "parameters" and key not in self:
+            self.unreadable = dict(self._problems(ROSTER_FILES))
+        try:
+            found = super().__getitem__(key)
+            return with_names_as_text(found) if key == "parameters" else found
+        except ConfigurationError:
+            raise
+        except (YAMLError, OmegaConfBaseException, ValueError, TypeError, AttributeError) as error:
+            problems = [problem for _, problem in self._problems(self.config_patterns[key])]
+            if not problems and isinstance(error, TypeError | AttributeError):
+                raise  # not the fault of a file
+            problem = problems[0] if problems else _first_sentence(error)
+            raise ConfigurationError(f"{problem}; correct it.") from error
+
+    @cached_property
+    def configuration(self) -> Configuration:
+        """All of the parameters, checked.
+
+        Raises
+        ------
+        ConfigurationError
+            When something in them cannot be used.
+        """
+        return check_configuration(self)
+
+    def files(self, patterns: Iterable[str]) -> Iterator[Path]:
+        """Files of this loader's environments that match any of some patterns, in their order."""
+        for env in dict.fromkeys((self.base_env, self.env or self.default_run_env)):
+            for pattern in patterns:
+                for path in sorted(Path(self._get_conf_env_path(env)).glob(pattern)):
+                    hidden = path.name.startswith(".")
+                    if path.suffix in SUFFIXES and path.is_file() and not hidden:
+                        yield path
+
+    def _problems(self, patterns: Iterable[str]) -> Iterator[tuple[Path, str]]:
+        for path in self.files(patterns):
+            if problem := _problem(path):
+                yield path, problem
+
+    def _is_valid_config_path(self, path: Path) -> bool:
+        # Kedro asks this of every file that it finds.
+        return super()._is_valid_config_path(path) and Path(path) not in self.unreadable
+
+
+def _problem(path: Path) -> str | None:
+    """Say why a file is not the YAML that it should be, with the line where that is known."""
+    content = path.read_bytes()
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        return f"{path}, line {line}: this is not UTF-8 (byte 0x{content[error.start]:02x})"
+    try:
+        holds_names = isinstance(OmegaConf.create(text or "{}"), DictConfig)
+    except MarkedYAMLError as error:
+        if (mark := error.problem_mark or error.context_mark) is None:
+            return f"{path}: {_first_sentence(error)}"
+        there = [*text.splitlines(), ""][mark.line][mark.column : mark.column + 1]
+        tab = " (a tab; indent with spaces)" if there == "\t" else ""
+        return f"{path}, line {mark.line + 1}: {error.problem or error.context}{tab}"
+    except (YAMLError, OmegaConfBaseException, ValueError) as error:
+        return f"{path}: {_first_sentence(error)}"
+    return None if holds_names else f"{path}: this is a list, where names with values should be"
+
+
+def _first_sentence(error: Exception) -> str:
+    """Give an error's message without the lines in which OmegaConf says where in its own objects.
+
+    What a resolver of ours refuses reaches us as OmegaConf's error with our message in it.
+    """
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    kept = [line for line in lines if not line.startswith(("full_key:", "object_type="))]
+    return (
+        " ".join(kept)
+        .removeprefix(f"{ConfigurationError.__name__} raised while resolving interpolation: ")
+        .rstrip(".;")
+    )

@@ -1,0 +1,94 @@
+"""Means and scales of numeric columns, learnt from training rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn.preprocessing import StandardScaler
+
+from qcl_mixnet.data.tables import quoted
+
+FloatArray = npt.NDArray[np.float64]
+
+# A column is constant if its standard deviation is at most so many units of rounding of its largest
+# number: scikit-learn's bound for as many rows.
+_ROUNDING = 1000
+
+
+def learn_scales(
+    block: FloatArray, names: pd.Index[Any]
+) -> tuple[FloatArray, FloatArray, npt.NDArray[np.bool_]]:
+    """Learn mean and scale of numeric columns.
+
+    Parameters
+    ----------
+    block : ndarray of shape (n_samples, n_columns)
+        Training rows without gaps.
+    names : Index of length n_columns
+        For the message.
+
+    Returns
+    -------
+    means, scales : ndarray of shape (n_columns,)
+        The scale is the standard deviation; 0 and 1 for a constant column.
+    varies : ndarray of bool, shape (n_columns,)
+        False for a constant column: what follows from other values, no training row has said.
+
+    Raises
+    ------
+    ValueError
+        For numbers whose variance float64 cannot hold.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        scaler = StandardScaler().fit(block)
+    means, scales = scaler.mean_.copy(), scaler.scale_.copy()
+    varies = np.ones(block.shape[1], dtype=bool)
+    # The square of what rounding leaves of a huge constant may overflow, too.
+    same = block.min(axis=0) == block.max(axis=0)
+    too_large = ~np.isfinite(scaler.var_) & ~same
+    if too_large.any():
+        raise _too_large(names[too_large], "their variance to fit float64 (1.8e308)")
+    # Where scikit-learn takes the spread for rounding, its scale is 1 and not the spread.
+    rounded = scaler.scale_ != np.sqrt(scaler.var_)
+    for j in np.flatnonzero(rounded | same):
+        means[j], scales[j], varies[j] = _narrow_scale(block[:, j])
+    return means, scales, varies
+
+
+def check_float32(block: FloatArray, names: pd.Index[Any]) -> None:
+    """Refuse columns that are not scaled and that float32 cannot hold.
+
+    Raises
+    ------
+    ValueError
+        With their names.
+    """
+    too_large = np.abs(block).max(axis=0) > np.finfo(np.float32).max
+    if too_large.any():
+        raise _too_large(names[too_large], "float32 (3.4e38)")
+
+
+def _narrow_scale(values: FloatArray) -> tuple[float, float, bool]:
+    """Mean, scale and whether it varies of a column whose spread is rounding, or looks like it.
+
+    scikit-learn's bound grows with the rows and with the offset, and numbers near the smallest have
+    a variance of 0: such columns do vary, and are scaled.
+    """
+    low, reach = values.min(), values.max() - values.min()
+    if reach == 0:
+        return 0.0, 1.0, False
+    unit = (values - low) / reach
+    scale = unit.std() * reach
+    if scale <= _ROUNDING * np.finfo(np.float64).eps * np.abs(values).max():
+        return 0.0, 1.0, False
+    return low + unit.mean() * reach, scale, True
+
+
+def _too_large(names: pd.Index[Any], limit: str) -> ValueError:
+    return ValueError(
+        f"Column {quoted(names)} holds numbers too large for {limit}; rescale it or take "
+        "logarithms."
+    )

@@ -1,0 +1,151 @@
+"""The files of a cell: every result that one model has had on one data set, by its key."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import math
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from qcl_mixnet.data.writing import write_atomically
+from qcl_mixnet.evaluation.cells import CellResult
+
+logger = logging.getLogger(__name__)
+
+RECORD = "fit.json"
+_FRAMES = ("predictions", "history", "representation")
+# Enough digits of a SHA-256 that no two results of a cell meet; the record has all of them.
+_KEY_DIGITS = 16
+
+
+@dataclass(frozen=True)
+class CellFolder:
+    """The results of one model on one data set; none of them overwrites another.
+
+    Each lies in a folder named by the first digits of its key: ``predictions.parquet``,
+    ``history.parquet`` (models with epochs), ``representation.parquet`` (models that are
+    transformers, too) and ``fit.json``, which is removed first and written last: with it the result
+    is complete, without it there is none. Beside these folders the files of the result that was
+    asked for last are to be found again.
+
+    Attributes
+    ----------
+    path : Path
+        Folder of the cell.
+    """
+
+    path: Path
+
+    def folder(self, key: str) -> Path:
+        """Folder of the result with a key, whether or not there is one."""
+        return self.path / key[:_KEY_DIGITS]
+
+    def record(self, key: str) -> dict[str, Any] | None:
+        """Read the record of a result.
+
+        Parameters
+        ----------
+        key : str
+            The cell's key; see :func:`~qcl_mixnet.evaluation.keys.cell_key`.
+
+        Returns
+        -------
+        dict or None
+            None where there is no result of this key, or where it is damaged or not the one that
+            its record describes; then a warning says so.
+        """
+        folder = self.folder(key)
+        path = folder / RECORD
+        if not path.exists():
+            return None
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+            if record["key"] != key:
+                raise ValueError(f"{RECORD} has the key {record['key']}")
+            for name, expected in record["files"].items():
+                if _sha256(folder / name) != expected:
+                    raise ValueError(f"{name} is not the file that it was written with")
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            logger.warning("%s is damaged (%s); the cell is computed again.", folder, error)
+            return None
+        return record
+
+    def result(self, key: str) -> CellResult | None:
+        """Read a result; None where :meth:`record` finds none."""
+        record = self.record(key)
+        if record is None:
+            return None
+        folder = self.folder(key)
+        frames = {Path(name).stem: pd.read_parquet(folder / name) for name in record["files"]}
+        return CellResult(record, **frames)
+
+    def save(
+        self, result: CellResult, complete: Callable[[dict[str, Any]], dict[str, Any]]
+    ) -> None:
+        """Write a result under its key, and show it.
+
+        Parameters
+        ----------
+        result : CellResult
+        complete : callable
+            Gets the record when all other files are written; what it returns becomes the record.
+        """
+        key = result.record["key"]
+        folder = self.folder(key)
+        (folder / RECORD).unlink(missing_ok=True)
+        files = {}
+        for name in _FRAMES:
+            frame = getattr(result, name)
+            path = folder / f"{name}.parquet"
+            path.unlink(missing_ok=True)
+            if len(frame):
+                write_atomically(path, partial(frame.to_parquet, index=False))
+                files[path.name] = _sha256(path)
+        record = complete(_without_nan({**result.record, "files": files}))
+        text = json.dumps(record, indent=2, allow_nan=False)
+        write_atomically(folder / RECORD, lambda path: path.write_text(text, encoding="utf-8"))
+        self.show(key)
+
+    def show(self, key: str) -> None:
+        """Lay the files of a result beside the folders of all results, for readers without a key.
+
+        They are hard links where the file system has such links, else copies.
+        """
+        names = [path.name for path in self.folder(key).iterdir() if path.name != RECORD]
+        shown = self.path / RECORD
+        if shown.exists() and shown.read_bytes() == (self.folder(key) / RECORD).read_bytes():
+            return
+        shown.unlink(missing_ok=True)
+        for name in _FRAMES:
+            (self.path / f"{name}.parquet").unlink(missing_ok=True)
+        for name in [*names, RECORD]:
+            write_atomically(self.path / name, partial(_link, self.folder(key) / name))
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def _without_nan(value: Any) -> Any:
+    """Put null for what JSON has no number for."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    return [_without_nan(item) for item in value] if isinstance(value, list) else value
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,156 @@
+"""Fitting a model on the training rows of every split of a data set."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, clone
+from sklearn.pipeline import Pipeline
+
+from qcl_mixnet.baselines.specs import ModelSpec, ModelSpecError, build_grid, build_model
+from qcl_mixnet.evaluation.protocol import EvaluationProtocol
+from qcl_mixnet.evaluation.search import grid_search
+from qcl_mixnet.evaluation.splits import Split
+
+if TYPE_CHECKING:
+    from qcl_mixnet.evaluation.cells import CellData
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A model fitted on the training rows of a split.
+
+    Attributes
+    ----------
+    split : Split
+    model : estimator
+    best_parameters : dict
+        What a grid search chose; empty without one.
+    seconds : float
+        Of its search and fit.
+    """
+
+    split: Split
+    model: BaseEstimator
+    best_parameters: dict[str, Any]
+    seconds: float
+
+
+def warm_up(spec: ModelSpec) -> None:
+    """Let the model do, before any clock runs, what only the first fit of a process does."""
+    prepare = getattr(final_step(build_model(spec, random_state=0)), "warm_up", None)
+    if prepare is not None:
+        prepare()
+
+
+def fit_repeats(
+    data: CellData, spec: ModelSpec, protocol: EvaluationProtocol, n_jobs: int
+) -> Iterator[Fitted]:
+    """Fit on the training rows of every split: together, where the model's networks can be.
+
+    Parameters
+    ----------
+    data : CellData
+    spec : ModelSpec
+    protocol : EvaluationProtocol
+    n_jobs : int
+        Threads of the model and processes of its grid search.
+
+    Yields
+    ------
+    Fitted
+        In the order of the splits.
+    """
+    # Asked of the model, not imported: a change of the training code is nothing to other models.
+    fit_together = getattr(build_model(spec, random_state=0), "fit_together", None)
+    if fit_together is not None and len(data.splits) > 1 and not spec.grid:
+        yield from _fit_together(fit_together, data, spec, protocol)
+        return
+    for split in data.splits:
+        started = time.perf_counter()
+        train, test = split_parts(data, split)
+        model, best = _fit(spec, protocol, split.seed, train, test, n_jobs)
+        yield Fitted(split, model, best, time.perf_counter() - started)
+
+
+def _fit_together(
+    fit_together: Callable[..., None],
+    data: CellData,
+    spec: ModelSpec,
+    protocol: EvaluationProtocol,
+) -> Iterator[Fitted]:
+    """Train the networks of all repeats as one group; each gets its share of the time."""
+    started = time.perf_counter()
+    models, tables, eval_sets = [], [], []
+    for split in data.splits:
+        train, test = split_parts(data, split)
+        model = build_model(spec, random_state=split.seed)
+        models.append(model.set_params(checkpoint=protocol.checkpoint))
+        tables.append(train)
+        eval_sets.append(test if protocol.checkpoint == "test" else None)
+    fit_together(models, tables, eval_sets)
+    seconds = (time.perf_counter() - started) / len(models)
+    for split, model in zip(data.splits, models, strict=True):
+        yield Fitted(split, model, {}, seconds)
+
+
+Part = tuple[pd.DataFrame, NDArray[np.int64]]
+
+
+def split_parts(data: CellData, split: Split) -> tuple[Part, Part]:
+    """Training and test rows of a split, with their labels."""
+    train, test = (
+        (data.features.iloc[rows], data.labels[rows]) for rows in (split.train, split.test)
+    )
+    return train, test
+
+
+def _fit(
+    spec: ModelSpec,
+    protocol: EvaluationProtocol,
+    seed: int,
+    train: Part,
+    test: Part,
+    n_jobs: int,
+) -> tuple[BaseEstimator, dict[str, Any]]:
+    """Tune where there is a grid, and fit; only ``checkpoint="test"`` lets a model see ``test``."""
+    model = build_model(spec, random_state=seed)
+    chooses_on_test = (
+        protocol.checkpoint == "test" and "checkpoint" in final_step(model).get_params()
+    )
+    if chooses_on_test and isinstance(model, Pipeline):
+        raise ModelSpecError(
+            f"checkpoint='test' hands the test part to {spec.class_}, which must then read raw "
+            f"tables: set preprocess: false and let it preprocess inside."
+        )
+    best: dict[str, Any] = {}
+    grid = build_grid(spec)
+    if grid:
+        # The search has the processes, each of its fits one thread; it never sees the test part.
+        checkpoint = "last" if chooses_on_test else protocol.checkpoint
+        _set_if_known(final_step(model), n_jobs=1, checkpoint=checkpoint)
+        search = grid_search(model, grid, *train, folds=protocol.folds, seed=seed, n_jobs=n_jobs)
+        model, best = search.best_estimator_, search.best_params_
+    if chooses_on_test:
+        model = clone(model).set_params(checkpoint="test")
+        return model.fit(*train, eval_set=test), best
+    if not grid:
+        _set_if_known(final_step(model), n_jobs=n_jobs, checkpoint=protocol.checkpoint)
+        model.fit(*train)
+    return model, best
+
+
+def final_step(model: BaseEstimator) -> BaseEstimator:
+    """Give the classifier at the end of a pipeline, or the model itself."""
+    return model[-1] if isinstance(model, Pipeline) else model
+
+
+def _set_if_known(model: BaseEstimator, **values: Any) -> None:
+    known = model.get_params(deep=False)
+    model.set_params(**{name: value for name, value in values.items() if name in known})

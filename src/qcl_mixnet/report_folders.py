@@ -1,0 +1,149 @@
+"""Where the reports of a run go: a folder for every environment and configuration.
+
+A run with other models, another number of epochs or in another environment leaves the reports of
+all others alone. Which folder it is hangs on the configuration, which Kedro's catalog cannot see;
+so the configuration loader gives it the name, as ``${reports:benchmark}``.
+"""
+
+import json
+import logging
+import os
+import uuid
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from qcl_mixnet.configuration_loader import ProjectConfigLoader
+from qcl_mixnet.data.writing import write_atomically
+from qcl_mixnet.evaluation.keys import digest
+from qcl_mixnet.evaluation.speed import SpeedOptions
+from qcl_mixnet.parameters import (
+    Configuration,
+    ConfigurationError,
+    InferenceOptions,
+    Reports,
+    parse_section,
+)
+
+logger = logging.getLogger(__name__)
+
+REPORT_FOLDER = "08_reporting"
+LATEST = "latest"
+# Folder, in the reporting layer, of the folders of each kind of reports and of their `latest`.
+PARENTS = {"benchmark": "", "speed": "speed/", "inference": "inference/"}
+_HASH_DIGITS = 8
+
+
+def report_folders(configuration: Configuration, env: str | None) -> dict[str, str]:
+    """Name the folder of each kind of reports, relative to the reporting layer.
+
+    Parameters
+    ----------
+    configuration : Configuration
+    env : str or None
+        The environment; None is "base".
+
+    Returns
+    -------
+    dict of str to str
+        "benchmark", "speed" and "inference", each named by the environment and a hash of the
+        parameters that decide what is in the reports; or the name that ``reports`` gives.
+    """
+    env = env or "base"
+    grid = configuration.grid
+    decides = {
+        "grid": grid.model_dump(mode="json"),
+        "protocol": configuration.protocol.model_dump(mode="json"),
+        "statistics": configuration.statistics.model_dump(mode="json"),
+        "models": {n: configuration.models[n].model_dump(mode="json") for n in grid.models},
+        # Without what an entry leaves at its default, so that a new option renames no folder.
+        "datasets": {
+            n: configuration.datasets[n].model_dump(mode="json", exclude_unset=True)
+            for n in grid.datasets
+        },
+    }
+    shape = f"{len(grid.datasets)}x{len(grid.models)}"
+    reports = configuration.reports
+    benchmark = reports.benchmark or f"{env}/{shape}-{_short_hash(decides)}"
+    others = other_report_folders(configuration.speed, configuration.inference, reports, env)
+    return {"benchmark": f"{PARENTS['benchmark']}{benchmark}", **others}
+
+
+def other_report_folders(
+    speed: SpeedOptions, inference: InferenceOptions, reports: Reports, env: str
+) -> dict[str, str]:
+    """Name the folders of the reports that depend on no roster; see :func:`report_folders`."""
+    names = {
+        "speed": reports.speed or f"{env}-{_short_hash(speed.model_dump(mode='json'))}",
+        "inference": reports.inference or f"{env}-{_short_hash(inference.model_dump(mode='json'))}",
+    }
+    return {kind: f"{PARENTS[kind]}{name}" for kind, name in names.items()}
+
+
+def _short_hash(value: Any) -> str:
+    return digest(value)[:_HASH_DIGITS]
+
+
+class BenchmarkConfigLoader(ProjectConfigLoader):
+    """Kedro's loader, with ``${reports:<kind>}`` for the catalog.
+
+    Parameters as for :class:`~qcl_mixnet.configuration_loader.ProjectConfigLoader`.
+    """
+
+    def __getitem__(self, key: str) -> dict[str, Any]:
+        """Configuration of a kind, such as "parameters" or "catalog"."""
+        if key == "catalog":
+            folders = self._report_folders
+
+            def reports(kind: str) -> str:
+                return folders[kind]
+
+            OmegaConf.register_new_resolver("reports", reports, replace=True)
+        return super().__getitem__(key)
+
+    @cached_property
+    def _report_folders(self) -> dict[str, str]:
+        try:
+            return report_folders(self.configuration, self.env)
+        except ConfigurationError:
+            # Who asks for the benchmark is told; the other pipelines write nothing to its folder.
+            parameters = self["parameters"]
+            others = other_report_folders(
+                parse_section(parameters, SpeedOptions, "speed"),
+                parse_section(parameters, InferenceOptions, "inference"),
+                parse_section(parameters, Reports, "reports"),
+                self.env or "base",
+            )
+            return {"benchmark": "unusable", **others}
+
+
+def finish_reports(folder: Path, kind: str, record: Mapping[str, Any]) -> None:
+    """Say where reports come from, and make ``latest`` point at them.
+
+    Parameters
+    ----------
+    folder : Path
+        A folder of reports.
+    kind : {"benchmark", "speed", "inference"}
+    record : mapping
+        JSON-able; written to ``run.json``: configuration, seed, versions, commit.
+    """
+    text = json.dumps(record, indent=2, default=str)
+    write_atomically(folder / "run.json", lambda path: path.write_text(text, encoding="utf-8"))
+    layer = next(parent for parent in folder.parents if parent.name == REPORT_FOLDER)
+    _point_latest_at(folder, layer / PARENTS[kind])
+
+
+def _point_latest_at(folder: Path, root: Path) -> None:
+    """Link ``latest`` in ``root`` to a folder below it, with a warning where that cannot be."""
+    link = root / LATEST
+    made = link.with_name(f".{LATEST}.{uuid.uuid4().hex}")
+    try:
+        made.symlink_to(folder.relative_to(root), target_is_directory=True)
+        os.replace(made, link)
+    except OSError as error:
+        made.unlink(missing_ok=True)
+        logger.warning("%s cannot point at %s (%s); look there.", link, folder, error)

@@ -1,0 +1,201 @@
+import json
+import logging
+import os
+
+import pandas as pd
+import pytest
+
+from qcl_mixnet.evaluation import cell_folder
+from qcl_mixnet.evaluation.cell_folder import CellFolder
+from qcl_mixnet.evaluation.cells import CellResult
+
+KEY, OTHER_KEY = "abc" * 22, "def" * 22
+PREDICTIONS = pd.DataFrame({"repeat": [0, 0], "y_true": [0, 1], "proba_0": [0.9, 0.2]})
+HISTORY = pd.DataFrame({"repeat": [0, 0], "epoch": [1, 2], "loss": [0.7, 0.5]})
+
+
+def files(folder):
+    """Names of the files of a folder, hidden ones too."""
+    return sorted(path.name for path in folder.iterdir() if path.is_file())
+
+
+def fail_to_write(self, path, *args, **kwargs):
+    """Stand in for ``DataFrame.to_parquet`` on a disk that is full half way."""
+    path.write_bytes(b"PAR1 half")
+    raise OSError("No space left on device")
+
+
+def make_result(history=HISTORY, **changes):
+    record = {"status": "ok", "error": None, "key": KEY, "metrics": {"macro_f1": 0.5}, **changes}
+    return CellResult(record, PREDICTIONS, history)
+
+
+def failed_result():
+    return CellResult({"status": "failed", "error": "E: no", "key": KEY})
+
+
+def save(cell, result):
+    cell.save(result, lambda record: record)
+
+
+@pytest.fixture
+def cell(tmp_path):
+    return CellFolder(tmp_path / "glass" / "knn")
+
+
+def test_absent__is_none_without_a_word(cell, caplog):
+    assert cell.record(KEY) is None
+    assert cell.result(KEY) is None
+    assert caplog.text == ""
+
+
+def test_save__round_trip(cell):
+    save(cell, make_result())
+    loaded = cell.result(KEY)
+    assert loaded.record.items() >= make_result().record.items()
+    pd.testing.assert_frame_equal(loaded.predictions, PREDICTIONS)
+    pd.testing.assert_frame_equal(loaded.history, HISTORY)
+    assert cell.record(KEY) == loaded.record
+    assert files(cell.folder(KEY)) == ["fit.json", "history.parquet", "predictions.parquet"]
+
+
+def test_save__another_key__both_results_are_kept(cell):
+    save(cell, make_result())
+    other = CellResult({**make_result().record, "key": OTHER_KEY}, PREDICTIONS.assign(y_true=0))
+    save(cell, other)
+    pd.testing.assert_frame_equal(cell.result(KEY).predictions, PREDICTIONS)
+    pd.testing.assert_frame_equal(cell.result(OTHER_KEY).predictions, other.predictions)
+    assert cell.result("0" * 64) is None
+
+
+def test_save__model_without_epochs__has_no_history(cell):
+    save(cell, make_result(history=pd.DataFrame()))
+    assert files(cell.folder(KEY)) == ["fit.json", "predictions.parquet"]
+    assert cell.result(KEY).history.empty
+
+
+def test_save__failed_result__is_a_record_alone(cell):
+    save(cell, failed_result())
+    assert files(cell.folder(KEY)) == ["fit.json"]
+    assert cell.result(KEY).failed
+    assert cell.result(KEY).predictions.empty
+
+
+@pytest.mark.parametrize(
+    ("again", "left"),
+    [
+        (make_result(history=pd.DataFrame()), ["fit.json", "predictions.parquet"]),
+        (failed_result(), ["fit.json"]),
+    ],
+    ids=["no history", "failed"],
+)
+def test_save__same_key_again__the_old_files_go(cell, again, left):
+    save(cell, make_result())
+    save(cell, again)
+    assert files(cell.folder(KEY)) == left
+    assert files(cell.path) == left
+    assert sorted(cell.record(KEY)["files"]) == left[1:]
+
+
+@pytest.mark.parametrize("name", ["predictions.parquet", "history.parquet"])
+@pytest.mark.parametrize("damage", ["changed", "removed"])
+def test_record__damaged_file__is_none_with_a_warning(cell, caplog, name, damage):
+    save(cell, make_result())
+    path = cell.folder(KEY) / name
+    if damage == "removed":
+        path.unlink()
+    else:
+        # Still a table that can be read, but not the one of this record.
+        PREDICTIONS.assign(y_true=0).to_parquet(path)
+    assert cell.result(KEY) is None
+    assert cell.record(KEY) is None
+    assert f"{cell.folder(KEY)} is damaged" in caplog.text
+    assert name in caplog.text
+    assert "computed again" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b'{"status": "ok"', b"{}", b'{"key": "other", "files": {}}', b"\x00\x00", b"[]", b"null",
+     b"3", b"\xff\xfe\xfa", json.dumps({"key": KEY, "files": []}).encode()],
+)  # fmt: skip
+def test_record__damaged__is_none_with_a_warning(cell, caplog, content):
+    save(cell, make_result())
+    (cell.folder(KEY) / "fit.json").write_bytes(content)
+    assert cell.result(KEY) is None
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]
+    assert f"{cell.folder(KEY)} is damaged" in caplog.text
+
+
+@pytest.mark.parametrize("before", [False, True], ids=["first", "again"])
+def test_save__tables_cannot_be_written__there_is_no_result(cell, monkeypatch, before):
+    if before:
+        save(cell, make_result())
+    with monkeypatch.context() as patch:
+        patch.setattr(pd.DataFrame, "to_parquet", fail_to_write)
+        with pytest.raises(OSError, match="No space left"):
+            save(cell, make_result())
+    assert cell.result(KEY) is None
+    left = files(cell.folder(KEY))
+    assert "fit.json" not in left
+    assert not [name for name in left if name.startswith(".")]
+
+
+def test_save__record__is_completed_and_written_after_everything_else(cell, monkeypatch):
+    order = []
+
+    def note(source, target):
+        if target.parent == cell.folder(KEY):
+            order.append(target.name)
+        move(source, target)
+
+    def complete(record):
+        order.append("complete")
+        assert files(cell.folder(KEY)) == ["history.parquet", "predictions.parquet"]
+        return {**record, "run": 7}
+
+    move = os.replace
+    monkeypatch.setattr("qcl_mixnet.data.writing.os.replace", note)
+    cell.save(make_result(), complete)
+    assert order == ["predictions.parquet", "history.parquet", "complete", "fit.json"]
+    assert cell.record(KEY)["run"] == 7
+
+
+def test_save__infinite_and_missing_metrics__are_null_in_strict_json(cell):
+    save(cell, make_result(metrics={"macro_f1": 0.5, "roc_auc_ovr": float("nan")}))
+
+    def refuse(constant):
+        raise AssertionError(constant)
+
+    text = (cell.folder(KEY) / "fit.json").read_text()
+    record = json.loads(text, parse_constant=refuse)
+    assert record["metrics"] == {"macro_f1": 0.5, "roc_auc_ovr": None}
+
+
+@pytest.mark.parametrize("links", [True, False], ids=["links", "no links"])
+def test_show__lays_the_files_of_one_result_beside_the_folders(cell, monkeypatch, links):
+    if not links:  # as on a memory stick
+        monkeypatch.setattr(cell_folder.os, "link", _no_links)
+    save(cell, make_result())
+    save(cell, make_result(history=pd.DataFrame(), key=OTHER_KEY))
+    assert files(cell.path) == ["fit.json", "predictions.parquet"]
+    assert json.loads((cell.path / "fit.json").read_text())["key"] == OTHER_KEY
+
+    cell.show(KEY)
+
+    assert files(cell.path) == ["fit.json", "history.parquet", "predictions.parquet"]
+    assert json.loads((cell.path / "fit.json").read_text())["key"] == KEY
+    pd.testing.assert_frame_equal(pd.read_parquet(cell.path / "history.parquet"), HISTORY)
+    same_file = (cell.path / "fit.json").samefile(cell.folder(KEY) / "fit.json")
+    assert same_file is links
+
+
+def _no_links(source, target):
+    raise OSError("links are not supported")
+
+
+def test_show__what_is_shown_already__is_not_written_again(cell):
+    save(cell, make_result())
+    before = (cell.path / "fit.json").stat().st_ctime_ns
+    cell.show(KEY)
+    assert (cell.path / "fit.json").stat().st_ctime_ns == before
