@@ -16,6 +16,7 @@ from qcl_mixnet.data.readable import (
     check_readable,
     check_some_column_varies,
     row_number_columns,
+    split_dependent,
     storable_table,
 )
 from qcl_mixnet.data.schema import check_table
@@ -87,7 +88,23 @@ def test_check_readable__training_rows_alone_decide__is_refused_by_name():
     check_readable(features, "mine", np.array([0, 1, 3]))
     with pytest.raises(DataError, match=r"'mine' cannot be trained on: column 'c' holds 1e\+30"):
         check_readable(features, "mine", np.array([0, 1, 2]))
-    check_readable(features[["k"]], "mine", np.array([0, 1, 2]))
+    assert split_dependent(features).columns.tolist() == ["c"]
+
+
+def test_split_dependent__only_objects_and_numbers_far_apart():
+    frame = pd.DataFrame(
+        {
+            "usual": [0.0, -1e-6, 1e6],
+            "far apart": [0.0, 1e-6, -1e8],
+            "large": [0.0, 0.0, 1e31],
+            "text": list("abc"),
+            "category": pd.Categorical(list("abc")),
+            "flags": [True, False, True],
+            "objects": pd.Series([1, 2, "x"], dtype=object),
+            "gaps": [np.nan] * 3,
+        }
+    )
+    assert split_dependent(frame).columns.tolist() == ["far apart", "large", "objects"]
 
 
 def test_check_cells__good_columns__pass():

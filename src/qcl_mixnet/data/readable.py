@@ -71,17 +71,12 @@ def check_readable(
         Name of the data set, for messages.
     train : ndarray of int or None
         Positions of the training rows of a split, which the preprocessing learns from then.
-        Columns of text and of categories are not looked at again: fewer rows have no more levels.
 
     Raises
     ------
     DataError
         For the first column at fault, with the reason and the remedy of the preprocessing.
     """
-    if train is not None:
-        features = features.loc[:, [not _is_text(dtype) for dtype in features.dtypes]]
-    if features.shape[1] == 0:
-        return
     learnt_from = features if train is None else features.iloc[train]
     try:
         preprocessor = TablePreprocessor().fit(learnt_from)
@@ -93,6 +88,27 @@ def check_readable(
             preprocessor.fit(learnt_from.iloc[:, numeric]).transform(features.iloc[:, numeric])
     except (ValueError, TypeError) as error:
         raise _refusal(error, name) from error
+
+
+def split_dependent(features: pd.DataFrame) -> pd.DataFrame:
+    """Columns of a readable table that the training rows of a split may make unreadable.
+
+    These are objects, whose kind may hang on one row, and numbers so far apart that the scale of
+    some of them takes the others beyond float32. Text has no more levels in fewer rows. Of n
+    numbers between m and M in size two differ by 1e-16 m at least, their scale is at least 1e-16
+    m / n, and no scaled number exceeds 1e16 n M / m: below float32's 3.4e38 for M / m up to 1e13.
+    """
+    names = []
+    for label, column in features.items():
+        if _is_text(column.dtype) or pd.api.types.is_bool_dtype(column.dtype):
+            continue
+        if pd.api.types.is_numeric_dtype(column.dtype):
+            sizes = np.abs(column.to_numpy(dtype=np.float64, na_value=np.nan))
+            sizes = sizes[sizes > 0]
+            if sizes.size == 0 or sizes.max() < min(1e30, 1e13 * sizes.min()):
+                continue
+        names.append(label)
+    return features[names]
 
 
 def check_some_column_varies(features: pd.DataFrame, name: str) -> None:
