@@ -186,12 +186,16 @@ def check_configuration(loader: "ProjectConfigLoader") -> Configuration:
     for problem in loader.unreadable.values():
         raise ConfigurationError(f"{problem}; correct it.")
 
+    files = [
+        (str(path), OmegaConf.to_container(OmegaConf.load(path)))
+        for path in loader.files(loader.config_patterns["parameters"])
+    ]
+
     def place(section: str, name: object) -> str:
         """The file that an entry stands in: the last that has it wins."""
-        for path in reversed(list(loader.files(loader.config_patterns["parameters"]))):
-            entries = OmegaConf.to_container(OmegaConf.load(path))
+        for path, entries in reversed(files):
             if isinstance(entries, dict) and name in (entries.get(section) or {}):
-                return str(path)
+                return path
         return "conf/"
 
     return parse_configuration(parameters, loader.runtime_params, place)
