@@ -227,5 +227,5 @@ def test_expanded__nothing_that_names_a_folder__is_told(given):
 
 
 def test_expanded__home_of_nobody__is_told_and_makes_no_folder_of_that_name():
-    with pytest.raises(ConfigurationError, match=r"'~no_such_user', which is the home of no user"):
+    with pytest.raises(ConfigurationError, match=r"'~no_such_user/x' names the home of a user"):
         expanded("~no_such_user/x")

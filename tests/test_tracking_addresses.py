@@ -6,6 +6,7 @@ import pytest
 from qcl_mixnet.tracking import RunBinding
 from qcl_mixnet.tracking_addresses import (
     HideSecrets,
+    hide_secrets,
     is_server,
     public_address,
     reason,
@@ -115,3 +116,15 @@ def test_make_mlflow__password_in_the_address__is_not_an_argument():
     """What stands on a command line is anybody's to see."""
     done = subprocess.run(["make", "-n", "mlflow"], capture_output=True, text=True, check=True)
     assert "--backend-store-uri" not in done.stdout
+
+
+def test_hide_secrets__many_sessions_in_one_process__one_filter_a_handler():
+    handler = logging.NullHandler()
+    logging.getLogger().addHandler(handler)
+    try:
+        for password in ("first1", "second2"):
+            hide_secrets(f"http://me:{password}@host")
+        (only,) = handler.filters
+        assert only.uri == "http://me:second2@host"
+    finally:
+        logging.getLogger().removeHandler(handler)

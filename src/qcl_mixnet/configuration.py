@@ -18,6 +18,7 @@ from kedro.framework.project import settings
 from kedro.utils import find_kedro_project
 from omegaconf import OmegaConf
 
+from qcl_mixnet.data.writing import user_path
 from qcl_mixnet.parameters import Configuration, ConfigurationError, parse_configuration
 from qcl_mixnet.suggestions import did_you_mean, listed
 
@@ -53,14 +54,10 @@ def expanded(path: str | int | float | Path) -> str:
     text = str(path)
     if "://" in text:
         return text
-    home = os.path.expanduser(text)
-    if home.startswith("~"):
-        user = Path(home).parts[0]
-        raise ConfigurationError(
-            f"The path {text} begins with '{user}', which is the home of no user of this machine; "
-            f"correct it, or write ./{text} for a folder of that name."
-        )
-    return str(project_root() / home)
+    try:
+        return str(project_root() / user_path(text))
+    except ValueError as error:
+        raise ConfigurationError(f"A path in the configuration: {error}") from error
 
 
 def check_environment(conf_source: str, env: str | None) -> None:

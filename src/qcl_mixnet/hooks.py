@@ -31,7 +31,7 @@ from qcl_mixnet.tracking import (
     set_client_defaults,
     tracking_problem,
 )
-from qcl_mixnet.tracking_addresses import HideSecrets, is_server, public_address
+from qcl_mixnet.tracking_addresses import hide_secrets, is_server, public_address
 from qcl_mixnet.tracking_databases import sqlite_file
 
 logger = logging.getLogger(__name__)
@@ -55,8 +55,7 @@ class BenchmarkHooks:
         if open_run_id() is not None:
             return  # the caller's own run, which kedro-mlflow uses as it is
         uri = tracking_address(context.config_loader)
-        for handler in logging.getLogger().handlers:
-            handler.addFilter(HideSecrets(uri))
+        hide_secrets(uri)
         while uri and (problem := tracking_problem(uri)):
             fall_back(context.config_loader, problem)
             uri = tracking_address(context.config_loader)

@@ -80,6 +80,14 @@ class HideSecrets(logging.Filter):
         return True
 
 
+def hide_secrets(uri: str) -> None:
+    """Clean what the root logger's handlers write, of the address in use and of no earlier one."""
+    for handler in logging.getLogger().handlers:
+        for old in [one for one in handler.filters if isinstance(one, HideSecrets)]:
+            handler.removeFilter(old)
+        handler.addFilter(HideSecrets(uri))
+
+
 def _user_info(uri: str) -> str:
     """User and password of an address, by hand, as one that cannot be parsed is shown, too."""
     rest = uri.partition("://")[2]

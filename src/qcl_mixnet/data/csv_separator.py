@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, TextIO
 
 from qcl_mixnet.data.errors import DataError
@@ -146,12 +147,7 @@ def without_trailing_blanks(cells: Sequence[str]) -> list[str]:
 
 def take_rows(rows: Iterator[tuple[int, list[str]]], n: int) -> list[tuple[int, list[str]]]:
     """The first rows, fewer where there are fewer."""
-    taken = []
-    for row in rows:
-        taken.append(row)
-        if len(taken) == n:
-            break
-    return taken
+    return list(islice(rows, n))
 
 
 def _is_blank(cells: list[str]) -> bool:

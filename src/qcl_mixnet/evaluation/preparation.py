@@ -20,6 +20,7 @@ from qcl_mixnet.evaluation.errors import EvaluationError
 from qcl_mixnet.evaluation.keys import digest
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
 from qcl_mixnet.evaluation.splits import Split, make_splits
+from qcl_mixnet.evaluation.wording import count
 
 logger = logging.getLogger(__name__)
 
@@ -155,10 +156,9 @@ def _warn_of_few_test_rows(
                 f"up to {step / len(class_names):.2f}"
             )
         logger.warning(
-            "Class '%s' of data set '%s' has %d row%s in the test part with seed %d: %s, so that "
+            "Class '%s' of data set '%s' has %s in the test part with seed %d: %s, so that "
             "models tie or differ by chance; use more `repeats`, or join the class with another.",
-            class_names[smallest], name, rows, "" if rows == 1 else "s", splits[position].seed,
-            meaning,
+            class_names[smallest], name, count(rows, "row"), splits[position].seed, meaning,
         )  # fmt: skip
     return rows
 

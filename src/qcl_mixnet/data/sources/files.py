@@ -233,7 +233,7 @@ def local_file(dataset: str) -> Path | None:
     setting = os.environ.get(LOCAL_FOLDER_VARIABLE)
     if not setting:
         return None
-    folder = Path(setting).expanduser()
+    folder = Path(os.path.expanduser(setting))
     if not folder.is_dir():
         raise DataError(
             f"the environment variable {LOCAL_FOLDER_VARIABLE} names '{setting}', which is no "
