@@ -1,6 +1,6 @@
 import pytest
 
-from qcl_mixnet.data.writing import write_atomically
+from qcl_mixnet.writing import write_atomically
 
 
 def test_write_atomically__missing_folders__are_made(tmp_path):

@@ -18,9 +18,9 @@ from kedro.framework.project import settings
 from kedro.utils import find_kedro_project
 from omegaconf import OmegaConf
 
-from qcl_mixnet.data.writing import user_path
 from qcl_mixnet.parameters import Configuration, ConfigurationError, parse_configuration
 from qcl_mixnet.suggestions import did_you_mean, listed
+from qcl_mixnet.writing import user_path
 
 if TYPE_CHECKING:
     from qcl_mixnet.configuration_loader import ProjectConfigLoader

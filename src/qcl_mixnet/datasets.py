@@ -10,10 +10,10 @@ import pandas as pd
 from kedro.io import AbstractDataset, DatasetError
 from kedro_datasets.pandas import ParquetDataset
 
-from qcl_mixnet.data.writing import write_atomically
 from qcl_mixnet.evaluation.cell_folder import RECORD, CellFolder
 from qcl_mixnet.evaluation.cells import CellResult
 from qcl_mixnet.tracking import RunBinding, log_cell
+from qcl_mixnet.writing import write_atomically
 
 
 @dataclass(frozen=True)

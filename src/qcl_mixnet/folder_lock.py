@@ -13,8 +13,8 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from qcl_mixnet.data.writing import write_atomically
 from qcl_mixnet.parameters import ConfigurationError
+from qcl_mixnet.writing import write_atomically
 
 logger = logging.getLogger(__name__)
 

@@ -11,8 +11,8 @@ from kedro_datasets.matplotlib import MatplotlibDataset
 from kedro_datasets.pandas import CSVDataset
 from matplotlib.figure import Figure
 
-from qcl_mixnet.data.writing import write_atomically
 from qcl_mixnet.reporting.rendering import Table
+from qcl_mixnet.writing import write_atomically
 
 
 class FigureDataset(MatplotlibDataset):

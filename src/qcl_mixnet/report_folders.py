@@ -17,7 +17,6 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from qcl_mixnet.configuration_loader import ProjectConfigLoader
-from qcl_mixnet.data.writing import write_atomically
 from qcl_mixnet.evaluation.keys import digest
 from qcl_mixnet.evaluation.speed import SpeedOptions
 from qcl_mixnet.parameters import (
@@ -27,6 +26,7 @@ from qcl_mixnet.parameters import (
     Reports,
     parse_section,
 )
+from qcl_mixnet.writing import write_atomically
 
 logger = logging.getLogger(__name__)
 

@@ -155,7 +155,7 @@ def test_save__record__is_completed_and_written_after_everything_else(cell, monk
         return {**record, "run": 7}
 
     move = os.replace
-    monkeypatch.setattr("qcl_mixnet.data.writing.os.replace", note)
+    monkeypatch.setattr("qcl_mixnet.writing.os.replace", note)
     cell.save(make_result(), complete)
     assert order == ["predictions.parquet", "history.parquet", "complete", "fit.json"]
     assert cell.record(KEY)["run"] == 7

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from qcl_mixnet import QCLMixNetClassifier
-from qcl_mixnet.data.writing import user_path
+from qcl_mixnet.writing import user_path
 
 
 @pytest.fixture(scope="module")

@@ -16,8 +16,8 @@ from typing import Any
 
 import pandas as pd
 
-from qcl_mixnet.data.writing import write_atomically
 from qcl_mixnet.evaluation.cells import CellResult
+from qcl_mixnet.writing import write_atomically
 
 logger = logging.getLogger(__name__)
 

@@ -21,7 +21,6 @@ import safetensors.numpy
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from qcl_mixnet.data.writing import user_path
 from qcl_mixnet.model.devices import resolve_device
 from qcl_mixnet.model.document import (
     FORMAT,
@@ -32,6 +31,7 @@ from qcl_mixnet.model.document import (
     to_document,
 )
 from qcl_mixnet.model.isolation import own_settings
+from qcl_mixnet.writing import user_path
 
 if TYPE_CHECKING:
     from qcl_mixnet.model.classifier import QCLMixNetClassifier
