@@ -21,8 +21,8 @@ from qcl_mixnet.baselines.deep import (
     RecurrentClassifier,
     ResNetClassifier,
 )
+from qcl_mixnet.engine.stacking import Linear, stack
 from qcl_mixnet.model.estimator import TestSelectionWarning, fit_members
-from qcl_mixnet.model.stacking import Linear, stack
 
 # Small and quick to learn: what is tested here does not depend on the widths.
 TINY = [

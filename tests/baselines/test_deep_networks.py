@@ -17,7 +17,7 @@ from qcl_mixnet.baselines.deep_networks import (
     initialize,
 )
 from qcl_mixnet.baselines.recurrent_layers import GRULayer, LSTMLayer
-from qcl_mixnet.model.stacking import stack
+from qcl_mixnet.engine.stacking import stack
 
 EPS = 1e-5  # of PyTorch's batch norm
 

@@ -32,8 +32,8 @@ from qcl_mixnet.baselines.graph import (
 )
 from qcl_mixnet.baselines.svm import SVMSmoteClassifier
 from qcl_mixnet.data.preprocessing import TablePreprocessor
-from qcl_mixnet.model.isolation import own_settings
-from qcl_mixnet.model.threads import resolve_threads
+from qcl_mixnet.engine.isolation import own_settings
+from qcl_mixnet.engine.threads import resolve_threads
 
 
 @contextlib.contextmanager
@@ -223,7 +223,7 @@ def test_own_settings__in_a_fork__one_thread(monkeypatch):
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        monkeypatch.setattr("qcl_mixnet.model.threads._process", os.getpid() + 1)
+        monkeypatch.setattr("qcl_mixnet.engine.threads._process", os.getpid() + 1)
         with own_settings():
             assert torch.get_num_threads() == 1
             assert resolve_threads(2) == resolve_threads(None) == 1

@@ -2,7 +2,7 @@ import numba
 import numpy as np
 import pytest
 
-from qcl_mixnet.model.kernels.compilation import compiled
+from qcl_mixnet.engine.kernels import compiled
 
 
 def make_function():

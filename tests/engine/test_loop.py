@@ -5,12 +5,7 @@ import pandas as pd
 import pytest
 import torch
 
-from qcl_mixnet.model.losses import HybridLoss
-from qcl_mixnet.model.network import QCLMixNet
-from qcl_mixnet.model.objective import HybridObjective, MixupOptions
-from qcl_mixnet.model.randomness import Streams
-from qcl_mixnet.model.stacking import stack, unstack
-from qcl_mixnet.model.training import (
+from qcl_mixnet.engine.loop import (
     VECTOR,
     AutogradObjective,
     TrainingDivergedError,
@@ -19,6 +14,11 @@ from qcl_mixnet.model.training import (
     flatten_parameters,
     train,
 )
+from qcl_mixnet.engine.randomness import Streams
+from qcl_mixnet.engine.stacking import stack, unstack
+from qcl_mixnet.model.losses import HybridLoss
+from qcl_mixnet.model.network import QCLMixNet
+from qcl_mixnet.model.objective import HybridObjective, MixupOptions
 
 
 def make_problem(n_rows=40, seed=0):

@@ -7,10 +7,10 @@ import torch
 from sklearn.datasets import make_classification
 
 from qcl_mixnet import QCLMixNetClassifier
-from qcl_mixnet.model import members
-from qcl_mixnet.model.members import fit_members, train_members
-from qcl_mixnet.model.randomness import Streams
-from qcl_mixnet.model.training import TrainingOptions
+from qcl_mixnet.engine import members
+from qcl_mixnet.engine.loop import TrainingOptions
+from qcl_mixnet.engine.members import fit_members, train_members
+from qcl_mixnet.engine.randomness import Streams
 
 
 def make_table(n_rows=40, seed=0):

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
+from qcl_mixnet.engine.stacking import BatchNorm1d, Conv1d, Linear, stack, take_rows, unstack
 from qcl_mixnet.model.losses import HybridLoss
 from qcl_mixnet.model.network import QCLMixNet
-from qcl_mixnet.model.stacking import BatchNorm1d, Conv1d, Linear, stack, take_rows, unstack
 
 MEMBERS = 3
 

@@ -6,20 +6,20 @@ import pytest
 import torch
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from qcl_mixnet.model import training
-from qcl_mixnet.model.losses import HybridLoss
-from qcl_mixnet.model.network import QCLMixNet
-from qcl_mixnet.model.objective import HybridObjective, MixupOptions
-from qcl_mixnet.model.randomness import Streams
-from qcl_mixnet.model.stacking import stack
-from qcl_mixnet.model.threads import (
+from qcl_mixnet.engine import loop as training
+from qcl_mixnet.engine.loop import TrainingOptions, train
+from qcl_mixnet.engine.randomness import Streams
+from qcl_mixnet.engine.stacking import stack
+from qcl_mixnet.engine.threads import (
     MIN_MEMBERS_PER_THREAD,
     SHARED_FLOP,
     member_shares,
     share,
     training_threads,
 )
-from qcl_mixnet.model.training import TrainingOptions, train
+from qcl_mixnet.model.losses import HybridLoss
+from qcl_mixnet.model.network import QCLMixNet
+from qcl_mixnet.model.objective import HybridObjective, MixupOptions
 
 SMALL, LARGE = SHARED_FLOP - 1, SHARED_FLOP
 

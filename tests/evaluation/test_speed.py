@@ -5,6 +5,8 @@ import torch
 from pydantic import ValidationError
 from torch.utils.flop_counter import FlopCounterMode
 
+from qcl_mixnet.engine.randomness import Streams
+from qcl_mixnet.engine.stacking import stack
 from qcl_mixnet.evaluation import speed
 from qcl_mixnet.evaluation.speed import (
     PAPER_SHAPES,
@@ -17,8 +19,6 @@ from qcl_mixnet.evaluation.speed import (
 from qcl_mixnet.model.losses import HybridLoss
 from qcl_mixnet.model.network import QCLMixNet
 from qcl_mixnet.model.objective import HybridObjective, MixupOptions
-from qcl_mixnet.model.randomness import Streams
-from qcl_mixnet.model.stacking import stack
 
 SMALL = Shape(rows=50, features=3, classes=4)
 

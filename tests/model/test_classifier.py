@@ -11,8 +11,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from qcl_mixnet import QCLMixNetClassifier
+from qcl_mixnet.engine.loop import TrainingDivergedError
 from qcl_mixnet.model.estimator import TestSelectionWarning
-from qcl_mixnet.model.training import TrainingDivergedError
 
 
 def make_table(n_rows=120, seed=0, weights=(0.85, 0.15)):

@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch import nn
 
+from qcl_mixnet.engine.loop import flatten_parameters
+from qcl_mixnet.engine.stacking import stack
 from qcl_mixnet.model.compiled import CompiledStep
 from qcl_mixnet.model.losses import HybridLoss
 from qcl_mixnet.model.network import QCLMixNet
-from qcl_mixnet.model.stacking import stack
-from qcl_mixnet.model.training import flatten_parameters
 
 MIXED = [0, 1, 2, 0, 1, 0, 0, 2, 1, 0, 0, 1]
 BATCHES = {

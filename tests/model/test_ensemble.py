@@ -11,11 +11,11 @@ from sklearn.metrics import f1_score, log_loss
 from sklearn.utils import check_random_state
 
 from qcl_mixnet import QCLMixNetClassifier
+from qcl_mixnet.engine.randomness import Streams
 from qcl_mixnet.model import ensemble, members
 from qcl_mixnet.model.bags import bootstraps, folds
 from qcl_mixnet.model.ensemble import N_FOLDS
 from qcl_mixnet.model.estimator import TestSelectionWarning
-from qcl_mixnet.model.randomness import Streams
 
 
 @cache

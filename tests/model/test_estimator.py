@@ -5,7 +5,7 @@ from sklearn.datasets import make_classification
 from sklearn.exceptions import ConvergenceWarning
 
 from qcl_mixnet import QCLMixNetClassifier
-from qcl_mixnet.model.training import TrainingDivergedError
+from qcl_mixnet.engine.loop import TrainingDivergedError
 
 
 def make_table(n_samples=60, seed=0):

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from sklearn.exceptions import DataConversionWarning, NotFittedError
 
 from qcl_mixnet import QCLMixNetClassifier
-from qcl_mixnet.model.threads import resolve_threads
+from qcl_mixnet.engine.threads import resolve_threads
 
 N = 24
 A = np.random.default_rng(0).normal(size=(N, 3))

@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 import torch
 
+from qcl_mixnet.engine.loop import AutogradObjective, batch_bounds, flatten_parameters
+from qcl_mixnet.engine.stacking import stack
 from qcl_mixnet.model import objective as module
 from qcl_mixnet.model.losses import HybridLoss
 from qcl_mixnet.model.mixup import draw_mixup, mix, nearest_neighbors
 from qcl_mixnet.model.network import QCLMixNet
 from qcl_mixnet.model.objective import HybridObjective, MixupOptions
-from qcl_mixnet.model.stacking import stack
-from qcl_mixnet.model.training import AutogradObjective, batch_bounds, flatten_parameters
 
 ENGINES = pytest.mark.parametrize("engine", ["compiled", "autograd"])
 

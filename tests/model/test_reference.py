@@ -9,23 +9,23 @@ import numpy as np
 import pytest
 import torch
 
+from qcl_mixnet.engine.loop import (
+    AutogradObjective,
+    TrainingOptions,
+    flatten_parameters,
+    train,
+)
+from qcl_mixnet.engine.randomness import Streams
+from qcl_mixnet.engine.stacking import stack, unstack
 from qcl_mixnet.model.losses import HybridLoss
 from qcl_mixnet.model.mixup import draw_mixup, knn_mixup, mix, nearest_neighbors
 from qcl_mixnet.model.network import QCLMixNet
 from qcl_mixnet.model.objective import HybridObjective, MixupOptions
-from qcl_mixnet.model.randomness import Streams
 from qcl_mixnet.model.reference import (
     ReferenceLoss,
     ReferenceNetwork,
     reference_mixup,
     train_reference,
-)
-from qcl_mixnet.model.stacking import stack, unstack
-from qcl_mixnet.model.training import (
-    AutogradObjective,
-    TrainingOptions,
-    flatten_parameters,
-    train,
 )
 
 N_FEATURES, N_CLASSES = 5, 3

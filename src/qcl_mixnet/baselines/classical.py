@@ -19,7 +19,7 @@ from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from qcl_mixnet.model.isolation import own_settings
+from qcl_mixnet.engine.isolation import own_settings
 from qcl_mixnet.model.labels import number_labels
 
 

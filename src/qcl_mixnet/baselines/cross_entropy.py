@@ -16,8 +16,8 @@ import torch
 from sklearn.utils._param_validation import Interval
 from torch import Tensor, nn
 
+from qcl_mixnet.engine.loop import AutogradObjective
 from qcl_mixnet.model.estimator import Checkpoint, NetworkClassifier
-from qcl_mixnet.model.training import AutogradObjective
 
 Network = TypeVar("Network", bound=nn.Module)
 

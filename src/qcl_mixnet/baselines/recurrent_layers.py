@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from qcl_mixnet.model.stacking import Linear, sigmoid
+from qcl_mixnet.engine.stacking import Linear, sigmoid
 
 
 class RecurrentLayer(nn.Module):

@@ -19,7 +19,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from qcl_mixnet.baselines.classical import encode_classes
-from qcl_mixnet.model.isolation import own_settings
+from qcl_mixnet.engine.isolation import own_settings
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from sklearn import config_context
 
-from qcl_mixnet.model.threads import forked, limited_threads
+from qcl_mixnet.engine.threads import forked, limited_threads
 
 # What each library starts with.
 _NUMPY: dict[str, Any] = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}

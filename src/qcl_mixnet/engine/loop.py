@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from qcl_mixnet.model.checkpoints import Checkpoints
-from qcl_mixnet.model.threads import training_threads
+from qcl_mixnet.engine.checkpoints import Checkpoints
+from qcl_mixnet.engine.threads import training_threads
 
 # A batch of one row has no variance for batch norm and no neighbour for mixup.
 SMALLEST_BATCH = 2

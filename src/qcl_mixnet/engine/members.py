@@ -21,12 +21,12 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import f1_score
 from torch import Tensor, nn
 
-from qcl_mixnet.model.isolation import own_settings
-from qcl_mixnet.model.progress import EpochReport
-from qcl_mixnet.model.randomness import Streams
-from qcl_mixnet.model.stacking import stack, unstack
-from qcl_mixnet.model.threads import resolve_threads
-from qcl_mixnet.model.training import TrainingOptions, TrainingResult, train
+from qcl_mixnet.engine.isolation import own_settings
+from qcl_mixnet.engine.loop import TrainingOptions, TrainingResult, train
+from qcl_mixnet.engine.progress import EpochReport
+from qcl_mixnet.engine.randomness import Streams
+from qcl_mixnet.engine.stacking import stack, unstack
+from qcl_mixnet.engine.threads import resolve_threads
 
 if TYPE_CHECKING:
     from qcl_mixnet.model.estimator import NetworkClassifier

@@ -20,8 +20,11 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
+from qcl_mixnet.engine.devices import resolve_device
+from qcl_mixnet.engine.loop import TrainingOptions, batch_bounds, train
+from qcl_mixnet.engine.randomness import Streams
+from qcl_mixnet.engine.stacking import stack
 from qcl_mixnet.evaluation.machine import Machine, describe_machine, peak_memory, seconds_of
-from qcl_mixnet.model.devices import resolve_device
 from qcl_mixnet.model.losses import HybridLoss
 from qcl_mixnet.model.network import (
     EMBEDDING_WIDTH,
@@ -30,10 +33,7 @@ from qcl_mixnet.model.network import (
     QCLMixNet,
 )
 from qcl_mixnet.model.objective import HybridObjective, MixupOptions
-from qcl_mixnet.model.randomness import Streams
 from qcl_mixnet.model.reference import ReferenceLoss, ReferenceNetwork, train_reference
-from qcl_mixnet.model.stacking import stack
-from qcl_mixnet.model.training import TrainingOptions, batch_bounds, train
 
 logger = logging.getLogger(__name__)
 

@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from qcl_mixnet.engine.stacking import BatchNorm1d, Linear
 from qcl_mixnet.model.kernels import layers as kernels
 from qcl_mixnet.model.kernels.loss import hybrid_loss
 from qcl_mixnet.model.layers import QuantumEntanglementLayer, ValueAttention
 from qcl_mixnet.model.losses import MINER_EPSILON, HybridLoss
 from qcl_mixnet.model.network import QCLMixNet
-from qcl_mixnet.model.stacking import BatchNorm1d, Linear
 
 Array = NDArray[Any]
 

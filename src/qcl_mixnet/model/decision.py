@@ -18,8 +18,8 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from qcl_mixnet.engine.isolation import own_settings
 from qcl_mixnet.model.calibration import check_labels, check_probabilities
-from qcl_mixnet.model.isolation import own_settings
 
 DecisionMetric = Literal["macro_f1", "balanced_accuracy"]
 

@@ -14,6 +14,11 @@ from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor, nn
 
+from qcl_mixnet.engine.isolation import own_settings
+from qcl_mixnet.engine.members import PreparedMember, TrainedMember
+from qcl_mixnet.engine.randomness import Streams
+from qcl_mixnet.engine.stacking import stack
+from qcl_mixnet.engine.threads import limited_threads
 from qcl_mixnet.model.bags import Bag, bootstraps, folds
 from qcl_mixnet.model.calibration import apply_temperature, fit_temperature
 from qcl_mixnet.model.class_weights import check_class_weights
@@ -23,11 +28,6 @@ from qcl_mixnet.model.decision import (
     tune_decision_weights,
 )
 from qcl_mixnet.model.estimator import NetworkClassifier, in_chunks, softmax
-from qcl_mixnet.model.isolation import own_settings
-from qcl_mixnet.model.members import PreparedMember, TrainedMember
-from qcl_mixnet.model.randomness import Streams
-from qcl_mixnet.model.stacking import stack
-from qcl_mixnet.model.threads import limited_threads
 
 Bagging = Literal["folds", "bootstrap"]
 Decision = Literal["argmax", "macro_f1", "balanced_accuracy"]

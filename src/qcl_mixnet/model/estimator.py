@@ -25,13 +25,13 @@ from torch import Tensor, nn
 
 from qcl_mixnet.data.preprocessing import TablePreprocessor
 from qcl_mixnet.data.tables import as_table
-from qcl_mixnet.model.devices import resolve_device
+from qcl_mixnet.engine.devices import resolve_device
+from qcl_mixnet.engine.isolation import own_settings
+from qcl_mixnet.engine.loop import Objective
+from qcl_mixnet.engine.members import PreparedMember, TrainedMember, fit_members
+from qcl_mixnet.engine.randomness import Streams
 from qcl_mixnet.model.holdout import holdout_split
-from qcl_mixnet.model.isolation import own_settings
 from qcl_mixnet.model.labels import codes_among, encode_labels
-from qcl_mixnet.model.members import PreparedMember, TrainedMember, fit_members
-from qcl_mixnet.model.randomness import Streams
-from qcl_mixnet.model.training import Objective
 
 Checkpoint = Literal["last", "validation", "test"]
 

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from qcl_mixnet.model.stacking import Linear, sigmoid
+from qcl_mixnet.engine.stacking import Linear, sigmoid
 
 Gate = Literal["projected", "input"]
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from qcl_mixnet.model.stacking import take_rows
+from qcl_mixnet.engine.stacking import take_rows
 
 IntraClass = Literal["squared_norm", "mse"]
 TripletDistance = Literal["euclidean", "squared_euclidean"]

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from qcl_mixnet.model.stacking import take_rows
-from qcl_mixnet.model.threads import member_shares, share
+from qcl_mixnet.engine.stacking import take_rows
+from qcl_mixnet.engine.threads import member_shares, share
 
 # Up to this width distances are taken from plain differences.
 PLAIN_WIDTH = 64

@@ -10,12 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from qcl_mixnet.engine.loop import AutogradObjective
+from qcl_mixnet.engine.stacking import take_rows
+from qcl_mixnet.engine.threads import member_shares, share
 from qcl_mixnet.model.losses import HybridLoss, LossTerms
 from qcl_mixnet.model.mixup import MixupDraws, draw_mixup, knn_mixup
 from qcl_mixnet.model.network import QCLMixNet
-from qcl_mixnet.model.stacking import take_rows
-from qcl_mixnet.model.threads import member_shares, share
-from qcl_mixnet.model.training import AutogradObjective
 
 if TYPE_CHECKING:
     from qcl_mixnet.model.compiled import CompiledStep

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
+from qcl_mixnet.engine.isolation import own_settings
 from qcl_mixnet.model.calibration import SMALLEST_PROBABILITY
-from qcl_mixnet.model.isolation import own_settings
 from qcl_mixnet.model.layers import QuantumEntanglementLayer, ValueAttention
 from qcl_mixnet.model.network import QCLMixNet
 from qcl_mixnet.version import __version__

@@ -21,7 +21,8 @@ import safetensors.numpy
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from qcl_mixnet.model.devices import resolve_device
+from qcl_mixnet.engine.devices import resolve_device
+from qcl_mixnet.engine.isolation import own_settings
 from qcl_mixnet.model.document import (
     FORMAT,
     SCHEMA_VERSION,
@@ -30,7 +31,6 @@ from qcl_mixnet.model.document import (
     from_document,
     to_document,
 )
-from qcl_mixnet.model.isolation import own_settings
 from qcl_mixnet.writing import user_path
 
 if TYPE_CHECKING:

@@ -21,12 +21,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, Sampler, TensorDataset
 
+from qcl_mixnet.engine.loop import TrainingOptions, batch_bounds, make_optimizer
+from qcl_mixnet.engine.randomness import Streams
 from qcl_mixnet.model.losses import HybridLoss
 from qcl_mixnet.model.mixup import MixupDraws, draw_mixup
 from qcl_mixnet.model.network import QCLMixNet
 from qcl_mixnet.model.objective import MixupOptions
-from qcl_mixnet.model.randomness import Streams
-from qcl_mixnet.model.training import TrainingOptions, batch_bounds, make_optimizer
 
 
 class ReferenceNetwork(nn.Module):

@@ -115,7 +115,7 @@ def test_fit__before_the_first_step__compiles_all(monkeypatch):
     order = []
     monkeypatch.setattr("qcl_mixnet.model.classifier.compile_all", lambda: order.append("compile"))
     monkeypatch.setattr(
-        "qcl_mixnet.model.members.train", lambda *a, **k: order.append("train") or exit_early()
+        "qcl_mixnet.engine.members.train", lambda *a, **k: order.append("train") or exit_early()
     )
 
     def exit_early():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from qcl_mixnet.model.kernels.compilation import Array, compiled
+from qcl_mixnet.engine.kernels import Array, compiled
 
 
 @compiled

@@ -1,0 +1,1 @@
+"""Training many stacked networks: loop, members, checkpoints, threads, randomness; no science."""
