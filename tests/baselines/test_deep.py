@@ -152,7 +152,9 @@ def test_checkpoint_test__warns_marks_and_keeps_the_best_epoch_on_those_rows(mod
     assert f1_score(y[120:], fitted.predict(X[120:]), average="macro") == pytest.approx(best)
 
 
-@pytest.mark.filterwarnings("ignore::qcl_mixnet.data.preprocessing.UnseenLevelsWarning")
+@pytest.mark.filterwarnings(
+    "ignore::qcl_mixnet.preprocessing.table_preprocessor.UnseenLevelsWarning"
+)
 @each_model
 def test_fit__raw_table__with_gaps_categories_and_string_labels(model):
     X, y = make_table()

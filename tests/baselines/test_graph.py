@@ -193,7 +193,9 @@ def test_fit__any_table__finite_probabilities(classifier, labels, n_features):
     np.testing.assert_allclose(proba.sum(axis=1), 1)
 
 
-@pytest.mark.filterwarnings("ignore::qcl_mixnet.data.preprocessing.UnseenLevelsWarning")
+@pytest.mark.filterwarnings(
+    "ignore::qcl_mixnet.preprocessing.table_preprocessor.UnseenLevelsWarning"
+)
 def test_fit__data_frame_with_gaps_and_categories():
     X, y = make_table()
     frame = pd.DataFrame(X, columns=list("abcdef")).assign(kind=np.where(y == 1, "x", "y"))

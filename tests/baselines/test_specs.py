@@ -21,8 +21,8 @@ from qcl_mixnet.baselines.specs import (
     build_model,
     class_paths,
 )
-from qcl_mixnet.data.preprocessing import TablePreprocessor
 from qcl_mixnet.evaluation.search import grid_search
+from qcl_mixnet.preprocessing.table_preprocessor import TablePreprocessor
 from qcl_mixnet.reporting.published import published_benchmark
 
 MODELS = Path(__file__).parents[2] / "conf" / "base" / "models"

@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 
 from qcl_mixnet.data.errors import DataError
-from qcl_mixnet.data.preprocessing import TablePreprocessor
 from qcl_mixnet.data.readable import (
     check_cells,
     check_names,
@@ -20,6 +19,7 @@ from qcl_mixnet.data.readable import (
     storable_table,
 )
 from qcl_mixnet.data.schema import check_table
+from qcl_mixnet.preprocessing.table_preprocessor import TablePreprocessor
 
 N = 2400
 UNREADABLE = {

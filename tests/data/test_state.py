@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from qcl_mixnet.data.preprocessing import TablePreprocessor
 from qcl_mixnet.data.state import plain, preprocessor_state, restore_preprocessor
+from qcl_mixnet.preprocessing.table_preprocessor import TablePreprocessor
 
 
 def make_table():
@@ -26,7 +26,9 @@ def round_trip(preprocessor):
     return restore_preprocessor(json.loads(json.dumps(document)), arrays)
 
 
-@pytest.mark.filterwarnings("ignore::qcl_mixnet.data.preprocessing.UnseenLevelsWarning")
+@pytest.mark.filterwarnings(
+    "ignore::qcl_mixnet.preprocessing.table_preprocessor.UnseenLevelsWarning"
+)
 @pytest.mark.parametrize(
     "parameters",
     [

@@ -31,9 +31,9 @@ from qcl_mixnet.baselines.graph import (
     JKNetClassifier,
 )
 from qcl_mixnet.baselines.svm import SVMSmoteClassifier
-from qcl_mixnet.data.preprocessing import TablePreprocessor
 from qcl_mixnet.engine.isolation import own_settings
 from qcl_mixnet.engine.threads import resolve_threads
+from qcl_mixnet.preprocessing.table_preprocessor import TablePreprocessor
 
 
 @contextlib.contextmanager

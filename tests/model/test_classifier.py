@@ -77,7 +77,9 @@ def test_predict_proba__a_row_does_not_depend_on_the_others():
     )
 
 
-@pytest.mark.filterwarnings("ignore::qcl_mixnet.data.preprocessing.UnseenLevelsWarning")
+@pytest.mark.filterwarnings(
+    "ignore::qcl_mixnet.preprocessing.table_preprocessor.UnseenLevelsWarning"
+)
 def test_fit__data_frame_with_gaps_and_categories():
     X, y = make_table()
     frame = pd.DataFrame(X, columns=list("abcdef"))

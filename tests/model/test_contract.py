@@ -23,7 +23,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import qcl_mixnet.data
 import qcl_mixnet.model
 from qcl_mixnet import QCLMixNetClassifier
-from qcl_mixnet.data.preprocessing import TablePreprocessor
+from qcl_mixnet.preprocessing.table_preprocessor import TablePreprocessor
 
 # Enough of a training for the checks that ask for accuracy.
 TRAINED = {"epochs": 8, "random_state": 0, "max_learning_rate": 5e-2}

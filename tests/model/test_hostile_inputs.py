@@ -345,7 +345,9 @@ NEW_ROWS = {
 }  # fmt: skip
 
 
-@pytest.mark.filterwarnings("ignore::qcl_mixnet.data.preprocessing.UnseenLevelsWarning")
+@pytest.mark.filterwarnings(
+    "ignore::qcl_mixnet.preprocessing.table_preprocessor.UnseenLevelsWarning"
+)
 @pytest.mark.parametrize(("X", "X_new", "expected"), NEW_ROWS.values(), ids=NEW_ROWS)
 def test_predict__rows_of_any_kind__work_or_are_refused(X, X_new, expected):
     check(X, X_new=X_new, expected=expected)
@@ -422,7 +424,9 @@ def frames(draw, n_columns):
     return pd.DataFrame({f"c{i}": draw(columns(n_rows)) for i in range(n_columns)})
 
 
-@pytest.mark.filterwarnings("ignore::qcl_mixnet.data.preprocessing.UnseenLevelsWarning")
+@pytest.mark.filterwarnings(
+    "ignore::qcl_mixnet.preprocessing.table_preprocessor.UnseenLevelsWarning"
+)
 @settings(max_examples=60, deadline=None, derandomize=True, database=None)
 @given(data=st.data())
 def test_any_frame__works_or_is_a_value_or_type_error(data):

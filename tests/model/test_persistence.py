@@ -90,7 +90,9 @@ def assert_same(loaded, model, X):
     assert predicted.dtype == expected.dtype
 
 
-@pytest.mark.filterwarnings("ignore::qcl_mixnet.data.preprocessing.UnseenLevelsWarning")
+@pytest.mark.filterwarnings(
+    "ignore::qcl_mixnet.preprocessing.table_preprocessor.UnseenLevelsWarning"
+)
 def test_load__same_predictions_representations_and_attributes(model, saved):
     X, _ = make_table()
     loaded = QCLMixNetClassifier.load(saved)

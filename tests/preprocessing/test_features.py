@@ -7,7 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from qcl_mixnet.data.features import column_kind, factorize, level_text, listed_columns, numbers
+from qcl_mixnet.preprocessing.features import (
+    column_kind,
+    factorize,
+    level_text,
+    listed_columns,
+    numbers,
+)
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ import pytest
 from sklearn.preprocessing import StandardScaler
 
 from qcl_mixnet import QCLMixNetClassifier
-from qcl_mixnet.data.features import level_text
-from qcl_mixnet.data.preprocessing import TablePreprocessor, UnseenLevelsWarning
+from qcl_mixnet.preprocessing.features import level_text
+from qcl_mixnet.preprocessing.table_preprocessor import TablePreprocessor, UnseenLevelsWarning
 
 
 @pytest.mark.parametrize("value", [0.0, 5.0, 0.1, -1e9, 1e300, 5e-324])

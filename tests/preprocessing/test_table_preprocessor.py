@@ -19,8 +19,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from qcl_mixnet.data import preprocessing
-from qcl_mixnet.data.preprocessing import TablePreprocessor
+from qcl_mixnet.preprocessing import table_preprocessor as preprocessing
+from qcl_mixnet.preprocessing.table_preprocessor import TablePreprocessor
 
 
 # `check_array_api_input` skips itself unless SCIPY_ARRAY_API is set; no check fails.
@@ -493,7 +493,9 @@ def two_tables(draw: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
     return first, second
 
 
-@pytest.mark.filterwarnings("ignore::qcl_mixnet.data.preprocessing.UnseenLevelsWarning")
+@pytest.mark.filterwarnings(
+    "ignore::qcl_mixnet.preprocessing.table_preprocessor.UnseenLevelsWarning"
+)
 @settings(max_examples=150, deadline=None)
 @given(
     tables=two_tables(),

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from qcl_mixnet.data.preprocessing import TablePreprocessor
-from qcl_mixnet.data.tables import as_table, quoted
+from qcl_mixnet.preprocessing.table_preprocessor import TablePreprocessor
+from qcl_mixnet.preprocessing.tables import as_table, quoted
 
 FRAME = pd.DataFrame({"n": [1.0, 2.0, np.nan], "c": ["u", None, "v"]})
 

@@ -18,7 +18,7 @@ from sklearn.model_selection import ParameterGrid
 from sklearn.pipeline import Pipeline
 
 from qcl_mixnet.data.names import Name
-from qcl_mixnet.data.preprocessing import TablePreprocessor
+from qcl_mixnet.preprocessing.table_preprocessor import TablePreprocessor
 
 _MODEL_STEP = "model"
 

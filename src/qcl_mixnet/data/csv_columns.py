@@ -8,9 +8,9 @@ from pathlib import Path
 import pandas as pd
 
 from qcl_mixnet.data.errors import DataError
-from qcl_mixnet.data.features import level_text
 from qcl_mixnet.data.gaps import COMMON_CODES
 from qcl_mixnet.data.written_numbers import number_style
+from qcl_mixnet.preprocessing.features import level_text
 
 
 def csv_gaps(levels: Collection[str] | None) -> list[str]:

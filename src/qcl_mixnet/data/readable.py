@@ -11,8 +11,8 @@ import pandas as pd
 from pandas.api.extensions import ExtensionDtype
 
 from qcl_mixnet.data.errors import DataError
-from qcl_mixnet.data.features import column_kind, factorize
-from qcl_mixnet.data.preprocessing import TablePreprocessor
+from qcl_mixnet.preprocessing.features import column_kind, factorize
+from qcl_mixnet.preprocessing.table_preprocessor import TablePreprocessor
 
 
 def check_names(columns: Iterable[object], name: str) -> None:

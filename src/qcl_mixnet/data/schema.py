@@ -8,7 +8,6 @@ import pandas as pd
 from sklearn.model_selection import train_test_split
 
 from qcl_mixnet.data.errors import DataError
-from qcl_mixnet.data.features import column_kind
 from qcl_mixnet.data.gaps import codes_among_numbers, is_gap_like
 from qcl_mixnet.data.readable import (
     check_cells,
@@ -19,6 +18,7 @@ from qcl_mixnet.data.readable import (
 from qcl_mixnet.data.sources.base import TARGET
 from qcl_mixnet.data.target import check_target, plain_target
 from qcl_mixnet.data.written_numbers import number_style
+from qcl_mixnet.preprocessing.features import column_kind
 
 _MOST_LEVELS = 100
 _MOSTLY_NUMBERS = 0.9

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from qcl_mixnet.data.preprocessing import TablePreprocessor
-from qcl_mixnet.data.tables import quoted
+from qcl_mixnet.preprocessing.table_preprocessor import TablePreprocessor
+from qcl_mixnet.preprocessing.tables import quoted
 
 Arrays = dict[str, NDArray[Any]]
 

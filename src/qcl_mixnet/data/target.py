@@ -11,7 +11,7 @@ import pandas as pd
 from pandas.api.extensions import ExtensionDtype
 
 from qcl_mixnet.data.errors import DataError
-from qcl_mixnet.data.features import level_text
+from qcl_mixnet.preprocessing.features import level_text
 
 _MOST_CLASSES = 20
 """Classes up to which nobody takes a target for an identifier or a quantity."""

@@ -9,8 +9,8 @@ from typing import Literal, Self
 import pandas as pd
 
 from qcl_mixnet.data.errors import DataError
-from qcl_mixnet.data.preprocessing import TablePreprocessor
-from qcl_mixnet.data.tables import quoted
+from qcl_mixnet.preprocessing.table_preprocessor import TablePreprocessor
+from qcl_mixnet.preprocessing.tables import quoted
 
 ColumnOrder = Literal["reorder", "strict"]
 ExtraColumns = Literal["ignore", "refuse"]

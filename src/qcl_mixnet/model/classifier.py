@@ -14,7 +14,6 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor, nn
 
-from qcl_mixnet.data.preprocessing import TablePreprocessor
 from qcl_mixnet.engine.devices import resolve_device
 from qcl_mixnet.engine.isolation import own_settings
 from qcl_mixnet.engine.randomness import Streams
@@ -26,6 +25,7 @@ from qcl_mixnet.model.losses import HybridLoss, IntraClass, Reduction, TripletDi
 from qcl_mixnet.model.network import EMBEDDING_WIDTH, REPRESENTATION_WIDTH, QCLMixNet
 from qcl_mixnet.model.objective import HybridObjective, MixupOptions, NeighborSpace
 from qcl_mixnet.model.portable import PortableMixin
+from qcl_mixnet.preprocessing.table_preprocessor import TablePreprocessor
 
 
 class QCLMixNetClassifier(

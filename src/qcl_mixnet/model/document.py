@@ -16,14 +16,14 @@ import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from qcl_mixnet.data.preprocessing import TablePreprocessor
 from qcl_mixnet.data.state import plain, preprocessor_state, restore_preprocessor
-from qcl_mixnet.data.tables import quoted
 from qcl_mixnet.engine.stacking import stack
 from qcl_mixnet.model.class_weights import by_label
 from qcl_mixnet.model.classifier import QCLMixNetClassifier
 from qcl_mixnet.model.layers import Gate, QuantumEntanglementLayer
 from qcl_mixnet.model.network import QCLMixNet
+from qcl_mixnet.preprocessing.table_preprocessor import TablePreprocessor
+from qcl_mixnet.preprocessing.tables import quoted
 from qcl_mixnet.version import __version__
 
 FORMAT = "qcl-mixnet-model"

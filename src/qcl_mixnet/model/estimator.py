@@ -23,8 +23,6 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor, nn
 
-from qcl_mixnet.data.preprocessing import TablePreprocessor
-from qcl_mixnet.data.tables import as_table
 from qcl_mixnet.engine.devices import resolve_device
 from qcl_mixnet.engine.isolation import own_settings
 from qcl_mixnet.engine.loop import Objective
@@ -32,6 +30,8 @@ from qcl_mixnet.engine.members import PreparedMember, TrainedMember, fit_members
 from qcl_mixnet.engine.randomness import Streams
 from qcl_mixnet.model.holdout import holdout_split
 from qcl_mixnet.model.labels import codes_among, encode_labels
+from qcl_mixnet.preprocessing.table_preprocessor import TablePreprocessor
+from qcl_mixnet.preprocessing.tables import as_table
 
 Checkpoint = Literal["last", "validation", "test"]
 

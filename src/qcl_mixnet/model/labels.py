@@ -16,7 +16,7 @@ from sklearn.utils import assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
-from qcl_mixnet.data.tables import quoted
+from qcl_mixnet.preprocessing.tables import quoted
 
 _BOOLEANS, _INTEGERS, _NUMBERS, _TEXT = "booleans", "integers", "numbers", "text"
 

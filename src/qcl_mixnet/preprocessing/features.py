@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from qcl_mixnet.data.tables import quoted
+from qcl_mixnet.preprocessing.tables import quoted
 
 Kind = Literal["numbers", "booleans", "categories"]
 

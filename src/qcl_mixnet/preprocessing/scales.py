@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.preprocessing import StandardScaler
 
-from qcl_mixnet.data.tables import quoted
+from qcl_mixnet.preprocessing.tables import quoted
 
 FloatArray = npt.NDArray[np.float64]
 

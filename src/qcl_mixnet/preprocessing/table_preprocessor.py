@@ -14,15 +14,15 @@ from sklearn.utils import Tags, gen_batches
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
-from qcl_mixnet.data.features import (
+from qcl_mixnet.preprocessing.features import (
     column_kind,
     factorize,
     infinity_error,
     listed_columns,
     numbers,
 )
-from qcl_mixnet.data.scales import check_float32, learn_scales
-from qcl_mixnet.data.tables import as_table, quoted
+from qcl_mixnet.preprocessing.scales import check_float32, learn_scales
+from qcl_mixnet.preprocessing.tables import as_table, quoted
 
 # How NumPy treats floating-point errors unless told otherwise. What the user has told it is meant
 # for the user's numbers: it must not decide whether a table can be read.

@@ -17,7 +17,7 @@ from qcl_mixnet.data.sources.arff_file import ArffTable, decoded, read_arff
 from qcl_mixnet.data.sources.base import FetchContext, Source
 from qcl_mixnet.data.sources.download import download
 from qcl_mixnet.data.sources.formats import read_arrow
-from qcl_mixnet.data.tables import quoted
+from qcl_mixnet.preprocessing.tables import quoted
 
 logger = logging.getLogger(__name__)
 

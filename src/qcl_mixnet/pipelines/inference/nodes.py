@@ -20,11 +20,11 @@ from qcl_mixnet.data.scoring import (
     open_table,
 )
 from qcl_mixnet.data.table_writer import TableWriter
-from qcl_mixnet.data.tables import quoted
 from qcl_mixnet.data.training_columns import ColumnRules, TrainingColumns
 from qcl_mixnet.model.classifier import QCLMixNetClassifier
 from qcl_mixnet.model.predictions import LABEL, prediction_table, probability_columns
 from qcl_mixnet.parameters import ConfigurationError, InferenceOptions
+from qcl_mixnet.preprocessing.tables import quoted
 from qcl_mixnet.progress import ReadingProgress
 from qcl_mixnet.writing import write_atomically
 
