@@ -19,8 +19,8 @@ from sklearn.datasets import make_classification
 from sklearn.exceptions import NotFittedError
 
 from qcl_mixnet import QCLMixNetClassifier
-from qcl_mixnet.model import persistence
-from qcl_mixnet.model.persistence import ModelFileError, _checksum
+from qcl_mixnet.persistence import files as persistence
+from qcl_mixnet.persistence.files import ModelFileError, _checksum
 
 
 def make_table(n_rows=90):

@@ -10,7 +10,7 @@ from sklearn.datasets import make_classification
 from sklearn.exceptions import NotFittedError
 
 from qcl_mixnet import QCLMixNetClassifier
-from qcl_mixnet.model import onnx_export
+from qcl_mixnet.persistence import onnx_export
 
 
 def make_table(n_features=5, n_rows=90, gaps=0.1):

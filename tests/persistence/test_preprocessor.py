@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from qcl_mixnet.data.state import plain, preprocessor_state, restore_preprocessor
+from qcl_mixnet.persistence.preprocessor import plain, preprocessor_state, restore_preprocessor
 from qcl_mixnet.preprocessing.table_preprocessor import TablePreprocessor
 
 

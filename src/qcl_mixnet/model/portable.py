@@ -37,7 +37,7 @@ class PortableMixin:
         ModelFileError
             For labels or parameters that the format cannot hold.
         """
-        from qcl_mixnet.model.persistence import save_model
+        from qcl_mixnet.persistence.files import save_model
 
         save_model(cast("QCLMixNetClassifier", self), path, overwrite=overwrite)
 
@@ -68,7 +68,7 @@ class PortableMixin:
         ValueError
             For a device that is not there.
         """
-        from qcl_mixnet.model.persistence import load_model
+        from qcl_mixnet.persistence.files import load_model
 
         return load_model(path, device=device, max_bytes=max_bytes)
 
@@ -103,6 +103,6 @@ class PortableMixin:
         ValueError
             For a table with categorical columns, and for a network beyond 2 GiB.
         """
-        from qcl_mixnet.model.onnx_export import to_onnx
+        from qcl_mixnet.persistence.onnx_export import to_onnx
 
         return to_onnx(cast("QCLMixNetClassifier", self), path, input_dtype=input_dtype)

@@ -1,6 +1,6 @@
 """A fitted classifier as a JSON document and tensors, and back.
 
-The format of saved models without its files: those are :mod:`qcl_mixnet.model.persistence`.
+The format of saved models without its files: those are :mod:`qcl_mixnet.persistence.files`.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from qcl_mixnet.data.state import plain, preprocessor_state, restore_preprocessor
 from qcl_mixnet.engine.stacking import stack
 from qcl_mixnet.model.class_weights import by_label
 from qcl_mixnet.model.classifier import QCLMixNetClassifier
 from qcl_mixnet.model.layers import Gate, QuantumEntanglementLayer
 from qcl_mixnet.model.network import QCLMixNet
+from qcl_mixnet.persistence.preprocessor import plain, preprocessor_state, restore_preprocessor
 from qcl_mixnet.preprocessing.table_preprocessor import TablePreprocessor
 from qcl_mixnet.preprocessing.tables import quoted
 from qcl_mixnet.version import __version__
@@ -94,7 +94,7 @@ class ModelDocument(_Strict):
     feature_names : list of str or None
         Of the table that the estimator was fitted on.
     preprocessor : dict
-        See :mod:`qcl_mixnet.data.state`.
+        See :mod:`qcl_mixnet.persistence.preprocessor`.
     calibration_temperature : float
     decision_weights : list of float
         One for each class.

@@ -23,7 +23,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from qcl_mixnet.engine.devices import resolve_device
 from qcl_mixnet.engine.isolation import own_settings
-from qcl_mixnet.model.document import (
+from qcl_mixnet.persistence.document import (
     FORMAT,
     SCHEMA_VERSION,
     ModelDocument,

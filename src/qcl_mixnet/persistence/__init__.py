@@ -1,0 +1,1 @@
+"""A fitted classifier into files and ONNX, and back."""
