@@ -17,7 +17,7 @@ GOOD = {
     "models": {
         "tree": {"class": "sklearn.tree.DecisionTreeClassifier", "family": "ml", "label": "DT"},
         "net": {
-            "class": "qcl_mixnet.model.classifier.QCLMixNetClassifier", "family": "proposed",
+            "class": "qcl_mixnet.estimators.classifier.QCLMixNetClassifier", "family": "proposed",
             "label": "Net", "preprocess": False,
         },
     },

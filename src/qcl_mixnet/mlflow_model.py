@@ -25,8 +25,8 @@ from mlflow.types import ColSpec, DataType, Schema, TensorSpec
 from mlflow.types.schema import AnyType
 from sklearn.utils.validation import check_is_fitted
 
-from qcl_mixnet.model.classifier import QCLMixNetClassifier
-from qcl_mixnet.model.predictions import LABEL, prediction_table, probability_columns
+from qcl_mixnet.estimators.classifier import QCLMixNetClassifier
+from qcl_mixnet.estimators.predictions import LABEL, prediction_table, probability_columns
 from qcl_mixnet.preprocessing.tables import as_table, quoted
 from qcl_mixnet.telemetry import switch_off_telemetry
 from qcl_mixnet.version import __version__

@@ -240,7 +240,7 @@ def test_run_cell__interrupted_model__stops_the_run(stop, repeats):
     data = CellData(pd.DataFrame(X, columns=list("abcde")), y.astype(np.int64), 2, splits, "f")
     spec = ModelSpec.model_validate(
         {
-            "class": "qcl_mixnet.model.classifier.QCLMixNetClassifier",
+            "class": "qcl_mixnet.estimators.classifier.QCLMixNetClassifier",
             "params": {"epochs": 3, "device": "cpu"},
             "preprocess": False,
             "family": "proposed",

@@ -3,7 +3,7 @@ from math import ceil
 import numpy as np
 import pytest
 
-from qcl_mixnet.model.bags import bootstraps, folds
+from qcl_mixnet.estimators.bagging import bootstraps, folds
 
 
 def make_labels(*sizes, seed=0):

@@ -4,7 +4,7 @@ import polars
 import pyarrow
 import pytest
 
-from qcl_mixnet.model.class_weights import check_class_weights
+from qcl_mixnet.estimators.class_weights import check_class_weights
 
 
 @pytest.mark.parametrize(

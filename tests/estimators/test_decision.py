@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import f1_score, recall_score
 
 from qcl_mixnet import QCLMixNetClassifier
-from qcl_mixnet.model.decision import (
+from qcl_mixnet.estimators.decision import (
     _score_curve,
     apply_decision_weights,
     tune_decision_weights,

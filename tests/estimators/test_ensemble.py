@@ -12,10 +12,10 @@ from sklearn.utils import check_random_state
 
 from qcl_mixnet import QCLMixNetClassifier
 from qcl_mixnet.engine.randomness import Streams
+from qcl_mixnet.estimators.bagging import bootstraps, folds
+from qcl_mixnet.estimators.base import TestSelectionWarning
+from qcl_mixnet.estimators.ensemble import N_FOLDS
 from qcl_mixnet.model import ensemble, members
-from qcl_mixnet.model.bags import bootstraps, folds
-from qcl_mixnet.model.ensemble import N_FOLDS
-from qcl_mixnet.model.estimator import TestSelectionWarning
 
 
 @cache

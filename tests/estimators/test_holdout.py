@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from qcl_mixnet.model.holdout import holdout_split
+from qcl_mixnet.estimators.holdout import holdout_split
 
 
 def test_holdout_split__shares_every_class_and_keeps_one_training_row():

@@ -13,7 +13,7 @@ from qcl_mixnet import QCLMixNetClassifier
 from qcl_mixnet.baselines.classical import KNNClassifier
 from qcl_mixnet.baselines.deep import MLPNetworkClassifier
 from qcl_mixnet.baselines.graph import GCNClassifier
-from qcl_mixnet.model.labels import codes_among, encode_labels
+from qcl_mixnet.estimators.labels import codes_among, encode_labels
 
 LARGE = 2**53  # beyond it float64 merges neighbours
 UNSIGNED = 2**63  # beyond int64
@@ -272,7 +272,7 @@ def test_fit__indexes_that_disagree__rows_go_by_position():
     np.testing.assert_array_equal(model.predict_proba(X), expected.predict_proba(X.to_numpy()))
 
 
-@pytest.mark.filterwarnings("ignore::qcl_mixnet.model.estimator.TestSelectionWarning")
+@pytest.mark.filterwarnings("ignore::qcl_mixnet.estimators.base.TestSelectionWarning")
 def test_fit__eval_set_labels_in_any_container__choose_the_same_epoch():
     rng = np.random.default_rng(0)
     X, labels = rng.normal(size=(30, 2)), [0, 1, 2] * 10
@@ -292,7 +292,7 @@ def test_fit__eval_set_labels_in_any_container__choose_the_same_epoch():
         ([0, 1], "inconsistent numbers of samples"),
     ],
 )
-@pytest.mark.filterwarnings("ignore::qcl_mixnet.model.estimator.TestSelectionWarning")
+@pytest.mark.filterwarnings("ignore::qcl_mixnet.estimators.base.TestSelectionWarning")
 def test_fit__unusable_eval_set_labels__are_refused(y, message):
     model = QCLMixNetClassifier(epochs=1, checkpoint="test")
     X = np.arange(6.0).reshape(3, 2)

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from qcl_mixnet import QCLMixNetClassifier
-from qcl_mixnet.model.predictions import prediction_table, probability_columns
+from qcl_mixnet.estimators.predictions import prediction_table, probability_columns
 
 
 @pytest.mark.parametrize("labels", [["b", "a"], [7, 3], [True, False]])

@@ -15,11 +15,11 @@ from sklearn.model_selection import train_test_split
 
 from qcl_mixnet.baselines.deep import MLPNetworkClassifier
 from qcl_mixnet.baselines.specs import ModelSpec
+from qcl_mixnet.estimators.classifier import QCLMixNetClassifier
 from qcl_mixnet.evaluation.cells import CellData, run_cell
 from qcl_mixnet.evaluation.keys import cell_key
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
 from qcl_mixnet.evaluation.splits import Split
-from qcl_mixnet.model.classifier import QCLMixNetClassifier
 
 SEED = 5
 TREE = {"class": "sklearn.tree.DecisionTreeClassifier", "params": {"max_depth": 3}}
@@ -28,7 +28,7 @@ KNN = {
     "grid": {"n_neighbors": [1, 5], "weights": ["uniform", "distance"]},
 }
 QCL_MIXNET = {
-    "class": "qcl_mixnet.model.classifier.QCLMixNetClassifier",
+    "class": "qcl_mixnet.estimators.classifier.QCLMixNetClassifier",
     "params": {"epochs": 6, "batch_size": 16, "device": "cpu"},
     "preprocess": False,
     "family": "proposed",
@@ -328,7 +328,9 @@ def test_run_cell__warm_up__is_no_part_of_the_time_of_fitting():
 
 def test_warm_up__makes_an_optimizer_and_for_qcl_mixnet_on_a_cpu_compiles(monkeypatch):
     called = []
-    monkeypatch.setattr("qcl_mixnet.model.classifier.compile_all", lambda: called.append("kernels"))
+    monkeypatch.setattr(
+        "qcl_mixnet.estimators.classifier.compile_all", lambda: called.append("kernels")
+    )
     # The first one of a process imports PyTorch's compiler.
     monkeypatch.setattr("torch.optim.AdamW", lambda parameters: called.append("optimizer"))
     MLPNetworkClassifier().warm_up()
@@ -522,7 +524,7 @@ def test_checkpoint_test__behind_a_preprocessor__is_refused():
     assert record["status"] == "failed"
     assert record["error"] == (
         "ModelSpecError: checkpoint='test' hands the test part to "
-        "qcl_mixnet.model.classifier.QCLMixNetClassifier, which must then read raw tables: set "
+        "qcl_mixnet.estimators.classifier.QCLMixNetClassifier, which must then read raw tables: set "
         "preprocess: false and let it preprocess inside."
     )
     assert run({**QCL_MIXNET, "preprocess": True}).record["status"] == "ok"

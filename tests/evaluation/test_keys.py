@@ -328,7 +328,10 @@ def changed_source(monkeypatch, tmp_path):
     ],
 )  # fmt: skip
 def test_cell_key__module_behind_qcl_mixnet_changed__is_another(changed_source, module):
-    qcl_mixnet = {"class": "qcl_mixnet.model.classifier.QCLMixNetClassifier", "preprocess": False}
+    qcl_mixnet = {
+        "class": "qcl_mixnet.estimators.classifier.QCLMixNetClassifier",
+        "preprocess": False,
+    }
     before = key(**qcl_mixnet)
     changed_source(f"qcl_mixnet.{module}")
     assert key(**qcl_mixnet) != before

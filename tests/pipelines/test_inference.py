@@ -10,8 +10,8 @@ import pytest
 
 from qcl_mixnet import QCLMixNetClassifier
 from qcl_mixnet.data.errors import DataError
+from qcl_mixnet.estimators.predictions import prediction_table
 from qcl_mixnet.mlflow_model import log_model, model_signature
-from qcl_mixnet.model.predictions import prediction_table
 from qcl_mixnet.parameters import ConfigurationError
 from qcl_mixnet.pipelines.inference import nodes
 

@@ -20,7 +20,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from qcl_mixnet.engine.isolation import own_settings
-from qcl_mixnet.model.labels import number_labels
+from qcl_mixnet.estimators.labels import number_labels
 
 
 def encode_classes(y: Any, *, model: str) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
@@ -29,7 +29,7 @@ def encode_classes(y: Any, *, model: str) -> tuple[npt.NDArray[Any], npt.NDArray
     Parameters
     ----------
     y : array-like of shape (n_samples,)
-        Labels as :func:`qcl_mixnet.model.labels.label_array` takes them.
+        Labels as :func:`qcl_mixnet.estimators.labels.label_array` takes them.
     model : str
         Name of the model, for the message.
 

@@ -17,7 +17,7 @@ from sklearn.utils._param_validation import Interval
 from torch import Tensor, nn
 
 from qcl_mixnet.engine.loop import AutogradObjective
-from qcl_mixnet.model.estimator import Checkpoint, NetworkClassifier
+from qcl_mixnet.estimators.base import Checkpoint, NetworkClassifier
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -81,7 +81,7 @@ class CrossEntropyClassifier(NetworkClassifier):
     ----------
     classes_, network_, preprocessor_, history_, best_epoch_, test_selected_, device_, \
 n_features_in_, feature_names_in_
-        As of :class:`~qcl_mixnet.model.classifier.QCLMixNetClassifier`.
+        As of :class:`~qcl_mixnet.estimators.classifier.QCLMixNetClassifier`.
 
     Notes
     -----

@@ -29,7 +29,7 @@ from qcl_mixnet.engine.stacking import stack, unstack
 from qcl_mixnet.engine.threads import resolve_threads
 
 if TYPE_CHECKING:
-    from qcl_mixnet.model.estimator import NetworkClassifier
+    from qcl_mixnet.estimators.base import NetworkClassifier
 
 logger = logging.getLogger(__name__)
 

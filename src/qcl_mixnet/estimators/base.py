@@ -28,8 +28,8 @@ from qcl_mixnet.engine.isolation import own_settings
 from qcl_mixnet.engine.loop import Objective
 from qcl_mixnet.engine.members import PreparedMember, TrainedMember, fit_members
 from qcl_mixnet.engine.randomness import Streams
-from qcl_mixnet.model.holdout import holdout_split
-from qcl_mixnet.model.labels import codes_among, encode_labels
+from qcl_mixnet.estimators.holdout import holdout_split
+from qcl_mixnet.estimators.labels import codes_among, encode_labels
 from qcl_mixnet.preprocessing.table_preprocessor import TablePreprocessor
 from qcl_mixnet.preprocessing.tables import as_table
 
@@ -64,7 +64,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator, ABC):
 
     A subclass declares its constructor, with the parameters of ``TRAINING_CONSTRAINTS`` among
     its own, and builds its network and objective in :meth:`_build`. For the attributes after
-    ``fit`` see :class:`~qcl_mixnet.model.classifier.QCLMixNetClassifier`.
+    ``fit`` see :class:`~qcl_mixnet.estimators.classifier.QCLMixNetClassifier`.
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = TRAINING_CONSTRAINTS

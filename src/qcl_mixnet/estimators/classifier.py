@@ -17,14 +17,14 @@ from torch import Tensor, nn
 from qcl_mixnet.engine.devices import resolve_device
 from qcl_mixnet.engine.isolation import own_settings
 from qcl_mixnet.engine.randomness import Streams
-from qcl_mixnet.model.ensemble import Bagging, Decision, EnsembleClassifier
-from qcl_mixnet.model.estimator import Checkpoint
+from qcl_mixnet.estimators.base import Checkpoint
+from qcl_mixnet.estimators.ensemble import Bagging, Decision, EnsembleClassifier
+from qcl_mixnet.estimators.portable import PortableMixin
 from qcl_mixnet.model.kernels import compile_all
 from qcl_mixnet.model.layers import Gate
 from qcl_mixnet.model.losses import HybridLoss, IntraClass, Reduction, TripletDistance
 from qcl_mixnet.model.network import EMBEDDING_WIDTH, REPRESENTATION_WIDTH, QCLMixNet
 from qcl_mixnet.model.objective import HybridObjective, MixupOptions, NeighborSpace
-from qcl_mixnet.model.portable import PortableMixin
 from qcl_mixnet.preprocessing.table_preprocessor import TablePreprocessor
 
 

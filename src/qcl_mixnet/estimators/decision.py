@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from qcl_mixnet.engine.isolation import own_settings
-from qcl_mixnet.model.calibration import check_labels, check_probabilities
+from qcl_mixnet.estimators.calibration import check_labels, check_probabilities
 
 DecisionMetric = Literal["macro_f1", "balanced_accuracy"]
 

@@ -19,15 +19,15 @@ from qcl_mixnet.engine.members import PreparedMember, TrainedMember
 from qcl_mixnet.engine.randomness import Streams
 from qcl_mixnet.engine.stacking import stack
 from qcl_mixnet.engine.threads import limited_threads
-from qcl_mixnet.model.bags import Bag, bootstraps, folds
-from qcl_mixnet.model.calibration import apply_temperature, fit_temperature
-from qcl_mixnet.model.class_weights import check_class_weights
-from qcl_mixnet.model.decision import (
+from qcl_mixnet.estimators.bagging import Bag, bootstraps, folds
+from qcl_mixnet.estimators.base import NetworkClassifier, in_chunks, softmax
+from qcl_mixnet.estimators.calibration import apply_temperature, fit_temperature
+from qcl_mixnet.estimators.class_weights import check_class_weights
+from qcl_mixnet.estimators.decision import (
     DecisionMetric,
     apply_decision_weights,
     tune_decision_weights,
 )
-from qcl_mixnet.model.estimator import NetworkClassifier, in_chunks, softmax
 
 Bagging = Literal["folds", "bootstrap"]
 Decision = Literal["argmax", "macro_f1", "balanced_accuracy"]
@@ -55,7 +55,7 @@ class EnsembleClassifier(NetworkClassifier):
 
     A subclass declares its constructor, with the parameters of ``ENSEMBLE_CONSTRAINTS`` among its
     own. For all of them and the attributes after ``fit`` see
-    :class:`~qcl_mixnet.model.classifier.QCLMixNetClassifier`.
+    :class:`~qcl_mixnet.estimators.classifier.QCLMixNetClassifier`.
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {

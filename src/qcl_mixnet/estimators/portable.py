@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Literal, cast
 if TYPE_CHECKING:
     import onnx
 
-    from qcl_mixnet.model.classifier import QCLMixNetClassifier
+    from qcl_mixnet.estimators.classifier import QCLMixNetClassifier
 
 
 class PortableMixin:
-    """Methods of :class:`~qcl_mixnet.model.classifier.QCLMixNetClassifier` that read or write it.
+    """Methods of :class:`~qcl_mixnet.estimators.classifier.QCLMixNetClassifier` that read or write it.
 
     The modules behind them, and the libraries of those, are imported when a method is called.
     """

@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from qcl_mixnet.model.decision import apply_decision_weights
-from qcl_mixnet.model.ensemble import EnsembleClassifier
+from qcl_mixnet.estimators.decision import apply_decision_weights
+from qcl_mixnet.estimators.ensemble import EnsembleClassifier
 
 LABEL = "label"
 

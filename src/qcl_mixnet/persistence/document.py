@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from qcl_mixnet.engine.stacking import stack
-from qcl_mixnet.model.class_weights import by_label
-from qcl_mixnet.model.classifier import QCLMixNetClassifier
+from qcl_mixnet.estimators.class_weights import by_label
+from qcl_mixnet.estimators.classifier import QCLMixNetClassifier
 from qcl_mixnet.model.layers import Gate, QuantumEntanglementLayer
 from qcl_mixnet.model.network import QCLMixNet
 from qcl_mixnet.persistence.preprocessor import plain, preprocessor_state, restore_preprocessor

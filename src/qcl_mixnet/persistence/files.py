@@ -34,7 +34,7 @@ from qcl_mixnet.persistence.document import (
 from qcl_mixnet.writing import user_path
 
 if TYPE_CHECKING:
-    from qcl_mixnet.model.classifier import QCLMixNetClassifier
+    from qcl_mixnet.estimators.classifier import QCLMixNetClassifier
 
 JSON_FILE = "model.json"
 TENSORS_FILE = "model.safetensors"

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from qcl_mixnet.engine.isolation import own_settings
-from qcl_mixnet.model.calibration import SMALLEST_PROBABILITY
+from qcl_mixnet.estimators.calibration import SMALLEST_PROBABILITY
 from qcl_mixnet.model.layers import QuantumEntanglementLayer, ValueAttention
 from qcl_mixnet.model.network import QCLMixNet
 from qcl_mixnet.version import __version__
@@ -21,7 +21,7 @@ from qcl_mixnet.writing import user_path, write_atomically
 if TYPE_CHECKING:
     import onnx
 
-    from qcl_mixnet.model.classifier import QCLMixNetClassifier
+    from qcl_mixnet.estimators.classifier import QCLMixNetClassifier
 
 # The newest that every runtime since 2022 reads; nothing of a later one is needed.
 OPSET = 17

@@ -113,7 +113,9 @@ def test_compile_all__interrupted__is_not_done(first_call, monkeypatch):
 
 def test_fit__before_the_first_step__compiles_all(monkeypatch):
     order = []
-    monkeypatch.setattr("qcl_mixnet.model.classifier.compile_all", lambda: order.append("compile"))
+    monkeypatch.setattr(
+        "qcl_mixnet.estimators.classifier.compile_all", lambda: order.append("compile")
+    )
     monkeypatch.setattr(
         "qcl_mixnet.engine.members.train", lambda *a, **k: order.append("train") or exit_early()
     )

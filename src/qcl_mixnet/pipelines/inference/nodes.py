@@ -21,8 +21,8 @@ from qcl_mixnet.data.scoring import (
 )
 from qcl_mixnet.data.table_writer import TableWriter
 from qcl_mixnet.data.training_columns import ColumnRules, TrainingColumns
-from qcl_mixnet.model.classifier import QCLMixNetClassifier
-from qcl_mixnet.model.predictions import LABEL, prediction_table, probability_columns
+from qcl_mixnet.estimators.classifier import QCLMixNetClassifier
+from qcl_mixnet.estimators.predictions import LABEL, prediction_table, probability_columns
 from qcl_mixnet.parameters import ConfigurationError, InferenceOptions
 from qcl_mixnet.preprocessing.tables import quoted
 from qcl_mixnet.progress import ReadingProgress

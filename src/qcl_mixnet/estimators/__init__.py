@@ -1,0 +1,1 @@
+"""scikit-learn's face: classifiers, ensembles, calibration, decisions."""
