@@ -9,7 +9,7 @@ from torch import nn
 
 from qcl_mixnet.engine.loop import flatten_parameters
 from qcl_mixnet.engine.stacking import stack
-from qcl_mixnet.model.compiled import CompiledStep
+from qcl_mixnet.model.cpu_step import CompiledStep
 from qcl_mixnet.model.losses import HybridLoss
 from qcl_mixnet.model.network import QCLMixNet
 

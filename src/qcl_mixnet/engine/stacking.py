@@ -42,7 +42,9 @@ def take_rows(x: Tensor, rows: Tensor) -> Tensor:
     Tensor of shape (..., n, width)
     """
     if x.dim() == 3 and x.device.type == "cpu" and not x.requires_grad:
-        from qcl_mixnet.model.kernels import batches  # imports numba, which training alone needs
+        from qcl_mixnet.model.kernels import (
+            mixup as batches,  # imports numba, which training alone needs
+        )
 
         taken = x.new_empty(*rows.shape, x.shape[-1])
         tables = x[:1] if x.stride(0) == 0 else x  # a table that all members share

@@ -115,7 +115,9 @@ def knn_mixup(x: Tensor, points: Tensor, draws: MixupDraws, n_neighbors: int) ->
     """
     if x.device.type != "cpu":
         return mix(x, nearest_neighbors(points, n_neighbors), draws)
-    from qcl_mixnet.model.kernels import batches  # imports numba, which training alone needs
+    from qcl_mixnet.model.kernels import (
+        mixup as batches,  # imports numba, which training alone needs
+    )
 
     mixed = torch.empty_like(x)
     tensors = (x, points, draws.choice, draws.weight)

@@ -18,7 +18,7 @@ from qcl_mixnet.model.mixup import MixupDraws, draw_mixup, knn_mixup
 from qcl_mixnet.model.network import QCLMixNet
 
 if TYPE_CHECKING:
-    from qcl_mixnet.model.compiled import CompiledStep
+    from qcl_mixnet.model.cpu_step import CompiledStep
 
 # Of rows that are mixed at a time.
 BLOCK_VALUES = 2**22
@@ -93,7 +93,7 @@ class HybridObjective(AutogradObjective):
             return super().differentiate(places, gradients)
         if self._gradients is not gradients:  # of another training
             # Not at the top: numba takes half a second to import, and prediction needs none of it.
-            from qcl_mixnet.model.compiled import CompiledStep
+            from qcl_mixnet.model.cpu_step import CompiledStep
 
             self._gradients, members = gradients, member_shares(len(self.x))
             self.steps = [(part, CompiledStep(self.net, self.loss, part)) for part in members]

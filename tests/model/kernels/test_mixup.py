@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from qcl_mixnet.model.kernels import batches
+from qcl_mixnet.model.kernels import mixup as batches
 from qcl_mixnet.model.mixup import MixupDraws, knn_mixup, mix, nearest_neighbors
 
 TYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -8,7 +8,7 @@ import pytest
 from numba.core.sigutils import normalize_signature
 
 from qcl_mixnet import QCLMixNetClassifier
-from qcl_mixnet.model import compiled
+from qcl_mixnet.model import cpu_step as compiled
 from qcl_mixnet.model.kernels import batches, compile_all, layers, loss, warm_up
 
 TOLD = "The training kernels are being compiled for this CPU"
