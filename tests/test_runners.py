@@ -8,12 +8,12 @@ from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Node, Pipeline
 from kedro.runner import ParallelRunner, SequentialRunner, ThreadRunner
 
-from qcl_mixnet.baselines.specs import ModelSpec, ModelSpecError
 from qcl_mixnet.configuration import SessionOptions, registering_for
 from qcl_mixnet.datasets import CellDataset, TableDataset, Unavailable
 from qcl_mixnet.evaluation.cells import CellResult
 from qcl_mixnet.evaluation.keys import cell_key
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
+from qcl_mixnet.evaluation.specs import ModelSpec, ModelSpecError
 from qcl_mixnet.runners import (
     IncrementalParallelRunner,
     IncrementalSequentialRunner,

@@ -16,11 +16,11 @@ from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 
 from qcl_mixnet import summary
-from qcl_mixnet.baselines.specs import ModelSpec
 from qcl_mixnet.configuration import project_root
 from qcl_mixnet.datasets import CellDataset
 from qcl_mixnet.evaluation.keys import library_versions
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
+from qcl_mixnet.evaluation.specs import ModelSpec
 from qcl_mixnet.parameters import ConfigurationError, Grid
 from qcl_mixnet.report_folders import finish_reports
 from qcl_mixnet.runners import current_records

@@ -25,10 +25,10 @@ from qcl_mixnet.availability import (
     stop_if_none_is_left,
     without_table,
 )
-from qcl_mixnet.baselines.specs import ModelSpec, build_model
 from qcl_mixnet.datasets import CellDataset, TableDataset
 from qcl_mixnet.evaluation.keys import cell_key
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
+from qcl_mixnet.evaluation.specs import ModelSpec, build_model
 from qcl_mixnet.progress import RunProgress
 
 logger = logging.getLogger(__name__)

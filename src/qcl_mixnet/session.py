@@ -17,12 +17,12 @@ from kedro.io import DatasetError
 from kedro.pipeline import Pipeline
 from kedro.runner import SequentialRunner
 
-from qcl_mixnet.baselines.specs import ModelSpecError
 from qcl_mixnet.configuration import SessionOptions, expanded, registering_for, running
 from qcl_mixnet.configuration_loader import ProjectConfigLoader
 from qcl_mixnet.data.errors import DataError
 from qcl_mixnet.data.sources.files import LOCAL_FOLDER_VARIABLE
 from qcl_mixnet.evaluation.errors import EvaluationError
+from qcl_mixnet.evaluation.specs import ModelSpecError
 from qcl_mixnet.folder_lock import folder_lock
 from qcl_mixnet.parameters import ConfigurationError, Resources, parse_section
 from qcl_mixnet.runners import make_incremental

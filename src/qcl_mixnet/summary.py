@@ -13,9 +13,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from qcl_mixnet.availability import problems_of
-from qcl_mixnet.evaluation.posthoc import smallest_p_holm
 from qcl_mixnet.evaluation.wording import count
 from qcl_mixnet.report_folders import REPORT_FOLDER
+from qcl_mixnet.statistics.posthoc import smallest_p_holm
 from qcl_mixnet.tracking import RunBinding
 from qcl_mixnet.tracking_addresses import is_server, public_address
 

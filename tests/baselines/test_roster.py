@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 import yaml
 
-from qcl_mixnet.baselines.specs import ModelSpec, build_grid, build_model
 from qcl_mixnet.evaluation.cells import CellData, run_cell
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
+from qcl_mixnet.evaluation.specs import ModelSpec, build_grid, build_model
 from qcl_mixnet.evaluation.splits import Split
 
 MODELS = Path(__file__).parents[2] / "conf/base/models"

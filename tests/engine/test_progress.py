@@ -7,12 +7,12 @@ from sklearn.datasets import make_classification
 from sklearn.model_selection import GridSearchCV, cross_val_score
 
 from qcl_mixnet import QCLMixNetClassifier
-from qcl_mixnet.baselines.specs import ModelSpec
 from qcl_mixnet.engine import members
 from qcl_mixnet.engine.loop import TrainingDivergedError
 from qcl_mixnet.engine.progress import EpochReport
 from qcl_mixnet.evaluation.cells import CellData, run_cell
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
+from qcl_mixnet.evaluation.specs import ModelSpec
 from qcl_mixnet.evaluation.splits import Split
 from qcl_mixnet.model.objective import HybridObjective
 

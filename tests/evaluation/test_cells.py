@@ -14,11 +14,11 @@ from sklearn.datasets import make_classification
 from sklearn.model_selection import train_test_split
 
 from qcl_mixnet.baselines.deep import MLPNetworkClassifier
-from qcl_mixnet.baselines.specs import ModelSpec
 from qcl_mixnet.estimators.classifier import QCLMixNetClassifier
 from qcl_mixnet.evaluation.cells import CellData, run_cell
 from qcl_mixnet.evaluation.keys import cell_key
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
+from qcl_mixnet.evaluation.specs import ModelSpec
 from qcl_mixnet.evaluation.splits import Split
 
 SEED = 5

@@ -3,7 +3,6 @@ import pandas as pd
 import pytest
 from sklearn.metrics import average_precision_score, f1_score
 
-from qcl_mixnet.baselines.specs import ModelSpec
 from qcl_mixnet.evaluation.cells import CellResult
 from qcl_mixnet.evaluation.gathering import (
     gather_metrics,
@@ -14,6 +13,7 @@ from qcl_mixnet.evaluation.gathering import (
 from qcl_mixnet.evaluation.keys import cell_key
 from qcl_mixnet.evaluation.metrics import METRICS
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
+from qcl_mixnet.evaluation.specs import ModelSpec
 
 PROTOCOL = EvaluationProtocol(repeats=2)
 SPECS = {

@@ -3,9 +3,9 @@ import sys
 
 import pytest
 
-from qcl_mixnet.baselines.specs import ModelSpec
 from qcl_mixnet.evaluation import keys
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
+from qcl_mixnet.evaluation.specs import ModelSpec
 
 SPEC = {
     "class": "sklearn.tree.DecisionTreeClassifier",

@@ -14,14 +14,14 @@ from sklearn.pipeline import Pipeline
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
-from qcl_mixnet.baselines.specs import (
+from qcl_mixnet.evaluation.search import grid_search
+from qcl_mixnet.evaluation.specs import (
     ModelSpec,
     ModelSpecError,
     build_grid,
     build_model,
     class_paths,
 )
-from qcl_mixnet.evaluation.search import grid_search
 from qcl_mixnet.preprocessing.table_preprocessor import TablePreprocessor
 from qcl_mixnet.reporting.published import published_benchmark
 

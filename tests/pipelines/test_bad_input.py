@@ -17,9 +17,9 @@ from kedro.io import DatasetError
 from kedro.runner import ParallelRunner
 from mlflow.exceptions import MlflowException
 
-from qcl_mixnet.baselines.specs import ModelSpecError
 from qcl_mixnet.data.errors import DataError
 from qcl_mixnet.evaluation.cells import run_cell
+from qcl_mixnet.evaluation.specs import ModelSpecError
 from qcl_mixnet.parameters import ConfigurationError
 
 ROOT = Path(__file__).resolve().parents[2]

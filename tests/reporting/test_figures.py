@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 
-from qcl_mixnet.baselines.specs import ModelSpec
+from qcl_mixnet.evaluation.specs import ModelSpec
 from qcl_mixnet.reporting.figures import FAMILY_STYLE, plot_leaderboard
 
 FAMILIES = get_args(ModelSpec.model_fields["family"].annotation)

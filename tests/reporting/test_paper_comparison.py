@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 import yaml
 
-from qcl_mixnet.evaluation.comparison import PAPER_METRICS
 from qcl_mixnet.evaluation.errors import EvaluationError
 from qcl_mixnet.reporting.paper_comparison import (
     compare_with_published,
@@ -13,6 +12,7 @@ from qcl_mixnet.reporting.paper_comparison import (
     published_summary_table,
     summarize_comparison,
 )
+from qcl_mixnet.statistics.comparison import PAPER_METRICS
 
 ROOT = Path(__file__).parents[2]
 FULL = "QCL-MixNet (Full)"

@@ -4,14 +4,14 @@ import math
 import pandas as pd
 import pytest
 
-from qcl_mixnet.evaluation.comparison import (
+from qcl_mixnet.evaluation.metrics import METRICS as ALL_METRICS
+from qcl_mixnet.reporting.paper_ranks import rank_table
+from qcl_mixnet.reporting.published import published_ranks
+from qcl_mixnet.statistics.comparison import (
     ComparisonOptions,
     compare_models,
     global_test,
 )
-from qcl_mixnet.evaluation.metrics import METRICS as ALL_METRICS
-from qcl_mixnet.reporting.paper_ranks import rank_table
-from qcl_mixnet.reporting.published import published_ranks
 
 MODELS = {"rf": ("RF", "ml"), "net": ("Net", "proposed"), "gat": ("GAT", "gnn")}
 METRICS = pd.DataFrame(

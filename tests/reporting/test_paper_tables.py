@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from qcl_mixnet.evaluation.comparison import ComparisonOptions, compare_models
 from qcl_mixnet.evaluation.errors import EvaluationError
 from qcl_mixnet.evaluation.metrics import METRICS
 from qcl_mixnet.reporting.paper_tables import (
@@ -13,6 +12,7 @@ from qcl_mixnet.reporting.paper_tables import (
     paper_tables,
     table1,
 )
+from qcl_mixnet.statistics.comparison import ComparisonOptions, compare_models
 
 FAMILIES = {
     "QCL-MixNet": "proposed",

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from qcl_mixnet.evaluation.comparison import ComparisonOptions, compare_models
-from qcl_mixnet.evaluation.posthoc import critical_difference
 from qcl_mixnet.reporting.rank_figures import indistinguishable, plot_critical_difference
 from qcl_mixnet.reporting.style import FAMILY_STYLE
+from qcl_mixnet.statistics.comparison import ComparisonOptions, compare_models
+from qcl_mixnet.statistics.posthoc import critical_difference
 
 #       knn    mlp    qcl    no_mixup, which does not take part
 # d1    0.7    0.8    0.9    0.99

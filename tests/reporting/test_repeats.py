@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from qcl_mixnet.evaluation.comparison import PAPER_METRICS
 from qcl_mixnet.reporting.repeats import summarize_repeats
+from qcl_mixnet.statistics.comparison import PAPER_METRICS
 
 
 def row(model, family, repeat, score, status="ok", dataset="d1", test_selected=False):

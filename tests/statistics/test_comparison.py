@@ -10,16 +10,16 @@ from pydantic import ValidationError
 from scipy import stats
 
 from qcl_mixnet.evaluation import EvaluationError, friedman_test
-from qcl_mixnet.evaluation.comparison import (
+from qcl_mixnet.evaluation.metrics import METRICS
+from qcl_mixnet.reporting.published import published_benchmark, published_ranks
+from qcl_mixnet.statistics.comparison import (
     ComparisonOptions,
     compare_models,
     comparison_table,
     global_test,
     mean_rank_table,
 )
-from qcl_mixnet.evaluation.metrics import METRICS
-from qcl_mixnet.evaluation.posthoc import COMPARISON_COLUMNS, compare_with_control, nemenyi
-from qcl_mixnet.reporting.published import published_benchmark, published_ranks
+from qcl_mixnet.statistics.posthoc import COMPARISON_COLUMNS, compare_with_control, nemenyi
 
 #          a          b          c            ranks
 # d1   0.9 (1)    0.8 (2.5)  0.8 (2.5)     b and c share 2 and 3

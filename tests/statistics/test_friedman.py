@@ -6,8 +6,8 @@ import pytest
 from scipy import stats
 
 from qcl_mixnet.evaluation import EvaluationError, friedman_test, rank_models, summarize_ranks
-from qcl_mixnet.evaluation.statistics import iman_davenport
 from qcl_mixnet.reporting.published import published_benchmark
+from qcl_mixnet.statistics.friedman import iman_davenport
 
 # scores   A    B    C        ranks  A    B    C
 # d1      .9   .8   .7               1    2    3

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from qcl_mixnet.evaluation import paired
-from qcl_mixnet.evaluation.paired import (
+from qcl_mixnet.statistics import paired
+from qcl_mixnet.statistics.paired import (
     bayesian_signed_rank,
     paired_differences,
     signed_rank_test,

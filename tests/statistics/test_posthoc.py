@@ -8,7 +8,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from qcl_mixnet.evaluation import EvaluationError
-from qcl_mixnet.evaluation.posthoc import (
+from qcl_mixnet.statistics.posthoc import (
     COMPARISON_COLUMNS,
     compare_with_control,
     critical_difference,

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from qcl_mixnet.evaluation.ties import (
+from qcl_mixnet.statistics.ties import (
     TOLERANCE,
     describe_size,
     has_a_score,

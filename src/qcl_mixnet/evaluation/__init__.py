@@ -4,7 +4,7 @@ from qcl_mixnet.evaluation.errors import EvaluationError
 from qcl_mixnet.evaluation.metrics import METRICS, Metric, per_class_scores, score_predictions
 from qcl_mixnet.evaluation.search import grid_search
 from qcl_mixnet.evaluation.splits import Split, make_splits
-from qcl_mixnet.evaluation.statistics import (
+from qcl_mixnet.statistics.friedman import (
     FriedmanResult,
     friedman_test,
     rank_models,

@@ -22,12 +22,12 @@ import torch
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from qcl_mixnet.baselines.specs import ModelSpec, ModelSpecError, no_probabilities
 from qcl_mixnet.evaluation.fitting import Fitted, final_step, fit_repeats, split_parts, warm_up
 from qcl_mixnet.evaluation.keys import cell_key, library_versions
 from qcl_mixnet.evaluation.metrics import score_predictions
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
 from qcl_mixnet.evaluation.search import GridFitWarning
+from qcl_mixnet.evaluation.specs import ModelSpec, ModelSpecError, no_probabilities
 from qcl_mixnet.evaluation.splits import Split
 
 

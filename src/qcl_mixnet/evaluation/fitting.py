@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, clone
 from sklearn.pipeline import Pipeline
 
-from qcl_mixnet.baselines.specs import ModelSpec, ModelSpecError, build_grid, build_model
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
 from qcl_mixnet.evaluation.search import grid_search
+from qcl_mixnet.evaluation.specs import ModelSpec, ModelSpecError, build_grid, build_model
 from qcl_mixnet.evaluation.splits import Split
 
 if TYPE_CHECKING:

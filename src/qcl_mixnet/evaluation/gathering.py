@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from qcl_mixnet.baselines.specs import ModelSpec
 from qcl_mixnet.evaluation.cells import CellResult
 from qcl_mixnet.evaluation.keys import cell_key
 from qcl_mixnet.evaluation.metrics import METRICS, per_class_scores
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
+from qcl_mixnet.evaluation.specs import ModelSpec
 
 # Besides the scores: what a run costs.
 TIMINGS = ("fit_seconds", "predict_seconds")

@@ -19,8 +19,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from qcl_mixnet.baselines.specs import ModelSpec, class_paths
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
+from qcl_mixnet.evaluation.specs import ModelSpec, class_paths
 
 PACKAGE = "qcl_mixnet"
 NUMERICAL_LIBRARIES = (

@@ -7,7 +7,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from qcl_mixnet.evaluation.ties import merge_ties
 from qcl_mixnet.evaluation.wording import count
 from qcl_mixnet.reporting.rendering import starred
 from qcl_mixnet.reporting.scores import (
@@ -32,6 +31,7 @@ from qcl_mixnet.reporting.style import (
     set_rows,
     write_in_row,
 )
+from qcl_mixnet.statistics.ties import merge_ties
 
 
 def plot_leaderboard(leaderboard: pd.DataFrame) -> Figure:

@@ -10,14 +10,14 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from qcl_mixnet.evaluation.comparison import PAPER_METRICS
 from qcl_mixnet.evaluation.errors import EvaluationError
 from qcl_mixnet.evaluation.metrics import METRICS
-from qcl_mixnet.evaluation.ties import TOLERANCE
 from qcl_mixnet.reporting.order import model_order
 from qcl_mixnet.reporting.published import published_ablation, published_benchmark
 from qcl_mixnet.reporting.rendering import STAR_NOTE, Table, starred
 from qcl_mixnet.reporting.repeats import summarize_repeats
+from qcl_mixnet.statistics.comparison import PAPER_METRICS
+from qcl_mixnet.statistics.ties import TOLERANCE
 
 # Tables 4 and 5 print the model of Tables 2 and 3 again, under another name.
 _FULL_MODEL = "QCL-MixNet (Full)"

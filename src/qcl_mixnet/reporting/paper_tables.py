@@ -7,7 +7,6 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from qcl_mixnet.evaluation.comparison import PAPER_METRICS
 from qcl_mixnet.evaluation.metrics import METRICS
 from qcl_mixnet.reporting.paper_comparison import (
     compare_with_published,
@@ -18,6 +17,7 @@ from qcl_mixnet.reporting.paper_ranks import rank_table
 from qcl_mixnet.reporting.rendering import STAR_NOTE, Table, starred
 from qcl_mixnet.reporting.repeats import summarize_repeats
 from qcl_mixnet.reporting.scores import described
+from qcl_mixnet.statistics.comparison import PAPER_METRICS
 
 Task = Literal["binary", "multiclass"]
 

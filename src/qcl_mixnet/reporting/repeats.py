@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from qcl_mixnet.evaluation.comparison import PAPER_METRICS
-from qcl_mixnet.evaluation.ties import merge_ties
 from qcl_mixnet.reporting.order import model_order
+from qcl_mixnet.statistics.comparison import PAPER_METRICS
+from qcl_mixnet.statistics.ties import merge_ties
 
 
 def summarize_repeats(metrics: pd.DataFrame) -> pd.DataFrame:

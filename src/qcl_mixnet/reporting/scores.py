@@ -6,11 +6,11 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from qcl_mixnet.evaluation.comparison import HEADLINE
 from qcl_mixnet.evaluation.errors import EvaluationError
 from qcl_mixnet.evaluation.wording import count
 from qcl_mixnet.reporting.order import model_order
 from qcl_mixnet.reporting.rendering import starred
+from qcl_mixnet.statistics.comparison import HEADLINE
 
 TASKS = {"binary": "binary", "multiclass": "multi-class"}
 TEST_SELECTED = "* epochs chosen on the test part"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pandas as pd
 
-from qcl_mixnet.evaluation.comparison import HEADLINE
 from qcl_mixnet.evaluation.gathering import score_table, without_ablations
 from qcl_mixnet.evaluation.metrics import METRICS
-from qcl_mixnet.evaluation.statistics import summarize_ranks
-from qcl_mixnet.evaluation.ties import has_a_score
 from qcl_mixnet.evaluation.wording import count
 from qcl_mixnet.reporting.rendering import STAR_NOTE, Table, starred
+from qcl_mixnet.statistics.comparison import HEADLINE
+from qcl_mixnet.statistics.friedman import summarize_ranks
+from qcl_mixnet.statistics.ties import has_a_score
 
 
 def leaderboard(metrics: pd.DataFrame, metric: str = HEADLINE) -> pd.DataFrame:

@@ -19,14 +19,14 @@ from qcl_mixnet.data.names import Name
 from qcl_mixnet.evaluation.errors import EvaluationError
 from qcl_mixnet.evaluation.gathering import score_table, without_ablations
 from qcl_mixnet.evaluation.metrics import METRICS
-from qcl_mixnet.evaluation.posthoc import (
+from qcl_mixnet.statistics.friedman import friedman_test, iman_davenport, rank_models
+from qcl_mixnet.statistics.posthoc import (
     COMPARISON_COLUMNS,
     compare_with_control,
     critical_difference,
     nemenyi,
 )
-from qcl_mixnet.evaluation.statistics import friedman_test, iman_davenport, rank_models
-from qcl_mixnet.evaluation.ties import has_a_score
+from qcl_mixnet.statistics.ties import has_a_score
 
 HEADLINE = "macro_f1"
 # Those of the paper's tables, and the "repeated measures" of its global test.

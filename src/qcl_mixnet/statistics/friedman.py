@@ -16,7 +16,7 @@ import pandas as pd
 from scipy import stats
 
 from qcl_mixnet.evaluation.errors import EvaluationError
-from qcl_mixnet.evaluation.ties import describe_size, has_a_score, merge_tied_scores
+from qcl_mixnet.statistics.ties import describe_size, has_a_score, merge_tied_scores
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import pandas as pd
 from scipy import stats
 
 from qcl_mixnet.evaluation.errors import EvaluationError
-from qcl_mixnet.evaluation.ties import TOLERANCE, describe_size, has_a_score, merge_ties
+from qcl_mixnet.statistics.ties import TOLERANCE, describe_size, has_a_score, merge_ties
 
 FloatArray = npt.NDArray[np.float64]
 

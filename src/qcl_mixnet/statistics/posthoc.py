@@ -12,15 +12,15 @@ import pandas as pd
 from scipy import stats
 
 from qcl_mixnet.evaluation.errors import EvaluationError
-from qcl_mixnet.evaluation.paired import (
+from qcl_mixnet.statistics.friedman import rank_models
+from qcl_mixnet.statistics.paired import (
     SEED,
     FloatArray,
     bayesian_signed_rank,
     paired_differences,
     signed_rank_test,
 )
-from qcl_mixnet.evaluation.statistics import rank_models
-from qcl_mixnet.evaluation.ties import describe_size, has_a_score
+from qcl_mixnet.statistics.ties import describe_size, has_a_score
 
 COMPARISON_COLUMNS = [
     "model", "n_datasets", "n_compared", "control_failed", "model_failed", "wins", "ties", "losses",

@@ -5,13 +5,13 @@ from typing import Any
 
 import pandas as pd
 
-from qcl_mixnet.baselines.specs import ModelSpec
 from qcl_mixnet.data.roster import DatasetEntry
 from qcl_mixnet.evaluation.cell_folder import CellFolder
 from qcl_mixnet.evaluation.description import describe_dataset
 from qcl_mixnet.evaluation.gathering import gather_metrics, gather_per_class
 from qcl_mixnet.evaluation.keys import cell_key
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
+from qcl_mixnet.evaluation.specs import ModelSpec
 from qcl_mixnet.reporting.representation import project_first_repeat
 
 

@@ -6,7 +6,6 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from qcl_mixnet.evaluation.comparison import HEADLINE
 from qcl_mixnet.evaluation.gathering import score_table
 from qcl_mixnet.reporting.figures import (
     plot_ablation,
@@ -19,6 +18,7 @@ from qcl_mixnet.reporting.rank_figures import plot_critical_difference
 from qcl_mixnet.reporting.rendering import Table
 from qcl_mixnet.reporting.representation import plot_representation
 from qcl_mixnet.reporting.tables import leaderboard_table
+from qcl_mixnet.statistics.comparison import HEADLINE
 
 
 def report_scores(leaderboard: pd.DataFrame, metrics: pd.DataFrame) -> tuple[str, pd.DataFrame]:

@@ -5,9 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from qcl_mixnet.evaluation import comparison
-from qcl_mixnet.evaluation.comparison import ComparisonOptions
 from qcl_mixnet.reporting.tables import leaderboard
+from qcl_mixnet.statistics import comparison
+from qcl_mixnet.statistics.comparison import ComparisonOptions
 
 
 def concatenate(*frames: pd.DataFrame) -> pd.DataFrame:

@@ -4,10 +4,10 @@ from typing import Any
 
 import pandas as pd
 
-from qcl_mixnet.baselines.specs import ModelSpec
 from qcl_mixnet.evaluation.cells import CellResult, run_cell
 from qcl_mixnet.evaluation.preparation import cell_data
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
+from qcl_mixnet.evaluation.specs import ModelSpec
 from qcl_mixnet.parameters import Resources
 
 

@@ -1,0 +1,1 @@
+"""Statistical tests of scores: Friedman, paired, post-hoc."""
