@@ -12,7 +12,6 @@ from qcl_mixnet.configuration import (
     configuration_loader,
     run_in_progress,
 )
-from qcl_mixnet.evaluation.speed import SpeedOptions
 from qcl_mixnet.parameters import (
     Configuration,
     ConfigurationError,
@@ -29,6 +28,7 @@ from qcl_mixnet.pipelines import (
     statistics,
     training,
 )
+from qcl_mixnet.speed.measurement import SpeedOptions
 
 logger = logging.getLogger(__name__)
 

@@ -18,7 +18,6 @@ from omegaconf import OmegaConf
 
 from qcl_mixnet.configuration_loader import ProjectConfigLoader
 from qcl_mixnet.evaluation.keys import digest
-from qcl_mixnet.evaluation.speed import SpeedOptions
 from qcl_mixnet.parameters import (
     Configuration,
     ConfigurationError,
@@ -26,6 +25,7 @@ from qcl_mixnet.parameters import (
     Reports,
     parse_section,
 )
+from qcl_mixnet.speed.measurement import SpeedOptions
 from qcl_mixnet.writing import write_atomically
 
 logger = logging.getLogger(__name__)

@@ -1,8 +1,8 @@
 import pandas as pd
 import pytest
 
-from qcl_mixnet.evaluation.machine import Machine
-from qcl_mixnet.reporting.speed_figures import plot_speed
+from qcl_mixnet.speed.figures import plot_speed
+from qcl_mixnet.speed.machine import Machine
 
 MACHINE = Machine("cpu", "Fast CPU 9", 2, "9.1", 100.4)
 SPEEDUPS = {1: 2.0, 10: 20.0, 40: 25.0}

@@ -3,8 +3,8 @@ import platform
 import pytest
 import torch
 
-from qcl_mixnet.evaluation import machine
-from qcl_mixnet.evaluation.machine import describe_machine, peak_memory, seconds_of
+from qcl_mixnet.speed import machine
+from qcl_mixnet.speed.machine import describe_machine, peak_memory, seconds_of
 
 
 def test_describe_machine__what_pytorch_says():

@@ -7,8 +7,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from qcl_mixnet.engine.randomness import Streams
 from qcl_mixnet.engine.stacking import stack
-from qcl_mixnet.evaluation import speed
-from qcl_mixnet.evaluation.speed import (
+from qcl_mixnet.model.losses import HybridLoss
+from qcl_mixnet.model.network import QCLMixNet
+from qcl_mixnet.model.objective import HybridObjective, MixupOptions
+from qcl_mixnet.speed import measurement as speed
+from qcl_mixnet.speed.measurement import (
     PAPER_SHAPES,
     Shape,
     SpeedOptions,
@@ -16,9 +19,6 @@ from qcl_mixnet.evaluation.speed import (
     measure_speed,
     step_flop,
 )
-from qcl_mixnet.model.losses import HybridLoss
-from qcl_mixnet.model.network import QCLMixNet
-from qcl_mixnet.model.objective import HybridObjective, MixupOptions
 
 SMALL = Shape(rows=50, features=3, classes=4)
 

@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from qcl_mixnet.evaluation.machine import Machine
 from qcl_mixnet.evaluation.wording import count
 from qcl_mixnet.reporting.style import (
     NORMAL,
@@ -20,6 +19,7 @@ from qcl_mixnet.reporting.style import (
     add_legend,
     add_notes,
 )
+from qcl_mixnet.speed.machine import Machine
 
 # Told apart by marker and dashes where there is no colour.
 _LINES: dict[str, dict[str, Any]] = {
@@ -44,7 +44,7 @@ def plot_speed(table: pd.DataFrame, machine: Machine) -> Figure:
     Parameters
     ----------
     table, machine
-        Of ``qcl_mixnet.evaluation.speed.SpeedResult``.
+        Of ``qcl_mixnet.speed.measurement.SpeedResult``.
     """
     shapes = table.drop_duplicates("dataset")
     figure = PlainFigure(figsize=(WIDTH, 3.6), layout="constrained")

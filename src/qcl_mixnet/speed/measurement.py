@@ -24,7 +24,6 @@ from qcl_mixnet.engine.devices import resolve_device
 from qcl_mixnet.engine.loop import TrainingOptions, batch_bounds, train
 from qcl_mixnet.engine.randomness import Streams
 from qcl_mixnet.engine.stacking import stack
-from qcl_mixnet.evaluation.machine import Machine, describe_machine, peak_memory, seconds_of
 from qcl_mixnet.model.losses import HybridLoss
 from qcl_mixnet.model.network import (
     EMBEDDING_WIDTH,
@@ -34,6 +33,7 @@ from qcl_mixnet.model.network import (
 )
 from qcl_mixnet.model.objective import HybridObjective, MixupOptions
 from qcl_mixnet.model.reference import ReferenceLoss, ReferenceNetwork, train_reference
+from qcl_mixnet.speed.machine import Machine, describe_machine, peak_memory, seconds_of
 
 logger = logging.getLogger(__name__)
 

@@ -6,10 +6,10 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from qcl_mixnet.evaluation import speed
-from qcl_mixnet.evaluation.machine import Machine
-from qcl_mixnet.evaluation.speed import SpeedOptions
-from qcl_mixnet.reporting.speed_figures import plot_speed
+from qcl_mixnet.speed import measurement as speed
+from qcl_mixnet.speed.figures import plot_speed
+from qcl_mixnet.speed.machine import Machine
+from qcl_mixnet.speed.measurement import SpeedOptions
 
 
 def measure_speed(options: Mapping[str, Any]) -> tuple[pd.DataFrame, dict[str, Any]]:

@@ -1,0 +1,1 @@
+"""The speed of training: the plain reference beside the engine."""
