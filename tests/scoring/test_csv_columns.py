@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from qcl_mixnet.data.csv_columns import csv_gaps, csv_levels, csv_numbers
 from qcl_mixnet.data.errors import DataError
+from qcl_mixnet.scoring.csv_columns import csv_gaps, csv_levels, csv_numbers
 
 FILE = Path("new.csv")
 

@@ -8,9 +8,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from qcl_mixnet.data.errors import DataError
-from qcl_mixnet.data.scoring import open_table
-from qcl_mixnet.data.training_columns import ColumnRules, TrainingColumns
 from qcl_mixnet.preprocessing.table_preprocessor import TablePreprocessor
+from qcl_mixnet.scoring.table_file import open_table
+from qcl_mixnet.scoring.training_columns import ColumnRules, TrainingColumns
 
 GAP = np.nan
 

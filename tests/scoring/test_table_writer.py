@@ -2,7 +2,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from qcl_mixnet.data.table_writer import TableWriter
+from qcl_mixnet.scoring.table_writer import TableWriter
 
 
 @pytest.mark.parametrize("parquet", [False, True])

@@ -16,11 +16,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pandas.api.extensions import ExtensionDtype
 
-from qcl_mixnet.data.csv_columns import csv_gaps, csv_levels, csv_numbers, text_error
 from qcl_mixnet.data.csv_layout import HeaderRules, read_layout
 from qcl_mixnet.data.csv_separator import Separator
 from qcl_mixnet.data.errors import DataError
-from qcl_mixnet.data.training_columns import ColumnRules, TrainingColumns
+from qcl_mixnet.scoring.csv_columns import csv_gaps, csv_levels, csv_numbers, text_error
+from qcl_mixnet.scoring.training_columns import ColumnRules, TrainingColumns
 
 CSV_SUFFIXES = frozenset({".csv"})
 PARQUET_SUFFIXES = frozenset({".parquet", ".pq"})

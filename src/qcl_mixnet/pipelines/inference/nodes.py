@@ -11,7 +11,12 @@ import pandas as pd
 
 from qcl_mixnet.configuration import expanded
 from qcl_mixnet.data.errors import DataError
-from qcl_mixnet.data.scoring import (
+from qcl_mixnet.estimators.classifier import QCLMixNetClassifier
+from qcl_mixnet.estimators.predictions import LABEL, prediction_table, probability_columns
+from qcl_mixnet.parameters import ConfigurationError, InferenceOptions
+from qcl_mixnet.preprocessing.tables import quoted
+from qcl_mixnet.progress import ReadingProgress
+from qcl_mixnet.scoring.table_file import (
     CSV_SUFFIXES,
     PARQUET_SUFFIXES,
     Chunk,
@@ -19,13 +24,8 @@ from qcl_mixnet.data.scoring import (
     errors_as,
     open_table,
 )
-from qcl_mixnet.data.table_writer import TableWriter
-from qcl_mixnet.data.training_columns import ColumnRules, TrainingColumns
-from qcl_mixnet.estimators.classifier import QCLMixNetClassifier
-from qcl_mixnet.estimators.predictions import LABEL, prediction_table, probability_columns
-from qcl_mixnet.parameters import ConfigurationError, InferenceOptions
-from qcl_mixnet.preprocessing.tables import quoted
-from qcl_mixnet.progress import ReadingProgress
+from qcl_mixnet.scoring.table_writer import TableWriter
+from qcl_mixnet.scoring.training_columns import ColumnRules, TrainingColumns
 from qcl_mixnet.writing import write_atomically
 
 logger = logging.getLogger(__name__)
