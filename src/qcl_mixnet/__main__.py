@@ -8,7 +8,7 @@ from kedro.framework.project import configure_project
 def main(*args: str) -> None:
     """Run the project's ``kedro run`` with these arguments."""
     configure_project("qcl_mixnet")
-    from qcl_mixnet.cli import run  # reads the settings that were just configured
+    from qcl_mixnet.project.cli import run  # reads the settings that were just configured
 
     run(list(args) or sys.argv[1:])
 

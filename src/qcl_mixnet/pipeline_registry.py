@@ -8,16 +8,6 @@ import logging
 
 from kedro.pipeline import Pipeline
 
-from qcl_mixnet.configuration import (
-    configuration_loader,
-    run_in_progress,
-)
-from qcl_mixnet.parameters import (
-    Configuration,
-    ConfigurationError,
-    InferenceOptions,
-    parse_section,
-)
 from qcl_mixnet.pipelines import (
     evaluation,
     inference,
@@ -27,6 +17,16 @@ from qcl_mixnet.pipelines import (
     speed,
     statistics,
     training,
+)
+from qcl_mixnet.project.configuration import (
+    configuration_loader,
+    run_in_progress,
+)
+from qcl_mixnet.project.parameters import (
+    Configuration,
+    ConfigurationError,
+    InferenceOptions,
+    parse_section,
 )
 from qcl_mixnet.speed.measurement import SpeedOptions
 

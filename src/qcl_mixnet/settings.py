@@ -1,10 +1,10 @@
 """Settings that Kedro reads: hooks, session and configuration loader."""
 
-from qcl_mixnet.configuration_resolvers import RESOLVERS
-from qcl_mixnet.hooks import BenchmarkHooks
-from qcl_mixnet.kedro_mlflow_hooks import TrackingHooks
-from qcl_mixnet.report_folders import BenchmarkConfigLoader
-from qcl_mixnet.session import BenchmarkContext, BenchmarkSession, SessionHooks
+from qcl_mixnet.project.configuration_resolvers import RESOLVERS
+from qcl_mixnet.project.hooks import BenchmarkHooks
+from qcl_mixnet.project.kedro_mlflow_hooks import TrackingHooks
+from qcl_mixnet.project.report_folders import BenchmarkConfigLoader
+from qcl_mixnet.project.session import BenchmarkContext, BenchmarkSession, SessionHooks
 from qcl_mixnet.telemetry import switch_off_telemetry, switch_off_update_check
 
 switch_off_telemetry()

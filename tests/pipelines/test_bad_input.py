@@ -20,7 +20,7 @@ from mlflow.exceptions import MlflowException
 from qcl_mixnet.data.errors import DataError
 from qcl_mixnet.evaluation.cells import run_cell
 from qcl_mixnet.evaluation.specs import ModelSpecError
-from qcl_mixnet.parameters import ConfigurationError
+from qcl_mixnet.project.parameters import ConfigurationError
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -330,7 +330,7 @@ def test_unreachable_server__results_are_on_disk_and_tracked_locally(
     project, small, monkeypatch, tmp_path, caplog
 ):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")  # the discard port: refused
-    monkeypatch.setattr("qcl_mixnet.hooks.project_root", lambda: tmp_path)
+    monkeypatch.setattr("qcl_mixnet.project.hooks.project_root", lambda: tmp_path)
     project.run(params=small)
     assert len(project.cells()) == 4
     assert "MLflow server http://127.0.0.1:9 cannot be used" in caplog.text

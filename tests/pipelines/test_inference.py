@@ -12,8 +12,8 @@ from qcl_mixnet import QCLMixNetClassifier
 from qcl_mixnet.data.errors import DataError
 from qcl_mixnet.estimators.predictions import prediction_table
 from qcl_mixnet.mlflow_model import log_model, model_signature
-from qcl_mixnet.parameters import ConfigurationError
 from qcl_mixnet.pipelines.inference import nodes
+from qcl_mixnet.project.parameters import ConfigurationError
 
 
 def make_table(n=50, seed=0):
@@ -231,7 +231,7 @@ def test_score_table__interrupted__leaves_no_file(options, tmp_path, monkeypatch
 
 
 def test_score_table__relative_paths__are_those_of_the_project(options, tmp_path, monkeypatch):
-    monkeypatch.setattr("qcl_mixnet.configuration.project_root", lambda: tmp_path)
+    monkeypatch.setattr("qcl_mixnet.project.configuration.project_root", lambda: tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
     report = nodes.score_table({**options, "model": "model", "table": "~/new.csv"})
     assert report["model"] == options["model"]

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from filelock import FileLock
 
-from qcl_mixnet.parameters import ConfigurationError
+from qcl_mixnet.project.parameters import ConfigurationError
 
 
 def contents(folder):

@@ -8,7 +8,7 @@ import pytest
 from kedro.framework.hooks import hook_impl
 from kedro.framework.session import KedroSession
 
-from qcl_mixnet.parameters import ConfigurationError
+from qcl_mixnet.project.parameters import ConfigurationError
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -18,7 +18,7 @@ QUICK = {"grid": {"datasets": "glass", "models": "decision_tree+knn"}}
 @pytest.fixture
 def place(project, monkeypatch, tmp_path, caplog):
     """Run with MLFLOW_TRACKING_URI at a place, in a project with a database of its own."""
-    monkeypatch.setattr("qcl_mixnet.hooks.project_root", lambda: tmp_path)
+    monkeypatch.setattr("qcl_mixnet.project.hooks.project_root", lambda: tmp_path)
 
     def run(uri):
         caplog.clear()

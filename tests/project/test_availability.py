@@ -4,15 +4,15 @@ import pandas as pd
 import pytest
 from kedro.io import DataCatalog, DatasetError, MemoryDataset
 
-from qcl_mixnet.availability import (
+from qcl_mixnet.data.errors import DataError
+from qcl_mixnet.project.availability import (
     needs_ingestion,
     problems_of,
     refused_when_prepared,
     stop_if_none_is_left,
     without_table,
 )
-from qcl_mixnet.data.errors import DataError
-from qcl_mixnet.datasets import TableDataset, Unavailable
+from qcl_mixnet.project.datasets import TableDataset, Unavailable
 
 TABLE = pd.DataFrame({"target": [1]})  # without provenance: put there by the user
 AWAY = Unavailable("data set 'a' is not available")

@@ -9,16 +9,16 @@ from click.testing import CliRunner
 from kedro.framework.cli.utils import KedroCliError
 from kedro.framework.startup import bootstrap_project
 
-from qcl_mixnet.parameters import ConfigurationError
+from qcl_mixnet.project.parameters import ConfigurationError
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
 def commands():
     """The project's commands, as Kedro finds them."""
     metadata = bootstrap_project(ROOT)
-    from qcl_mixnet.cli import cli
+    from qcl_mixnet.project.cli import cli
 
     return lambda *args: CliRunner().invoke(cli, args, obj=metadata)
 
@@ -96,7 +96,7 @@ def test_notebook_commands__packages_missing__say_how_to_install_them(commands, 
 
 def test_ipython__starts_that_of_this_python(commands, monkeypatch):
     called = []
-    monkeypatch.setattr("qcl_mixnet.cli.call", called.append)
+    monkeypatch.setattr("qcl_mixnet.project.cli.call", called.append)
     monkeypatch.setenv("KEDRO_ENV", "test")
     assert commands("ipython", "--env=paper", "--quick").exit_code == 0
     assert called[0][1:] == ["-m", "IPython", "--ext", "kedro.ipython", "--quick"]
@@ -104,7 +104,7 @@ def test_ipython__starts_that_of_this_python(commands, monkeypatch):
 
 @pytest.fixture
 def parameters(commands):
-    from qcl_mixnet.cli import run
+    from qcl_mixnet.project.cli import run
 
     def read(text):
         context = run.make_context("run", [f"--params={text}"])
@@ -130,7 +130,7 @@ def test_params__values__are_what_yaml_says(parameters):
 
 
 def test_config__lists__are_joined_for_kedro(commands, tmp_path):
-    from qcl_mixnet.cli import run
+    from qcl_mixnet.project.cli import run
 
     (tmp_path / "run.yml").write_text(
         "run: {pipelines: [training, evaluation], tags: ml, params: {protocol: {seed: 3}}}\n"
@@ -142,7 +142,7 @@ def test_config__lists__are_joined_for_kedro(commands, tmp_path):
 
 
 def test_conf_source__home__is_expanded(commands, monkeypatch, tmp_path):
-    from qcl_mixnet.cli import run
+    from qcl_mixnet.project.cli import run
 
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "conf").mkdir()
@@ -151,7 +151,7 @@ def test_conf_source__home__is_expanded(commands, monkeypatch, tmp_path):
 
 
 def test_errors_in_one_sentence__error_of_the_user__is_a_message(commands):
-    from qcl_mixnet.cli import errors_in_one_sentence
+    from qcl_mixnet.project.cli import errors_in_one_sentence
 
     with pytest.raises(click.ClickException, match="what to change"), errors_in_one_sentence():
         raise ConfigurationError("what to change")
@@ -162,8 +162,8 @@ def test_errors_in_one_sentence__error_of_the_user__is_a_message(commands):
 def test_package__no_configuration_around__says_how_to_name_one(commands, monkeypatch, tmp_path):
     from qcl_mixnet import __main__ as package
 
-    monkeypatch.setattr("qcl_mixnet.cli.project_root", lambda: tmp_path)
-    monkeypatch.setattr("qcl_mixnet.configuration.project_root", lambda: tmp_path)
+    monkeypatch.setattr("qcl_mixnet.project.cli.project_root", lambda: tmp_path)
+    monkeypatch.setattr("qcl_mixnet.project.configuration.project_root", lambda: tmp_path)
     monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(click.Command("x", callback=lambda: package.main("--env=base")))
     assert done.exit_code == 1

@@ -4,18 +4,18 @@ import click
 import pytest
 from kedro.framework.startup import bootstrap_project
 
-from qcl_mixnet import configuration
-from qcl_mixnet.configuration import (
+from qcl_mixnet.project import configuration
+from qcl_mixnet.project.configuration import (
     SessionOptions,
     expanded,
     load_configuration,
     project_root,
     registering_for,
 )
-from qcl_mixnet.configuration_resolvers import artifact_folder, mlflow_uri
-from qcl_mixnet.parameters import ConfigurationError
+from qcl_mixnet.project.configuration_resolvers import artifact_folder, mlflow_uri
+from qcl_mixnet.project.parameters import ConfigurationError
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 BASE = ["ecoli", "glass", "lymph", "balance_scale", "vehicle", "wine_quality_red"]
 MODELS = [
     "qcl_mixnet", "no_quantum", "no_mixup", "no_attention",
@@ -44,7 +44,7 @@ def test_project_root__source_tree__is_around_it(monkeypatch, tmp_path):
 @pytest.fixture
 def installed(monkeypatch, tmp_path):
     """The package somewhere without a ``conf/`` around it."""
-    place = tmp_path / "site-packages" / "qcl_mixnet" / "configuration.py"
+    place = tmp_path / "site-packages" / "qcl_mixnet" / "project/configuration.py"
     monkeypatch.setattr(configuration, "__file__", str(place))
 
 

@@ -8,16 +8,16 @@ import pytest
 from kedro.config import MissingConfigException
 from kedro.framework.startup import bootstrap_project
 
-from qcl_mixnet.configuration import (
+from qcl_mixnet.pipeline_registry import BENCHMARK, register_pipelines
+from qcl_mixnet.project.configuration import (
     SessionOptions,
     check_configuration,
     configuration_loader,
     registering_for,
 )
-from qcl_mixnet.parameters import ConfigurationError
-from qcl_mixnet.pipeline_registry import BENCHMARK, register_pipelines
+from qcl_mixnet.project.parameters import ConfigurationError
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module", autouse=True)

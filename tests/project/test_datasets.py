@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 from kedro.io import DatasetError
 
-from qcl_mixnet.datasets import CellDataset, TableDataset, Unavailable
 from qcl_mixnet.evaluation.cells import CellResult
-from qcl_mixnet.tracking import RunBinding
+from qcl_mixnet.project.datasets import CellDataset, TableDataset, Unavailable
+from qcl_mixnet.project.tracking import RunBinding
 
 KEY = "abc" * 22
 TABLE = pd.DataFrame({"a": [1.5, None, 3.0], "b": ["x", "y", None], "target": [0, 1, 0]})
@@ -140,7 +140,7 @@ def test_cell__tracking__comes_after_the_tables_and_before_the_record(cell, monk
         assert record["model"] == "knn"
         return "run 7"
 
-    monkeypatch.setattr("qcl_mixnet.datasets.log_cell", note_tracking)
+    monkeypatch.setattr("qcl_mixnet.project.datasets.log_cell", note_tracking)
     cell.bind(RunBinding())
     cell.save(make_result())
     assert cell.load().record(KEY)["mlflow_run_id"] == "run 7"

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from qcl_mixnet.folder_lock import LOCK, OWNER, folder_lock
-from qcl_mixnet.parameters import ConfigurationError
+from qcl_mixnet.project.folder_lock import LOCK, OWNER, folder_lock
+from qcl_mixnet.project.parameters import ConfigurationError
 
 # What folder_lock does, without the seconds that importing the package takes.
 HOLD = """
@@ -30,7 +30,7 @@ time.sleep(float(sys.argv[2]))
 HOLD_WITH_OURS = """
 import sys, time
 from pathlib import Path
-from qcl_mixnet.folder_lock import folder_lock
+from qcl_mixnet.project.folder_lock import folder_lock
 with folder_lock(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(float(sys.argv[2]))

@@ -5,14 +5,14 @@ import pandas as pd
 import pytest
 from mlflow.utils.validation import _validate_metric_name
 
-from qcl_mixnet.hooks import (
+from qcl_mixnet.project.hooks import (
     MAX_LABELS,
     check_writable,
     git_commit,
     inference_metrics,
     speed_metrics,
 )
-from qcl_mixnet.parameters import ConfigurationError
+from qcl_mixnet.project.parameters import ConfigurationError
 
 
 def test_check_writable__new_folder__is_made_and_left_empty(tmp_path):
@@ -56,7 +56,7 @@ def test_check_writable__disk_is_full__is_refused(tmp_path, monkeypatch):
     def full(**kwargs):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("qcl_mixnet.hooks.tempfile.TemporaryFile", full)
+    monkeypatch.setattr("qcl_mixnet.project.hooks.tempfile.TemporaryFile", full)
     assert "No space left on device" in refusal(tmp_path)
 
 

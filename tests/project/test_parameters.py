@@ -2,7 +2,7 @@ import copy
 
 import pytest
 
-from qcl_mixnet.parameters import (
+from qcl_mixnet.project.parameters import (
     ConfigurationError,
     InferenceOptions,
     parse_configuration,

@@ -4,8 +4,8 @@ import re
 import pytest
 from rich.console import Console
 
-from qcl_mixnet import progress
-from qcl_mixnet.progress import ReadingProgress, RunProgress, cell_line
+from qcl_mixnet.project import progress
+from qcl_mixnet.project.progress import ReadingProgress, RunProgress, cell_line
 
 OK = {
     "dataset": "glass", "label": "KNN", "status": "ok", "error": None, "test_selected": False,

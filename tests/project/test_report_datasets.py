@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from qcl_mixnet.report_datasets import FigureDataset, ReportTableDataset
+from qcl_mixnet.project.report_datasets import FigureDataset, ReportTableDataset
 from qcl_mixnet.reporting.rendering import Table
 
 

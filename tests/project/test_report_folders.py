@@ -6,10 +6,10 @@ from kedro.framework.startup import bootstrap_project
 from pydantic import ValidationError
 
 from qcl_mixnet import settings
-from qcl_mixnet.parameters import Reports, parse_configuration
-from qcl_mixnet.report_folders import BenchmarkConfigLoader, finish_reports, report_folders
+from qcl_mixnet.project.parameters import Reports, parse_configuration
+from qcl_mixnet.project.report_folders import BenchmarkConfigLoader, finish_reports, report_folders
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -8,13 +8,13 @@ from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Node, Pipeline
 from kedro.runner import ParallelRunner, SequentialRunner, ThreadRunner
 
-from qcl_mixnet.configuration import SessionOptions, registering_for
-from qcl_mixnet.datasets import CellDataset, TableDataset, Unavailable
 from qcl_mixnet.evaluation.cells import CellResult
 from qcl_mixnet.evaluation.keys import cell_key
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
 from qcl_mixnet.evaluation.specs import ModelSpec, ModelSpecError
-from qcl_mixnet.runners import (
+from qcl_mixnet.project.configuration import SessionOptions, registering_for
+from qcl_mixnet.project.datasets import CellDataset, TableDataset, Unavailable
+from qcl_mixnet.project.runners import (
     IncrementalParallelRunner,
     IncrementalSequentialRunner,
     _check_specs,
@@ -26,7 +26,7 @@ from qcl_mixnet.runners import (
     make_incremental,
 )
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize("is_async", [False, True])

@@ -1,8 +1,8 @@
 import pytest
 from kedro.pipeline import Node, Pipeline
 
-from qcl_mixnet.parameters import ConfigurationError
-from qcl_mixnet.selection import check_selection
+from qcl_mixnet.project.parameters import ConfigurationError
+from qcl_mixnet.project.selection import check_selection
 
 
 def same(x):

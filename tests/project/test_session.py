@@ -8,10 +8,10 @@ from kedro.framework.hooks import _create_hook_manager
 from kedro.framework.project import pipelines, settings
 from kedro.framework.startup import bootstrap_project
 
-from qcl_mixnet.parameters import ConfigurationError
-from qcl_mixnet.session import BenchmarkContext
+from qcl_mixnet.project.parameters import ConfigurationError
+from qcl_mixnet.project.session import BenchmarkContext
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 BASE_CELLS = 6 * 24
 
 

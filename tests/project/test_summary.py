@@ -10,9 +10,9 @@ from kedro_datasets.json import JSONDataset
 from kedro_datasets.pandas import CSVDataset
 from rich.console import Console
 
-from qcl_mixnet import summary
-from qcl_mixnet.report_datasets import ReportTableDataset
-from qcl_mixnet.summary import (
+from qcl_mixnet.project import summary
+from qcl_mixnet.project.report_datasets import ReportTableDataset
+from qcl_mixnet.project.summary import (
     control_lines,
     friedman_line,
     leaderboard_table,
@@ -22,7 +22,7 @@ from qcl_mixnet.summary import (
     scored_lines,
     speed_table,
 )
-from qcl_mixnet.tracking import RunBinding
+from qcl_mixnet.project.tracking import RunBinding
 
 BOARD = pd.DataFrame(
     {

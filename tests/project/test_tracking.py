@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from mlflow.exceptions import MlflowException
 
-from qcl_mixnet.tracking import (
+from qcl_mixnet.project.tracking import (
     RunBinding,
     end_runs_opened_since,
     flatten,
@@ -225,7 +225,7 @@ def count_calls(monkeypatch, error):
         attempts.append(args)
         raise error
 
-    monkeypatch.setattr("qcl_mixnet.tracking._create_child", fail)
+    monkeypatch.setattr("qcl_mixnet.project.tracking._create_child", fail)
     return attempts
 
 
@@ -423,7 +423,7 @@ def test_server_problem__port_is_closed__says_so(refused_port):
 
 
 def test_server_problem__accepts_and_never_answers__says_so_in_seconds(monkeypatch):
-    monkeypatch.setattr("qcl_mixnet.tracking.PROBE_SECONDS", 0.2)
+    monkeypatch.setattr("qcl_mixnet.project.tracking.PROBE_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as server:
         assert "timed out" in server_problem(f"http://127.0.0.1:{server.getsockname()[1]}")
 

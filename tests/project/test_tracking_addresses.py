@@ -3,8 +3,8 @@ import subprocess
 
 import pytest
 
-from qcl_mixnet.tracking import RunBinding
-from qcl_mixnet.tracking_addresses import (
+from qcl_mixnet.project.tracking import RunBinding
+from qcl_mixnet.project.tracking_addresses import (
     HideSecrets,
     hide_secrets,
     is_server,

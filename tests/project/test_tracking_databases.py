@@ -3,8 +3,8 @@ import threading
 
 import pytest
 
-from qcl_mixnet.tracking import tracking_problem
-from qcl_mixnet.tracking_databases import database_problem, setting_up, sqlite_file
+from qcl_mixnet.project.tracking import tracking_problem
+from qcl_mixnet.project.tracking_databases import database_problem, setting_up, sqlite_file
 
 
 @pytest.mark.parametrize("name", ["new.db", "new/folder/new.db", "a name@home.db"])
@@ -39,7 +39,7 @@ def test_database_problem__file_or_folder_in_the_way__says_so(tmp_path):
 
 
 def test_database_problem__locked_by_another__says_so(tmp_path, monkeypatch):
-    monkeypatch.setattr("qcl_mixnet.tracking_databases.LOCK_SECONDS", 0.1)
+    monkeypatch.setattr("qcl_mixnet.project.tracking_databases.LOCK_SECONDS", 0.1)
     other = sqlite3.connect(tmp_path / "a.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     assert database_problem(f"sqlite:///{tmp_path / 'a.db'}") == "database is locked"

@@ -9,8 +9,8 @@ from collections.abc import Collection, Iterable, Mapping
 from kedro.io import CatalogProtocol, DatasetError
 
 from qcl_mixnet.data.errors import DataError
-from qcl_mixnet.datasets import TableDataset, Unavailable
-from qcl_mixnet.pipelines.ingestion.freshness import is_current
+from qcl_mixnet.project.datasets import TableDataset, Unavailable
+from qcl_mixnet.project.freshness import is_current
 
 
 def needs_ingestion(dataset: str, catalog: CatalogProtocol) -> bool:

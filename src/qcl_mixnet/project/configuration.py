@@ -18,17 +18,17 @@ from kedro.framework.project import settings
 from kedro.utils import find_kedro_project
 from omegaconf import OmegaConf
 
-from qcl_mixnet.parameters import Configuration, ConfigurationError, parse_configuration
-from qcl_mixnet.suggestions import did_you_mean, listed
+from qcl_mixnet.project.parameters import Configuration, ConfigurationError, parse_configuration
+from qcl_mixnet.project.suggestions import did_you_mean, listed
 from qcl_mixnet.writing import user_path
 
 if TYPE_CHECKING:
-    from qcl_mixnet.configuration_loader import ProjectConfigLoader
+    from qcl_mixnet.project.configuration_loader import ProjectConfigLoader
 
 
 def project_root() -> Path:
     """Folder with ``conf/`` and ``data/``: around this source tree, else the current project."""
-    here = Path(__file__).resolve().parents[2]
+    here = Path(__file__).resolve().parents[3]
     if (here / "conf").is_dir():
         return here
     return Path(find_kedro_project(Path.cwd()) or Path.cwd()).resolve()

@@ -11,9 +11,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import MarkedYAMLError, YAMLError
 
-from qcl_mixnet.configuration import check_configuration, check_environment
-from qcl_mixnet.grid_names import with_names_as_text
-from qcl_mixnet.parameters import Configuration, ConfigurationError
+from qcl_mixnet.project.configuration import check_configuration, check_environment
+from qcl_mixnet.project.grid_names import with_names_as_text
+from qcl_mixnet.project.parameters import Configuration, ConfigurationError
 
 # The entries of data sets and models, which inference and speed do not need.
 ROSTER_FILES = ("datasets*", "models/*")

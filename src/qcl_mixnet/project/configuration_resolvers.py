@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from qcl_mixnet.configuration import expanded, project_root
+from qcl_mixnet.project.configuration import expanded, project_root
 
 
 def mlflow_uri() -> str:

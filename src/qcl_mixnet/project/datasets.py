@@ -12,7 +12,7 @@ from kedro_datasets.pandas import ParquetDataset
 
 from qcl_mixnet.evaluation.cell_folder import RECORD, CellFolder
 from qcl_mixnet.evaluation.cells import CellResult
-from qcl_mixnet.tracking import RunBinding, log_cell
+from qcl_mixnet.project.tracking import RunBinding, log_cell
 from qcl_mixnet.writing import write_atomically
 
 
@@ -51,7 +51,7 @@ class TableDataset(ParquetDataset):
     In the catalog::
 
         "{dataset}.table":
-          type: qcl_mixnet.datasets.TableDataset
+          type: qcl_mixnet.project.datasets.TableDataset
           filepath: data/01_raw/{dataset}.parquet
     """
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from qcl_mixnet.parameters import ConfigurationError
+from qcl_mixnet.project.parameters import ConfigurationError
 from qcl_mixnet.writing import write_atomically
 
 logger = logging.getLogger(__name__)

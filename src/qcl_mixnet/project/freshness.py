@@ -5,8 +5,8 @@ from kedro.io import CatalogProtocol
 from qcl_mixnet.data.ingestion import source_fingerprint
 from qcl_mixnet.data.roster import DatasetEntry
 from qcl_mixnet.data.sources.files import local_file
-from qcl_mixnet.parameters import IngestionOptions
 from qcl_mixnet.pipelines.ingestion.nodes import fetch_context
+from qcl_mixnet.project.parameters import IngestionOptions
 
 
 def is_current(dataset: str, catalog: CatalogProtocol) -> bool:

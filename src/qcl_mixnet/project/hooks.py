@@ -15,24 +15,24 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 
-from qcl_mixnet import summary
-from qcl_mixnet.configuration import project_root
-from qcl_mixnet.datasets import CellDataset
 from qcl_mixnet.evaluation.keys import library_versions
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
 from qcl_mixnet.evaluation.specs import ModelSpec
-from qcl_mixnet.parameters import ConfigurationError, Grid
-from qcl_mixnet.report_folders import finish_reports
-from qcl_mixnet.runners import current_records
-from qcl_mixnet.tracking import (
+from qcl_mixnet.project import summary
+from qcl_mixnet.project.configuration import project_root
+from qcl_mixnet.project.datasets import CellDataset
+from qcl_mixnet.project.parameters import ConfigurationError, Grid
+from qcl_mixnet.project.report_folders import finish_reports
+from qcl_mixnet.project.runners import current_records
+from qcl_mixnet.project.tracking import (
     RunBinding,
     log_run,
     open_run_id,
     set_client_defaults,
     tracking_problem,
 )
-from qcl_mixnet.tracking_addresses import hide_secrets, is_server, public_address
-from qcl_mixnet.tracking_databases import sqlite_file
+from qcl_mixnet.project.tracking_addresses import hide_secrets, is_server, public_address
+from qcl_mixnet.project.tracking_databases import sqlite_file
 
 logger = logging.getLogger(__name__)
 

@@ -8,10 +8,10 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 
-from qcl_mixnet.hooks import fall_back, tracking_address
-from qcl_mixnet.tracking import tracking_errors
-from qcl_mixnet.tracking_addresses import public_address, reason
-from qcl_mixnet.tracking_databases import setting_up
+from qcl_mixnet.project.hooks import fall_back, tracking_address
+from qcl_mixnet.project.tracking import tracking_errors
+from qcl_mixnet.project.tracking_addresses import public_address, reason
+from qcl_mixnet.project.tracking_databases import setting_up
 
 logger = logging.getLogger(__name__)
 

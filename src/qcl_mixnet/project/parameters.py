@@ -13,11 +13,11 @@ from qcl_mixnet.data.names import Name, as_text
 from qcl_mixnet.data.roster import DatasetEntry, parse_entry
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
 from qcl_mixnet.evaluation.specs import ModelSpec
-from qcl_mixnet.grid_names import names_of, with_names_as_text
+from qcl_mixnet.project.grid_names import names_of, with_names_as_text
+from qcl_mixnet.project.suggestions import did_you_mean, listed
 from qcl_mixnet.scoring.training_columns import ColumnOrder, ExtraColumns
 from qcl_mixnet.speed.measurement import SpeedOptions
 from qcl_mixnet.statistics.comparison import ComparisonOptions
-from qcl_mixnet.suggestions import did_you_mean, listed
 
 logger = logging.getLogger(__name__)
 

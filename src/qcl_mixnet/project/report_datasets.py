@@ -34,7 +34,7 @@ class FigureDataset(MatplotlibDataset):
     In the catalog::
 
         "figure_{name}":
-          type: qcl_mixnet.report_datasets.FigureDataset
+          type: qcl_mixnet.project.report_datasets.FigureDataset
           filepath: data/08_reporting/figures/{name}.png
     """
 

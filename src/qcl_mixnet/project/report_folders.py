@@ -16,9 +16,9 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from qcl_mixnet.configuration_loader import ProjectConfigLoader
 from qcl_mixnet.evaluation.keys import digest
-from qcl_mixnet.parameters import (
+from qcl_mixnet.project.configuration_loader import ProjectConfigLoader
+from qcl_mixnet.project.parameters import (
     Configuration,
     ConfigurationError,
     InferenceOptions,
@@ -90,7 +90,7 @@ def _short_hash(value: Any) -> str:
 class BenchmarkConfigLoader(ProjectConfigLoader):
     """Kedro's loader, with ``${reports:<kind>}`` for the catalog.
 
-    Parameters as for :class:`~qcl_mixnet.configuration_loader.ProjectConfigLoader`.
+    Parameters as for :class:`~qcl_mixnet.project.configuration_loader.ProjectConfigLoader`.
     """
 
     def __getitem__(self, key: str) -> dict[str, Any]:

@@ -18,18 +18,18 @@ from kedro.pipeline.node import Node
 from kedro.runner import AbstractRunner, ParallelRunner, SequentialRunner
 from pluggy import PluginManager
 
-from qcl_mixnet.availability import (
+from qcl_mixnet.evaluation.keys import cell_key
+from qcl_mixnet.evaluation.protocol import EvaluationProtocol
+from qcl_mixnet.evaluation.specs import ModelSpec, build_model
+from qcl_mixnet.project.availability import (
     needs_ingestion,
     problems_of,
     refused_when_prepared,
     stop_if_none_is_left,
     without_table,
 )
-from qcl_mixnet.datasets import CellDataset, TableDataset
-from qcl_mixnet.evaluation.keys import cell_key
-from qcl_mixnet.evaluation.protocol import EvaluationProtocol
-from qcl_mixnet.evaluation.specs import ModelSpec, build_model
-from qcl_mixnet.progress import RunProgress
+from qcl_mixnet.project.datasets import CellDataset, TableDataset
+from qcl_mixnet.project.progress import RunProgress
 
 logger = logging.getLogger(__name__)
 

@@ -17,17 +17,17 @@ from kedro.io import DatasetError
 from kedro.pipeline import Pipeline
 from kedro.runner import SequentialRunner
 
-from qcl_mixnet.configuration import SessionOptions, expanded, registering_for, running
-from qcl_mixnet.configuration_loader import ProjectConfigLoader
 from qcl_mixnet.data.errors import DataError
 from qcl_mixnet.data.sources.files import LOCAL_FOLDER_VARIABLE
 from qcl_mixnet.evaluation.errors import EvaluationError
 from qcl_mixnet.evaluation.specs import ModelSpecError
-from qcl_mixnet.folder_lock import folder_lock
-from qcl_mixnet.parameters import ConfigurationError, Resources, parse_section
-from qcl_mixnet.runners import make_incremental
-from qcl_mixnet.selection import FILTERS, check_selection
-from qcl_mixnet.tracking import end_runs_opened_since, open_run_id
+from qcl_mixnet.project.configuration import SessionOptions, expanded, registering_for, running
+from qcl_mixnet.project.configuration_loader import ProjectConfigLoader
+from qcl_mixnet.project.folder_lock import folder_lock
+from qcl_mixnet.project.parameters import ConfigurationError, Resources, parse_section
+from qcl_mixnet.project.runners import make_incremental
+from qcl_mixnet.project.selection import FILTERS, check_selection
+from qcl_mixnet.project.tracking import end_runs_opened_since, open_run_id
 
 logger = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ class SessionHooks:
         if not planned and any("cell" in node.tags for node in pipeline.nodes):
             logger.warning(
                 "This session computes every cell anew, also those up to date; create it with "
-                "qcl_mixnet.session.BenchmarkSession.create(...) to compute only the others."
+                "qcl_mixnet.project.session.BenchmarkSession.create(...) to compute only the others."
             )
 
     @hook_impl(trylast=True)

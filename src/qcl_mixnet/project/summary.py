@@ -12,12 +12,12 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
-from qcl_mixnet.availability import problems_of
 from qcl_mixnet.evaluation.wording import count
-from qcl_mixnet.report_folders import REPORT_FOLDER
+from qcl_mixnet.project.availability import problems_of
+from qcl_mixnet.project.report_folders import REPORT_FOLDER
+from qcl_mixnet.project.tracking import RunBinding
+from qcl_mixnet.project.tracking_addresses import is_server, public_address
 from qcl_mixnet.statistics.posthoc import smallest_p_holm
-from qcl_mixnet.tracking import RunBinding
-from qcl_mixnet.tracking_addresses import is_server, public_address
 
 
 def report_path(dataset: Any) -> Path | None:

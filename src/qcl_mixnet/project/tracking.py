@@ -12,8 +12,8 @@ from typing import Any
 
 import pandas as pd
 
-from qcl_mixnet.tracking_addresses import INVALID_ADDRESS, is_server, public_address, reason
-from qcl_mixnet.tracking_databases import database_problem
+from qcl_mixnet.project.tracking_addresses import INVALID_ADDRESS, is_server, public_address, reason
+from qcl_mixnet.project.tracking_databases import database_problem
 
 logger = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from qcl_mixnet.tracking_addresses import INVALID_ADDRESS, reason
+from qcl_mixnet.project.tracking_addresses import INVALID_ADDRESS, reason
 
 CONNECT_SECONDS = 5
 LOCK_SECONDS = 10  # that another program may take to write before a file counts as locked

@@ -2,8 +2,8 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from qcl_mixnet.parameters import Configuration
 from qcl_mixnet.pipelines.evaluation.nodes import EvaluateDataset
+from qcl_mixnet.project.parameters import Configuration
 
 # What a data set's gathering node makes; each leaves the namespace as <name>_<data set>.
 GATHERED = ("metrics", "per_class", "description", "projection")

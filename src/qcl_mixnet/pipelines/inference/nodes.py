@@ -9,13 +9,13 @@ from typing import Any
 
 import pandas as pd
 
-from qcl_mixnet.configuration import expanded
 from qcl_mixnet.data.errors import DataError
 from qcl_mixnet.estimators.classifier import QCLMixNetClassifier
 from qcl_mixnet.estimators.predictions import LABEL, prediction_table, probability_columns
-from qcl_mixnet.parameters import ConfigurationError, InferenceOptions
 from qcl_mixnet.preprocessing.tables import quoted
-from qcl_mixnet.progress import ReadingProgress
+from qcl_mixnet.project.configuration import expanded
+from qcl_mixnet.project.parameters import ConfigurationError, InferenceOptions
+from qcl_mixnet.project.progress import ReadingProgress
 from qcl_mixnet.scoring.table_file import (
     CSV_SUFFIXES,
     PARQUET_SUFFIXES,
@@ -37,7 +37,7 @@ def score_table(options: Mapping[str, Any]) -> dict[str, Any]:
     Parameters
     ----------
     options : mapping
-        See :class:`~qcl_mixnet.parameters.InferenceOptions`.
+        See :class:`~qcl_mixnet.project.parameters.InferenceOptions`.
 
     Returns
     -------

@@ -8,14 +8,14 @@ from typing import Any
 
 import pandas as pd
 
-from qcl_mixnet.configuration import expanded, project_root
 from qcl_mixnet.data.errors import DataError, SourceUnavailableError
 from qcl_mixnet.data.ingestion import ingest
 from qcl_mixnet.data.roster import DatasetEntry
 from qcl_mixnet.data.sources import FetchContext
 from qcl_mixnet.data.sources.files import local_file
-from qcl_mixnet.datasets import Unavailable
-from qcl_mixnet.parameters import IngestionOptions
+from qcl_mixnet.project.configuration import expanded, project_root
+from qcl_mixnet.project.datasets import Unavailable
+from qcl_mixnet.project.parameters import IngestionOptions
 
 logger = logging.getLogger(__name__)
 

@@ -7,10 +7,10 @@ from typing import Any
 import pandas as pd
 
 from qcl_mixnet.data.errors import DataError
-from qcl_mixnet.datasets import Unavailable
 from qcl_mixnet.evaluation.errors import EvaluationError
 from qcl_mixnet.evaluation.preparation import prepare_dataset
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
+from qcl_mixnet.project.datasets import Unavailable
 
 logger = logging.getLogger(__name__)
 

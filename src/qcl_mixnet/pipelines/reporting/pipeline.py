@@ -2,8 +2,8 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from qcl_mixnet.parameters import Configuration
 from qcl_mixnet.pipelines.reporting.nodes import draw_figures, report_scores, write_tables
+from qcl_mixnet.project.parameters import Configuration
 
 TABLES = (
     *(f"table{i}" for i in range(1, 7)),

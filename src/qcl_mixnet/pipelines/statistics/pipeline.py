@@ -2,8 +2,8 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from qcl_mixnet.parameters import Configuration
 from qcl_mixnet.pipelines.statistics.nodes import compare_models, concatenate
+from qcl_mixnet.project.parameters import Configuration
 
 # What every data set has one of, and the name of all of them.
 COLLECTED = {

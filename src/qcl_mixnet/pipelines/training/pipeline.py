@@ -2,8 +2,8 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from qcl_mixnet.parameters import Configuration
 from qcl_mixnet.pipelines.training.nodes import train_cell
+from qcl_mixnet.project.parameters import Configuration
 
 
 def create_pipeline(configuration: Configuration) -> Pipeline:

@@ -1,0 +1,1 @@
+"""All that knows Kedro or MLflow but the pipelines themselves."""
