@@ -2,7 +2,7 @@ import numba
 import numpy as np
 import pytest
 
-from qcl_mixnet.engine.kernels import compiled
+from qcl_mixnet.engine.kernels import compiled, take_rows
 
 
 def make_function():
@@ -37,3 +37,13 @@ def test_compiled__options__are_the_same_with_and_without_a_cache(monkeypatch):
     assert "nnan" not in plain["fastmath"]
     assert "ninf" not in plain["fastmath"]
     assert ratio(np.float64(1), np.float64(0)) == np.inf  # as numpy divides
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("rows", [[[0, 6, 3], [2, 2, 2]], [[1], [0]]], ids=["many", "one"])
+def test_take_rows__is_indexing(dtype, rows):
+    tables = np.random.default_rng(0).normal(size=(2, 7, 5)).astype(dtype)
+    rows = np.array(rows)
+    out = np.empty((2, rows.shape[1], 5), dtype)
+    take_rows(tables, rows, out)
+    np.testing.assert_array_equal(out, np.stack([tables[0, rows[0]], tables[1, rows[1]]]))

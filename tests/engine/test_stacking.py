@@ -6,7 +6,15 @@ import pytest
 import torch
 from torch import nn
 
-from qcl_mixnet.engine.stacking import BatchNorm1d, Conv1d, Linear, stack, take_rows, unstack
+from qcl_mixnet.engine.stacking import (
+    BatchNorm1d,
+    Conv1d,
+    Linear,
+    reset_linear,
+    stack,
+    take_rows,
+    unstack,
+)
 from qcl_mixnet.model.losses import HybridLoss
 from qcl_mixnet.model.network import QCLMixNet
 
@@ -133,3 +141,11 @@ def test_take_rows__members__is_indexing(dtype, tracked):
 def test_take_rows__one_table__is_indexing():
     x, rows = torch.arange(15.0).view(5, 3), torch.tensor([4, 0, 0])
     assert torch.equal(take_rows(x, rows), x[rows])
+
+
+def test_reset_linear__has_the_bounds_of_pytorch():
+    layer, theirs = torch.nn.Linear(100, 400), torch.nn.Linear(100, 400)
+    reset_linear(layer, torch.Generator().manual_seed(0))
+    assert layer.weight.abs().max() <= 0.1
+    assert layer.bias.abs().max() <= 0.1
+    assert layer.weight.std().item() == pytest.approx(theirs.weight.std().item(), rel=0.03)

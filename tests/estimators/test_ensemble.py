@@ -11,11 +11,12 @@ from sklearn.metrics import f1_score, log_loss
 from sklearn.utils import check_random_state
 
 from qcl_mixnet import QCLMixNetClassifier
+from qcl_mixnet.engine import members
 from qcl_mixnet.engine.randomness import Streams
+from qcl_mixnet.estimators import ensemble
 from qcl_mixnet.estimators.bagging import bootstraps, folds
 from qcl_mixnet.estimators.base import TestSelectionWarning
 from qcl_mixnet.estimators.ensemble import N_FOLDS
-from qcl_mixnet.model import ensemble, members
 
 
 @cache

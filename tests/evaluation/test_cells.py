@@ -524,8 +524,8 @@ def test_checkpoint_test__behind_a_preprocessor__is_refused():
     assert record["status"] == "failed"
     assert record["error"] == (
         "ModelSpecError: checkpoint='test' hands the test part to "
-        "qcl_mixnet.estimators.classifier.QCLMixNetClassifier, which must then read raw tables: set "
-        "preprocess: false and let it preprocess inside."
+        "qcl_mixnet.estimators.classifier.QCLMixNetClassifier, which must then read raw tables: "
+        "set preprocess: false and let it preprocess inside."
     )
     assert run({**QCL_MIXNET, "preprocess": True}).record["status"] == "ok"
 

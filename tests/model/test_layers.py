@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from qcl_mixnet.model.layers import QuantumEntanglementLayer, ValueAttention, reset_linear
+from qcl_mixnet.model.layers import QuantumEntanglementLayer, ValueAttention
 
 
 def test_quantum_entanglement__2x3_by_hand():
@@ -83,11 +83,3 @@ def test_value_attention__initial_spread_is_that_of_multihead_attention():
     assert attention.out.weight.std().item() == pytest.approx(
         theirs.out_proj.weight.std().item(), rel=0.02
     )
-
-
-def test_reset_linear__has_the_bounds_of_pytorch():
-    layer, theirs = torch.nn.Linear(100, 400), torch.nn.Linear(100, 400)
-    reset_linear(layer, torch.Generator().manual_seed(0))
-    assert layer.weight.abs().max() <= 0.1
-    assert layer.bias.abs().max() <= 0.1
-    assert layer.weight.std().item() == pytest.approx(theirs.weight.std().item(), rel=0.03)

@@ -15,8 +15,7 @@ from torch import Tensor, nn
 
 from qcl_mixnet.baselines.cross_entropy import lay_out
 from qcl_mixnet.baselines.recurrent_layers import GRULayer, LSTMLayer, RecurrentLayer
-from qcl_mixnet.engine.stacking import BatchNorm1d, Conv1d, Linear
-from qcl_mixnet.model.layers import reset_linear
+from qcl_mixnet.engine.stacking import BatchNorm1d, Conv1d, Linear, reset_linear
 
 Cell = Literal["gru", "lstm"]
 Reading = Literal["row", "columns"]

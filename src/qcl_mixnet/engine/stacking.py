@@ -42,13 +42,11 @@ def take_rows(x: Tensor, rows: Tensor) -> Tensor:
     Tensor of shape (..., n, width)
     """
     if x.dim() == 3 and x.device.type == "cpu" and not x.requires_grad:
-        from qcl_mixnet.model.kernels import (
-            mixup as batches,  # imports numba, which training alone needs
-        )
+        from qcl_mixnet.engine import kernels  # imports numba, which training alone needs
 
         taken = x.new_empty(*rows.shape, x.shape[-1])
         tables = x[:1] if x.stride(0) == 0 else x  # a table that all members share
-        batches.take_rows(tables.contiguous().numpy(), rows.contiguous().numpy(), taken.numpy())
+        kernels.take_rows(tables.contiguous().numpy(), rows.contiguous().numpy(), taken.numpy())
         return taken
     index = rows.unsqueeze(-1).expand(*rows.shape, x.shape[-1])
     return x.gather(-2, index)
@@ -68,6 +66,13 @@ class Linear(nn.Linear):
         if self.weight.dim() == 2:
             return functional.linear(x, self.weight, self.bias)
         return torch.baddbmm(self.bias.unsqueeze(-2), x, self.weight.mT)
+
+
+def reset_linear(layer: nn.Linear, generator: torch.Generator) -> None:
+    """Initialise a linear layer as PyTorch does, but from a generator of our own."""
+    nn.init.kaiming_uniform_(layer.weight, a=5**0.5, generator=generator)
+    bound = layer.in_features**-0.5
+    nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
 
 
 class BatchNorm1d(nn.BatchNorm1d):

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class PortableMixin:
-    """Methods of :class:`~qcl_mixnet.estimators.classifier.QCLMixNetClassifier` that read or write it.
+    """Methods of :class:`QCLMixNetClassifier` that read or write it.
 
     The modules behind them, and the libraries of those, are imported when a method is called.
     """

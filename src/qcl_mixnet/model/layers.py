@@ -7,7 +7,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from qcl_mixnet.engine.stacking import Linear, sigmoid
+from qcl_mixnet.engine.stacking import Linear, reset_linear, sigmoid
 
 Gate = Literal["projected", "input"]
 
@@ -97,10 +97,3 @@ class ValueAttention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Attend to the only position there is."""
         return self.out(self.value(x))
-
-
-def reset_linear(layer: nn.Linear, generator: torch.Generator) -> None:
-    """Initialise a linear layer as PyTorch does, but from a generator of our own."""
-    nn.init.kaiming_uniform_(layer.weight, a=5**0.5, generator=generator)
-    bound = layer.in_features**-0.5
-    nn.init.uniform_(layer.bias, -bound, bound, generator=generator)

@@ -115,16 +115,14 @@ def knn_mixup(x: Tensor, points: Tensor, draws: MixupDraws, n_neighbors: int) ->
     """
     if x.device.type != "cpu":
         return mix(x, nearest_neighbors(points, n_neighbors), draws)
-    from qcl_mixnet.model.kernels import (
-        mixup as batches,  # imports numba, which training alone needs
-    )
+    from qcl_mixnet.model.kernels import mixup as kernels  # imports numba: training alone needs it
 
     mixed = torch.empty_like(x)
     tensors = (x, points, draws.choice, draws.weight)
     arrays = [t.detach().contiguous().numpy() for t in tensors]
     out, k = mixed.numpy(), min(n_neighbors, x.shape[-2] - 1)
     share(
-        lambda part: batches.knn_mixup(*(a[part] for a in arrays), k, out[part]),
+        lambda part: kernels.knn_mixup(*(a[part] for a in arrays), k, out[part]),
         [(part,) for part in member_shares(len(x))],
     )
     return mixed

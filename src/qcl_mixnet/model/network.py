@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from qcl_mixnet.engine.stacking import BatchNorm1d, Linear
-from qcl_mixnet.model.layers import Gate, QuantumEntanglementLayer, ValueAttention, reset_linear
+from qcl_mixnet.engine.stacking import BatchNorm1d, Linear, reset_linear
+from qcl_mixnet.model.layers import Gate, QuantumEntanglementLayer, ValueAttention
 
 HIDDEN_WIDTH = 64
 REPRESENTATION_WIDTH = 32

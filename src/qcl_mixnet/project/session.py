@@ -77,7 +77,8 @@ class SessionHooks:
         if not planned and any("cell" in node.tags for node in pipeline.nodes):
             logger.warning(
                 "This session computes every cell anew, also those up to date; create it with "
-                "qcl_mixnet.project.session.BenchmarkSession.create(...) to compute only the others."
+                "qcl_mixnet.project.session.BenchmarkSession.create(...) to compute only the "
+                "others."
             )
 
     @hook_impl(trylast=True)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from qcl_mixnet.model.kernels import mixup as batches
+from qcl_mixnet.model.kernels import mixup as kernels
 from qcl_mixnet.model.mixup import MixupDraws, knn_mixup, mix, nearest_neighbors
 
 TYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -17,7 +17,7 @@ def make_group(rng, dtype=np.float64, n_members=3, batch=20, width=4):
 
 def mixed(x, points, choice, weight, n_neighbors):
     out = np.full_like(x, np.nan)
-    batches.knn_mixup(x, points, choice, weight, n_neighbors, out)
+    kernels.knn_mixup(x, points, choice, weight, n_neighbors, out)
     return out
 
 
@@ -39,16 +39,6 @@ def row_by_row(points, choice, n_neighbors):
             others.sort(key=lambda j: ((member[j] - own) ** 2).sum())
             found[m, i] = others[int(choice[m, i] * n_neighbors)]
     return found
-
-
-@TYPES
-@pytest.mark.parametrize("rows", [[[0, 6, 3], [2, 2, 2]], [[1], [0]]], ids=["many", "one"])
-def test_take_rows__is_indexing(dtype, rows):
-    tables = np.random.default_rng(0).normal(size=(2, 7, 5)).astype(dtype)
-    rows = np.array(rows)
-    out = np.empty((2, rows.shape[1], 5), dtype)
-    batches.take_rows(tables, rows, out)
-    np.testing.assert_array_equal(out, np.stack([tables[0, rows[0]], tables[1, rows[1]]]))
 
 
 @TYPES

@@ -8,8 +8,9 @@ import pytest
 from numba.core.sigutils import normalize_signature
 
 from qcl_mixnet import QCLMixNetClassifier
-from qcl_mixnet.model import cpu_step as compiled
-from qcl_mixnet.model.kernels import batches, compile_all, layers, loss, warm_up
+from qcl_mixnet.engine import kernels
+from qcl_mixnet.model import cpu_step
+from qcl_mixnet.model.kernels import compile_all, layers, loss, mixup, warm_up
 
 TOLD = "The training kernels are being compiled for this CPU"
 
@@ -50,9 +51,9 @@ def test_compile_all__any_training__calls_what_was_compiled(parameters, monkeypa
 
     for name in warm_up._SIGNATURES["layers"]:
         watch(layers, name)
-    for name in warm_up._SIGNATURES["batches"]:
-        watch(batches, name)
-    watch(compiled, "hybrid_loss")
+    watch(kernels, "take_rows")
+    watch(mixup, "knn_mixup")
+    watch(cpu_step, "hybrid_loss")
     X = np.random.default_rng(0).normal(size=(20, 1))
     QCLMixNetClassifier(epochs=1, random_state=0, **parameters).fit(X, np.arange(20) % 2)
     known = {name: types for part in warm_up._SIGNATURES.values() for name, types in part.items()}
@@ -74,7 +75,7 @@ class Kernel:
 
 
 def replace_kernels(monkeypatch, make):
-    for module in (batches, layers, loss):
+    for module in (kernels, mixup, layers, loss):
         for name in warm_up._SIGNATURES[module.__name__.rpartition(".")[2]]:
             monkeypatch.setattr(module, name, make())
 

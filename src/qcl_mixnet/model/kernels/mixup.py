@@ -1,30 +1,10 @@
-"""Rows of a mini-batch, and their mixup with neighbours (Eq. 7)."""
+"""Mixup of the rows of a mini-batch with their neighbours (Eq. 7)."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from qcl_mixnet.engine.kernels import Array, compiled
-
-
-@compiled
-def take_rows(tables: Array, rows: Array, out: Array) -> None:
-    """Take rows of each member's table.
-
-    Parameters
-    ----------
-    tables : ndarray of shape (members, n_samples, width)
-        Or ``(1, n_samples, width)``: one for all.
-    rows : ndarray of shape (members, batch), int64
-    out : ndarray of shape (members, batch, width)
-        Written.
-    """
-    members, batch, width = out.shape
-    for m in range(members):
-        table = tables[m if len(tables) > 1 else 0]
-        for i in range(batch):
-            for k in range(width):
-                out[m, i, k] = table[rows[m, i], k]
 
 
 @compiled

@@ -14,8 +14,10 @@ _MATRICES, _ROWS, _VALUES, _LABELS = (
     "float32[:,:,::1]", "float32[:,::1]", "float32[::1]", "int64[:,::1]",
 )  # fmt: skip
 _SIGNATURES: dict[str, dict[str, list[str]]] = {
-    "batches": {
+    "kernels": {
         "take_rows": [_MATRICES, _LABELS, _MATRICES],
+    },
+    "mixup": {
         "knn_mixup": [_MATRICES, _MATRICES, _ROWS, _ROWS, "int64", _MATRICES],
     },
     "layers": {
@@ -69,10 +71,11 @@ def compile_all() -> float:
 
 def _compile_one_by_one() -> None:
     # Not at the top: numba takes half a second to import, and prediction needs none of it.
-    from qcl_mixnet.model.kernels import batches, layers, loss
+    from qcl_mixnet.engine import kernels
+    from qcl_mixnet.model.kernels import layers, loss, mixup
 
     told = False
-    for module in (batches, layers, loss):
+    for module in (kernels, mixup, layers, loss):
         for name, types in _SIGNATURES[module.__name__.rpartition(".")[2]].items():
             kernel = getattr(module, name)
             kernel.compile(f"void({', '.join(types)})")
