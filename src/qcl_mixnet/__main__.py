@@ -1,4 +1,4 @@
-"""Run the packaged project: ``python -m qcl_mixnet --pipelines=full --conf-source=/a/conf``."""
+"""Run the packaged project: `python -m qcl_mixnet --pipelines=full --conf-source=/a/conf`."""
 
 import sys
 
@@ -6,7 +6,7 @@ from kedro.framework.project import configure_project
 
 
 def main(*args: str) -> None:
-    """Run the project's ``kedro run`` with these arguments."""
+    """Run the project's `kedro run` with these arguments."""
     configure_project("qcl_mixnet")
     from qcl_mixnet.project.cli import run  # reads the settings that were just configured
 

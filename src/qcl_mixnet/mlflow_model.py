@@ -1,6 +1,6 @@
 """Trained models in MLflow: logged or saved as pyfunc models, without pickle.
 
-The artifact is what ``QCLMixNetClassifier.save`` writes, weights and JSON. MLflow loads it through
+The artifact is what `QCLMixNetClassifier.save` writes, weights and JSON. MLflow loads it through
 this module, so no code is stored with the model: where it is loaded, this package is installed.
 """
 
@@ -62,14 +62,14 @@ def log_model(
         which tell nothing of a training row: medians with the first level of every category, and
         gaps.
     pip_requirements : sequence of str, optional
-        What a machine needs that loads the model; see :func:`pip_requirements_of_model`.
+        What a machine needs that loads the model; see `pip_requirements_of_model`.
     **options
-        For ``mlflow.pyfunc.log_model``, such as ``registered_model_name``.
+        For `mlflow.pyfunc.log_model`, such as `registered_model_name`.
 
     Returns
     -------
     ModelInfo
-        ``model_uri`` is what ``mlflow models serve`` and ``mlflow.pyfunc.load_model`` take.
+        `model_uri` is what `mlflow models serve` and `mlflow.pyfunc.load_model` take.
 
     Raises
     ------
@@ -99,7 +99,7 @@ def save_model(
     path : str or Path
         The folder; it must not exist or be empty.
     input_example, pip_requirements
-        As for :func:`log_model`.
+        As for `log_model`.
 
     Raises
     ------
@@ -116,21 +116,21 @@ def save_model(
 
 
 def load_for_evaluation(model_uri: str) -> PyFuncModel:
-    """Load a logged or saved model in the form that ``mlflow.models.evaluate`` takes.
+    """Load a logged or saved model in the form that `mlflow.models.evaluate` takes.
 
-    MLflow's evaluation of classifiers wants labels from a model's ``predict``, not a table, and
+    MLflow's evaluation of classifiers wants labels from a model's `predict`, not a table, and
     takes probabilities from those models alone that it knows for scikit-learn's: this one is marked
     as such. So it also takes integer columns as they are.
 
     Parameters
     ----------
     model_uri : str
-        What :func:`log_model` returned as ``model_uri``, or the folder of :func:`save_model`.
+        What `log_model` returned as `model_uri`, or the folder of `save_model`.
 
     Returns
     -------
     PyFuncModel
-        Its ``predict`` is that of ``mlflow.pyfunc.load_model``.
+        Its `predict` is that of `mlflow.pyfunc.load_model`.
 
     Examples
     --------
@@ -194,7 +194,7 @@ class ServedModel:
         return self.model
 
     def predict(self, model_input: pd.DataFrame) -> pd.DataFrame:
-        """Label and probability of every class, one row each; see :func:`prediction_table`.
+        """Label and probability of every class, one row each; see `prediction_table`.
 
         Raises
         ------

@@ -1,6 +1,6 @@
 """The pipelines of the project, listed one by one.
 
-Not ``find_pipelines``: it loads only the pipelines that the command names, and ``full`` is composed
+Not `find_pipelines`: it loads only the pipelines that the command names, and `full` is composed
 of all of them.
 """
 
@@ -66,7 +66,7 @@ def register_pipelines() -> Registry:
     Raises
     ------
     ConfigurationError
-        When ``conf/`` cannot be read at all.
+        When `conf/` cannot be read at all.
     """
     loader = configuration_loader()
     parameters = loader["parameters"]

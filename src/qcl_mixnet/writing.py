@@ -10,7 +10,7 @@ from typing import Any
 
 
 def user_path(path: str | os.PathLike[str]) -> Path:
-    """Read a path as a shell does: ``~`` at its start is the user's home.
+    """Read a path as a shell does: `~` at its start is the user's home.
 
     Raises
     ------
@@ -28,7 +28,7 @@ def user_path(path: str | os.PathLike[str]) -> Path:
 
 
 def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
-    """Let ``write`` fill a temporary file beside ``path`` and move it there when it is whole."""
+    """Let `write` fill a temporary file beside `path` and move it there when it is whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
     # Not mkstemp: its files are for their owner alone, whatever the umask says.
     partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")

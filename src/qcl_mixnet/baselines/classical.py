@@ -29,7 +29,7 @@ def encode_classes(y: Any, *, model: str) -> tuple[npt.NDArray[Any], npt.NDArray
     Parameters
     ----------
     y : array-like of shape (n_samples,)
-        Labels as :func:`qcl_mixnet.estimators.labels.label_array` takes them.
+        Labels as `qcl_mixnet.estimators.labels.label_array` takes them.
     model : str
         Name of the model, for the message.
 

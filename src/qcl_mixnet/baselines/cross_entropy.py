@@ -62,13 +62,13 @@ class CrossEntropyClassifier(NetworkClassifier):
     learning_rate : float, default=1e-3
         Learning rate of AdamW.
     max_learning_rate : float or None, default=None
-        Peak of a OneCycleLR schedule; None trains at ``learning_rate`` throughout, as the paper
+        Peak of a OneCycleLR schedule; None trains at `learning_rate` throughout, as the paper
         trains its baselines.
     weight_decay : float, default=1e-5
         Weight decay of AdamW.
     checkpoint : {"last", "validation", "test"}, default="last"
         Which epoch's network is kept: the last, the best on held-out training rows, or the best on
-        ``eval_set``. "test" imitates the paper, is optimistic, and warns.
+        `eval_set`. "test" imitates the paper, is optimistic, and warns.
     validation_fraction : float, default=0.2
         Share of the training rows of each class that "validation" holds out.
     device : str, default="auto"
@@ -81,7 +81,7 @@ class CrossEntropyClassifier(NetworkClassifier):
     ----------
     classes_, network_, preprocessor_, history_, best_epoch_, test_selected_, device_, \
 n_features_in_, feature_names_in_
-        As of :class:`~qcl_mixnet.estimators.classifier.QCLMixNetClassifier`.
+        As of `QCLMixNetClassifier`.
 
     Notes
     -----

@@ -1,6 +1,6 @@
 """The deep-learning baselines as scikit-learn classifiers.
 
-Their networks are in ``deep_networks``.
+Their networks are in `deep_networks`.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class CrossEntropyObjective(BaselineObjective):
     Parameters
     ----------
     network : nn.Module
-        Stacked networks from rows to logits, on the device of ``x``.
+        Stacked networks from rows to logits, on the device of `x`.
     x : Tensor of shape (members, n_samples, n_features)
         Training rows.
     labels : Tensor of shape (members, n_samples), int64
@@ -64,7 +64,7 @@ class DeepClassifier(CrossEntropyClassifier):
     """Base of the deep-learning baselines.
 
     Parameters and attributes are those of
-    :class:`~qcl_mixnet.baselines.cross_entropy.CrossEntropyClassifier`.
+    `CrossEntropyClassifier`.
     """
 
     @abstractmethod
@@ -95,7 +95,7 @@ class DeepClassifier(CrossEntropyClassifier):
 class MLPNetworkClassifier(DeepClassifier):
     """Multilayer perceptron, 128 and 64 wide, with batch norm after each hidden layer.
 
-    The network is :class:`~qcl_mixnet.baselines.deep_networks.MLP`; its widths and batch norm are
+    The network is `MLP`; its widths and batch norm are
     the paper's (section 4.2), its activation, ReLU, is ours.
 
     Parameters
@@ -130,7 +130,7 @@ class MLPNetworkClassifier(DeepClassifier):
 class ResNetClassifier(DeepClassifier):
     """Residual network for tables, with three residual blocks.
 
-    The network is :class:`~qcl_mixnet.baselines.deep_networks.TabularResNet`, after Gorishniy et
+    The network is `TabularResNet`, after Gorishniy et
     al. [1]_: a linear layer, blocks of batch norm, linear, ReLU and linear that are added to their
     input, then batch norm, ReLU and a linear layer. The paper (section 4.2) gives the number of
     blocks; the widths are ours, and dropout is left out.
@@ -165,7 +165,7 @@ class ResNetClassifier(DeepClassifier):
 class CNNClassifier(DeepClassifier):
     """Two one-dimensional convolutions, of 32 and 64 filters with kernel 3, along the columns.
 
-    The network is :class:`~qcl_mixnet.baselines.deep_networks.ConvolutionalNetwork`; filters and
+    The network is `ConvolutionalNetwork`; filters and
     kernel are the paper's (section 4.2). The row is a signal with one channel in the order of the
     preprocessed columns: the numeric ones as in the table, then the one-hot ones. A table's columns
     have no order, so neighbours under a kernel are neighbours by accident. The convolutions keep
@@ -196,7 +196,7 @@ class CNNClassifier(DeepClassifier):
 class RecurrentClassifier(DeepClassifier):
     """Base of the recurrent baselines: a recurrent layer, and a linear layer on its last state.
 
-    The network is :class:`~qcl_mixnet.baselines.deep_networks.RecurrentNetwork`, which says why a
+    The network is `RecurrentNetwork`, which says why a
     row is one time step here and what is lost by it.
 
     Parameters
@@ -239,8 +239,8 @@ class GRUClassifier(RecurrentClassifier):
 
     GRUs are Cho et al.'s (EMNLP 2014). By default the row is one time step that holds all features:
     the recurrence never acts, and the layer is a gated feed-forward one, (1 - z) tanh(...) with an
-    update gate z. ``sequence="columns"`` reads the row a column at a time. Parameters and
-    attributes are those of :class:`RecurrentClassifier`.
+    update gate z. `sequence="columns"` reads the row a column at a time. Parameters and
+    attributes are those of `RecurrentClassifier`.
 
     Examples
     --------
@@ -260,8 +260,8 @@ class LSTMClassifier(RecurrentClassifier):
     Gers et al. (12, 2000). By default the row is one time step that holds all features: the
     recurrence never acts, the forget gate has nothing to forget, and the layer is a gated
     feed-forward one, o tanh(i tanh(...)) with an input gate i and an output gate o.
-    ``sequence="columns"`` reads the row a column at a time. Parameters and attributes are those of
-    :class:`RecurrentClassifier`.
+    `sequence="columns"` reads the row a column at a time. Parameters and attributes are those of
+    `RecurrentClassifier`.
     """
 
     _cell = "lstm"
@@ -273,8 +273,8 @@ class BiGRUClassifier(GRUClassifier):
     Two directions are Schuster and Paliwal's (IEEE Transactions on Signal Processing 45, 1997). By
     default the row is one time step that holds all features: there is no other direction to read
     it in, and the second layer is one more gated feed-forward layer beside the first, as a
-    :class:`GRUClassifier` of 256 units. ``sequence="columns"`` reads the row a column at a time,
-    forwards and backwards. Parameters and attributes are those of :class:`RecurrentClassifier`.
+    `GRUClassifier` of 256 units. `sequence="columns"` reads the row a column at a time,
+    forwards and backwards. Parameters and attributes are those of `RecurrentClassifier`.
     """
 
     _bidirectional = True
@@ -286,8 +286,8 @@ class BiLSTMClassifier(LSTMClassifier):
     Two directions are Schuster and Paliwal's (IEEE Transactions on Signal Processing 45, 1997). By
     default the row is one time step that holds all features: there is no other direction to read
     it in, and the second layer is one more gated feed-forward layer beside the first, as an
-    :class:`LSTMClassifier` of 256 units. ``sequence="columns"`` reads the row a column at a time,
-    forwards and backwards. Parameters and attributes are those of :class:`RecurrentClassifier`.
+    `LSTMClassifier` of 256 units. `sequence="columns"` reads the row a column at a time,
+    forwards and backwards. Parameters and attributes are those of `RecurrentClassifier`.
     """
 
     _bidirectional = True

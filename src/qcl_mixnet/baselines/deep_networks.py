@@ -1,6 +1,6 @@
-"""The deep-learning baselines' networks: plain modules from rows ``(batch, n_features)`` to logits.
+"""The deep-learning baselines' networks: plain modules from rows `(batch, n_features)` to logits.
 
-They can be stacked (see ``stacking``): then all shapes have ``members`` in front.
+They can be stacked (see `stacking`): then all shapes have `members` in front.
 
 The paper gives each of them a few words (section 4.2); what those leave open, the class says.
 """
@@ -41,7 +41,7 @@ class MLP(nn.Module):
 
     Notes
     -----
-    Shape: input ``(batch, n_features)``, output ``(batch, n_classes)``.
+    Shape: input `(batch, n_features)`, output `(batch, n_classes)`.
 
     Examples
     --------
@@ -60,12 +60,12 @@ class MLP(nn.Module):
         self.output = Linear(width, n_classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits, ``(batch, n_classes)``."""
+        """Logits, `(batch, n_classes)`."""
         return self.output(self.hidden(x))
 
 
 class ResidualBlock(nn.Module):
-    """Residual block of :class:`TabularResNet`: ``x + linear(ReLU(linear(batch_norm(x))))``.
+    """Residual block of `TabularResNet`: `x + linear(ReLU(linear(batch_norm(x))))`.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ class ResidualBlock(nn.Module):
 
     Notes
     -----
-    Shape: input and output ``(batch, width)``.
+    Shape: input and output `(batch, width)`.
 
     NOTE[DIFF] Gorishniy et al. put dropout after both linear layers, at rates tuned for every
     table. The paper names no rate, and no other network here has dropout: it is left out.
@@ -120,7 +120,7 @@ class TabularResNet(nn.Module):
 
     Notes
     -----
-    Shape: input ``(batch, n_features)``, output ``(batch, n_classes)``.
+    Shape: input `(batch, n_features)`, output `(batch, n_classes)`.
 
     References
     ----------
@@ -141,14 +141,14 @@ class TabularResNet(nn.Module):
         self.output = Linear(width, n_classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits, ``(batch, n_classes)``."""
+        """Logits, `(batch, n_classes)`."""
         return self.output(torch.relu(self.norm(self.blocks(self.stem(x)))))
 
 
 class RecurrentNetwork(nn.Module):
     """One recurrent layer over a row, and a linear layer on its final state.
 
-    The paper does not say how a row becomes a sequence. ``sequence="row"`` is one step that holds
+    The paper does not say how a row becomes a sequence. `sequence="row"` is one step that holds
     all features, the reading of the paper's own attention (Eq. 4-6, a sequence of length 1): the
     columns of a table have no order, and the cost does not grow with their number. The paper's
     results speak for it: its GRU and LSTM reach a macro F1 of .94 and .95 on isolet, which 617
@@ -156,7 +156,7 @@ class RecurrentNetwork(nn.Module):
 
     What is lost: with one step the recurrence never acts. The weights on the previous state meet
     zeros and get no gradient, the cell is a gated feed-forward layer, and a second direction is a
-    second such layer beside the first. ``sequence="columns"`` lets it act: one step per column, in
+    second such layer beside the first. `sequence="columns"` lets it act: one step per column, in
     the order of the table, and the final state of each direction.
 
     Parameters
@@ -174,7 +174,7 @@ class RecurrentNetwork(nn.Module):
 
     Notes
     -----
-    Shape: input ``(batch, n_features)``, output ``(batch, n_classes)``.
+    Shape: input `(batch, n_features)`, output `(batch, n_classes)`.
 
     Examples
     --------
@@ -205,7 +205,7 @@ class RecurrentNetwork(nn.Module):
         self.output = Linear(hidden_width * n_directions, n_classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits, ``(batch, n_classes)``."""
+        """Logits, `(batch, n_classes)`."""
         steps = [x] if self.sequence == "row" else list(x.split(1, dim=-1))
         states = [
             layer(steps if forwards else steps[::-1])
@@ -236,7 +236,7 @@ class ConvolutionalNetwork(nn.Module):
 
     Notes
     -----
-    Shape: input ``(batch, n_features)``, output ``(batch, n_classes)``.
+    Shape: input `(batch, n_features)`, output `(batch, n_classes)`.
 
     Examples
     --------
@@ -256,12 +256,12 @@ class ConvolutionalNetwork(nn.Module):
         self.output = Linear(channels * n_features, n_classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits, ``(batch, n_classes)``."""
+        """Logits, `(batch, n_classes)`."""
         return self.output(self.convolutions(x.unsqueeze(-2)).flatten(-2))
 
 
 def build(make: Callable[[], nn.Module], generator: torch.Generator) -> nn.Module:
-    """Make a network on the CPU whose values depend on ``generator`` alone.
+    """Make a network on the CPU whose values depend on `generator` alone.
 
     Examples
     --------

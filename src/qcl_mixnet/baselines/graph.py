@@ -1,6 +1,6 @@
 """The graph-network baselines as scikit-learn classifiers.
 
-Their networks are in ``graph_networks``, the graph that they read in ``neighbor_graph``.
+Their networks are in `graph_networks`, the graph that they read in `neighbor_graph`.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class GraphObjective(BaselineObjective):
 
 
 def row_logits(network: GraphNetwork, graph: NeighborGraph, rows: Tensor) -> Tensor:
-    """Logits ``(n, n_classes)`` of ``n`` rows of a graph, from the part that they depend on."""
+    """Logits `(n, n_classes)` of `n` rows of a graph, from the part that they depend on."""
     part = graph.neighborhood(rows, network.n_hops)
     return network(graph.x[part.nodes], part.edges)[part.seeds]
 
@@ -67,13 +67,13 @@ def row_logits(network: GraphNetwork, graph: NeighborGraph, rows: Tensor) -> Ten
 class GraphClassifier(CrossEntropyClassifier):
     """Base of the graph-network baselines.
 
-    Every training row receives messages from its ``n_neighbors`` nearest other training rows. A row
+    Every training row receives messages from its `n_neighbors` nearest other training rows. A row
     to predict receives from its nearest training rows and sends to none: predictions are inductive
     and do not depend on which other rows are asked about. Distances are Euclidean, between
-    preprocessed rows. See :class:`~qcl_mixnet.baselines.neighbor_graph.TrainingGraph`.
+    preprocessed rows. See `TrainingGraph`.
 
     Other parameters and attributes are those of
-    :class:`~qcl_mixnet.baselines.cross_entropy.CrossEntropyClassifier`.
+    `CrossEntropyClassifier`.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ class GraphClassifier(CrossEntropyClassifier):
     ----------
     graph_ : TrainingGraph
         The training rows, which predictions need, and their neighbours; without the rows that
-        ``checkpoint="validation"`` holds out.
+        `checkpoint="validation"` holds out.
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -134,9 +134,9 @@ class GraphClassifier(CrossEntropyClassifier):
 
 
 class GCNClassifier(GraphClassifier):
-    """Graph convolutional network: :class:`~qcl_mixnet.baselines.graph_networks.GCN`.
+    """Graph convolutional network: `GCN`.
 
-    Parameters and attributes are those of :class:`GraphClassifier`.
+    Parameters and attributes are those of `GraphClassifier`.
 
     Examples
     --------
@@ -150,10 +150,10 @@ class GCNClassifier(GraphClassifier):
 
 
 class GraphSAGEClassifier(GraphClassifier):
-    """GraphSAGE: :class:`~qcl_mixnet.baselines.graph_networks.GraphSAGE`.
+    """GraphSAGE: `GraphSAGE`.
 
-    Every row receives from all of its ``n_neighbors``; with so few there is nothing to sample.
-    Parameters and attributes are those of :class:`GraphClassifier`.
+    Every row receives from all of its `n_neighbors`; with so few there is nothing to sample.
+    Parameters and attributes are those of `GraphClassifier`.
     """
 
     _network = GraphSAGE
@@ -161,14 +161,14 @@ class GraphSAGEClassifier(GraphClassifier):
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class GATClassifier(GraphClassifier):
-    """Graph attention network: :class:`~qcl_mixnet.baselines.graph_networks.GAT`.
+    """Graph attention network: `GAT`.
 
-    Other parameters and the attributes are those of :class:`GraphClassifier`.
+    Other parameters and the attributes are those of `GraphClassifier`.
 
     Parameters
     ----------
     heads : int, default=1
-        Attentions side by side that share ``hidden_width``, which must be a multiple of it. Not
+        Attentions side by side that share `hidden_width`, which must be a multiple of it. Not
         given in the paper.
     """
 
@@ -183,9 +183,9 @@ class GATClassifier(GraphClassifier):
 
 
 class GINClassifier(GraphClassifier):
-    """Graph isomorphism network: :class:`~qcl_mixnet.baselines.graph_networks.GIN`.
+    """Graph isomorphism network: `GIN`.
 
-    Parameters and attributes are those of :class:`GraphClassifier`.
+    Parameters and attributes are those of `GraphClassifier`.
     """
 
     _network = GIN
@@ -193,9 +193,9 @@ class GINClassifier(GraphClassifier):
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class JKNetClassifier(GraphClassifier):
-    """Jumping-knowledge network: :class:`~qcl_mixnet.baselines.graph_networks.JKNet`.
+    """Jumping-knowledge network: `JKNet`.
 
-    Other parameters and the attributes are those of :class:`GraphClassifier`.
+    Other parameters and the attributes are those of `GraphClassifier`.
 
     Parameters
     ----------

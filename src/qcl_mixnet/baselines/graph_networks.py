@@ -52,9 +52,9 @@ class GraphNetwork(nn.Module, ABC):
 
     Notes
     -----
-    Shape: ``(n_rows, n_features)`` and the rows' edges to ``(n_rows, n_classes)``.
+    Shape: `(n_rows, n_features)` and the rows' edges to `(n_rows, n_classes)`.
 
-    The parameters hold no values until :meth:`reset_parameters`: :meth:`build` does both.
+    The parameters hold no values until `reset_parameters`: `build` does both.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class GraphNetwork(nn.Module, ABC):
     def build(
         cls, n_features: int, n_classes: int, *, generator: torch.Generator, **options: int
     ) -> Self:
-        """Make a network on the CPU whose parameters depend on ``generator`` alone.
+        """Make a network on the CPU whose parameters depend on `generator` alone.
 
         Parameters
         ----------
@@ -108,7 +108,7 @@ class GraphNetwork(nn.Module, ABC):
                 module.eps.fill_(module.initial_eps)
 
     def represent(self, x: Tensor, edges: Edges) -> Tensor:
-        """Representations of all rows, ``(n_rows, width)``."""
+        """Representations of all rows, `(n_rows, width)`."""
         states = []
         for layer in self.layers:
             x = torch.relu(self._pass_messages(layer, x, edges))
@@ -142,14 +142,14 @@ class GCN(GraphNetwork):
     .. math:: h_i' = \mathrm{ReLU}\Bigl(b + W \sum_{j \in N(i) \cup \{i\}}
               \frac{h_j}{\sqrt{d_i d_j}}\Bigr)
 
-    where :math:`d` counts the edges into a row, its loop included. That is :math:`k + 1` for every
-    row of a :class:`~qcl_mixnet.baselines.neighbor_graph.NeighborGraph`, so every weight is
-    :math:`1 / (k + 1)`; counted in a part of the graph, the outermost rows would get wrong ones.
+    where `d` counts the edges into a row, its loop included. That is `k + 1` for every
+    row of a `NeighborGraph`, so every weight is
+    `1 / (k + 1)`; counted in a part of the graph, the outermost rows would get wrong ones.
 
     Parameters
     ----------
     n_features, n_classes, hidden_width, n_layers
-        As in :class:`GraphNetwork`, with its shapes.
+        As in `GraphNetwork`, with its shapes.
 
     References
     ----------
@@ -180,7 +180,7 @@ class GraphSAGE(GraphNetwork):
     Parameters
     ----------
     n_features, n_classes, hidden_width, n_layers
-        As in :class:`GraphNetwork`, with its shapes.
+        As in `GraphNetwork`, with its shapes.
 
     References
     ----------
@@ -208,9 +208,9 @@ class GAT(GraphNetwork):
     Parameters
     ----------
     n_features, n_classes, hidden_width, n_layers
-        As in :class:`GraphNetwork`, with its shapes.
+        As in `GraphNetwork`, with its shapes.
     heads : int, default=1
-        Attentions side by side, each ``hidden_width / heads`` wide.
+        Attentions side by side, each `hidden_width / heads` wide.
 
     References
     ----------
@@ -254,7 +254,7 @@ class GIN(GraphNetwork):
     Parameters
     ----------
     n_features, n_classes, hidden_width, n_layers
-        As in :class:`GraphNetwork`, with its shapes.
+        As in `GraphNetwork`, with its shapes.
 
     References
     ----------
@@ -280,7 +280,7 @@ class JKNet(GCN):
     Parameters
     ----------
     n_features, n_classes, hidden_width
-        As in :class:`GraphNetwork`, with its shapes.
+        As in `GraphNetwork`, with its shapes.
     n_layers : int, default=3
         Rounds of message passing.
 
@@ -320,7 +320,7 @@ def initial_bound(layer: nn.Module, name: str, parameter: Tensor) -> float:
     layer : nn.Module
         Owner of the parameter.
     name, parameter
-        As ``named_parameters`` gives them.
+        As `named_parameters` gives them.
 
     Raises
     ------

@@ -38,9 +38,9 @@ class Neighborhood(NamedTuple):
     nodes : Tensor of shape (n_nodes,), int64
         The part's rows as rows of the graph, ascending.
     edges : Edges
-        Between positions in ``nodes``.
+        Between positions in `nodes`.
     seeds : Tensor of shape (n_seeds,), int64
-        Positions in ``nodes`` of the rows that were asked for, in the order asked.
+        Positions in `nodes` of the rows that were asked for, in the order asked.
     """
 
     nodes: Tensor
@@ -63,10 +63,10 @@ class NeighborGraph:
         self.x, self.neighbors = x, neighbors
 
     def neighborhood(self, seeds: Tensor, n_hops: int) -> Neighborhood:
-        """Find all that reaches some rows in ``n_hops`` rounds of message passing.
+        """Find all that reaches some rows in `n_hops` rounds of message passing.
 
-        The seeds' outputs are those on the whole graph: a row ``h`` hops away has to be right for
-        the first ``n_hops - h`` rounds only, so rows at the full distance need no edges into them.
+        The seeds' outputs are those on the whole graph: a row `h` hops away has to be right for
+        the first `n_hops - h` rounds only, so rows at the full distance need no edges into them.
 
         Parameters
         ----------
@@ -89,7 +89,7 @@ class TrainingGraph(NeighborGraph):
     """The graph of the training rows, which rows to predict are joined to.
 
     Every training row receives from its nearest other training rows, a duplicate of its own
-    included. There are ``min(n_neighbors, n_samples - 1)`` of them.
+    included. There are `min(n_neighbors, n_samples - 1)` of them.
 
     NOTE[DIFF] The paper builds its graph "dynamically" in training and in evaluation. Features do
     not change while a network trains, so a graph built anew would be the same: neighbours are
@@ -113,7 +113,7 @@ class TrainingGraph(NeighborGraph):
         self._found: Tensor | None = None
 
     def join(self, asked: Tensor) -> NeighborGraph:
-        """Append rows to predict: row i of ``asked`` is row ``n_samples + i`` of the graph.
+        """Append rows to predict: row i of `asked` is row `n_samples + i` of the graph.
 
         Parameters
         ----------
@@ -127,7 +127,7 @@ class TrainingGraph(NeighborGraph):
         return {**self.__dict__, "_asked": None, "_found": None}
 
     def _neighbors_of(self, asked: Tensor) -> Tensor:
-        """Nearest training rows; kept while ``asked`` lives, as every epoch may score it."""
+        """Nearest training rows; kept while `asked` lives, as every epoch may score it."""
         if self._found is None or self._asked is None or self._asked() is not asked:
             k = self.neighbors.shape[1]
             found = nearest_rows(asked.cpu().numpy(), self.x.cpu().numpy(), k)
@@ -163,7 +163,7 @@ def nearest_rows(
     n_neighbors : int
         Neighbours of each, at most as many as there are to choose among.
     skip_own : bool, default=False
-        ``asked`` is ``rows``, and no row is its own neighbour.
+        `asked` is `rows`, and no row is its own neighbour.
 
     Returns
     -------
@@ -185,7 +185,7 @@ def nearest_rows(
 
 
 def _early_copies(rows: NDArray[np.float32], n_copies: int) -> NDArray[np.intp]:
-    """Positions, ascending, of rows with fewer than ``n_copies`` equal rows before them.
+    """Positions, ascending, of rows with fewer than `n_copies` equal rows before them.
 
     The others are nobody's neighbours: as many rows at the same distance go before them. Left in,
     they would all be candidates: in a table of equal rows, every pair.
@@ -203,7 +203,7 @@ def _candidates(
     n_neighbors: int,
     own: tuple[NDArray[np.intp], NDArray[np.intp]],
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Pairs, by row of the block, that hold every nearest row and few others; none of ``own``."""
+    """Pairs, by row of the block, that hold every nearest row and few others; none of `own`."""
     block_norms = np.square(block).sum(axis=1)[:, None]
     rough = block @ points.T
     rough *= -2
@@ -232,6 +232,6 @@ def _squared_distances(
 
 
 def _blocks(n_rows: int, row_size: int) -> Iterator[tuple[int, int]]:
-    """Start and stop of blocks of rows that hold at most ``BLOCK_SIZE`` numbers."""
+    """Start and stop of blocks of rows that hold at most `BLOCK_SIZE` numbers."""
     step = max(1, BLOCK_SIZE // row_size)
     return ((start, min(start + step, n_rows)) for start in range(0, n_rows, step))

@@ -1,4 +1,4 @@
-"""Recurrent layers that can be stacked along a members axis (see ``model.stacking``)."""
+"""Recurrent layers that can be stacked along a members axis (see `model.stacking`)."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class RecurrentLayer(nn.Module):
 
     Notes
     -----
-    Shape: a sequence of steps ``(batch, in_width)`` to ``(batch, hidden_width)``.
+    Shape: a sequence of steps `(batch, in_width)` to `(batch, hidden_width)`.
 
-    ``torch.nn.GRU`` and ``torch.nn.LSTM`` are the same functions (the tests compare them), but
+    `torch.nn.GRU` and `torch.nn.LSTM` are the same functions (the tests compare them), but
     cannot be stacked.
     """
 
@@ -48,7 +48,7 @@ class RecurrentLayer(nn.Module):
 
 
 class GRULayer(RecurrentLayer):
-    """Gated recurrent units (Cho et al., EMNLP 2014), as ``torch.nn.GRU``."""
+    """Gated recurrent units (Cho et al., EMNLP 2014), as `torch.nn.GRU`."""
 
     n_gates = 3
 
@@ -65,7 +65,7 @@ class GRULayer(RecurrentLayer):
 
 
 class LSTMLayer(RecurrentLayer):
-    """Long short-term memory (Hochreiter and Schmidhuber, 1997), as ``torch.nn.LSTM``."""
+    """Long short-term memory (Hochreiter and Schmidhuber, 1997), as `torch.nn.LSTM`."""
 
     n_gates = 4
 

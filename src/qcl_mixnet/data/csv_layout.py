@@ -31,7 +31,7 @@ class CsvLayout:
     Parameters
     ----------
     names : tuple of str
-        Of all columns that hold something; ``Unnamed: <i>`` where the header has no name.
+        Of all columns that hold something; `Unnamed: <i>` where the header has no name.
     width : int
         Cells of the longest row; those beyond `names` are empty.
     header : int or None
@@ -85,7 +85,7 @@ def read_layout(stream: TextIO, separator: Separator, where: str, rules: HeaderR
     Parameters
     ----------
     stream : TextIO
-        At its start, opened with ``newline=""``; it is read to its end.
+        At its start, opened with `newline=""`; it is read to its end.
     separator : Separator
     where : str
         The file, for messages.

@@ -34,9 +34,9 @@ def ingest(name: str, entry: DatasetEntry, context: FetchContext) -> pd.DataFram
     Returns
     -------
     pandas.DataFrame of shape (n_rows, n_features + 1)
-        Features as they are and last the column ``target``. ``attrs["provenance"]`` says
-        where the table came from: ``dataset``, ``source`` (the type), ``origin``,
-        ``content_sha256``, ``rows``, ``features``, ``ingested_at`` and ``entry_sha256``.
+        Features as they are and last the column `target`. `attrs["provenance"]` says
+        where the table came from: `dataset`, `source` (the type), `origin`,
+        `content_sha256`, `rows`, `features`, `ingested_at` and `entry_sha256`.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def ingest(name: str, entry: DatasetEntry, context: FetchContext) -> pd.DataFram
 def source_fingerprint(name: str, entry: DatasetEntry, context: FetchContext) -> str:
     """Hash what decides where a data set comes from, without loading it.
 
-    A table whose ``entry_sha256`` is another one was made from other sources, or from another
+    A table whose `entry_sha256` is another one was made from other sources, or from another
     version of a file that the user put in place, and has to be ingested again.
 
     Parameters
@@ -82,7 +82,7 @@ def source_fingerprint(name: str, entry: DatasetEntry, context: FetchContext) ->
     Raises
     ------
     DataError
-        If ``QCL_MIXNET_DATA`` names no existing folder.
+        If `QCL_MIXNET_DATA` names no existing folder.
     """
     path = local_file(name)
     fields: dict[str, Any] = {

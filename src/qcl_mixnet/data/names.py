@@ -1,4 +1,4 @@
-"""Names in YAML: ``2020``, ``1e5`` and ``yes`` are names, too, where a name is meant.
+"""Names in YAML: `2020`, `1e5` and `yes` are names, too, where a name is meant.
 
 YAML reads such words as numbers and truth values. Where a name is expected, the value stands for
 the word that was written, as far as that can be known.
@@ -27,7 +27,7 @@ def as_text(value: Any) -> Any:
     Returns
     -------
     str or object
-        ``2020`` as ``"2020"``, a date in ISO form; None and collections as they are.
+        `2020` as `"2020"`, a date in ISO form; None and collections as they are.
     """
     if isinstance(value, datetime | date):
         return value.isoformat()
@@ -65,7 +65,7 @@ def meant(name: str, known: Collection[str]) -> str:
     Parameters
     ----------
     name : str
-        A name as :func:`as_text` gives it: ``True`` where ``yes`` was written.
+        A name as `as_text` gives it: `True` where `yes` was written.
     known : collection of str
 
     Returns

@@ -69,7 +69,7 @@ def parse_roster(mapping: Mapping[str, Any]) -> dict[str, DatasetEntry]:
     Parameters
     ----------
     mapping : mapping of str to mapping
-        Data set name to the fields of its entry: what stands below ``datasets:``.
+        Data set name to the fields of its entry: what stands below `datasets:`.
 
     Returns
     -------
@@ -90,7 +90,7 @@ def parse_entry(name: object, fields: Any, place: str = "datasets.yml") -> Datas
     Parameters
     ----------
     name : object
-        A name; YAML makes a number of ``2020``, which is one, too.
+        A name; YAML makes a number of `2020`, which is one, too.
     fields : mapping
     place : str, default="datasets.yml"
         Where the entry stands, for messages.

@@ -36,7 +36,7 @@ def check_table(frame: pd.DataFrame, name: str, *, min_class_rows: int = 2) -> N
     Parameters
     ----------
     frame : pandas.DataFrame of shape (n_rows, n_features + 1)
-        Features and a column ``target`` with at least two classes.
+        Features and a column `target` with at least two classes.
     name : str
         Name of the data set, for messages.
     min_class_rows : int, default=2
@@ -72,9 +72,9 @@ def describe_table(frame: pd.DataFrame) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``rows``, ``features``, ``numeric``, ``categorical``, ``missing_cells``, ``classes``,
-        ``class_counts`` (label as text to rows, largest first), ``imbalance_ratio`` (largest
-        class by smallest) and ``imbalance_ratio_test`` (the same in a stratified 20 % part,
+        `rows`, `features`, `numeric`, `categorical`, `missing_cells`, `classes`,
+        `class_counts` (label as text to rows, largest first), `imbalance_ratio` (largest
+        class by smallest) and `imbalance_ratio_test` (the same in a stratified 20 % part,
         over the classes that are in it; None where there can be no such part).
     """
     features = frame.drop(columns=TARGET)

@@ -14,7 +14,7 @@ class Checkpoints:
     Parameters
     ----------
     network : nn.Module
-        The stacked networks (see ``stacking``).
+        The stacked networks (see `stacking`).
     n_members : int
 
     Attributes
@@ -30,14 +30,14 @@ class Checkpoints:
         self.scores = np.full(n_members, -np.inf)
 
     def _snapshot(self) -> dict[torch.dtype, Tensor]:
-        """Copy all values, ``(members, n_values)`` for each type: few operations, many layers."""
+        """Copy all values, `(members, n_values)` for each type: few operations, many layers."""
         parts: dict[torch.dtype, list[Tensor]] = {}
         for value in self.state:
             parts.setdefault(value.dtype, []).append(value.reshape(self.n_members, -1))
         return {dtype: torch.cat(values, dim=1) for dtype, values in parts.items()}
 
     def look(self) -> NDArray[np.bool_]:
-        """Note the values of now, and whether all of a member's are finite, ``(members,)``."""
+        """Note the values of now, and whether all of a member's are finite, `(members,)`."""
         self.now = self._snapshot()
         finite = [values.isfinite().all(1) for values in self.now.values()]
         return torch.stack(finite).all(0).cpu().numpy()

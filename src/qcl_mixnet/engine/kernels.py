@@ -30,7 +30,7 @@ def take_rows(tables: Array, rows: Array, out: Array) -> None:
     Parameters
     ----------
     tables : ndarray of shape (members, n_samples, width)
-        Or ``(1, n_samples, width)``: one for all.
+        Or `(1, n_samples, width)`: one for all.
     rows : ndarray of shape (members, batch), int64
     out : ndarray of shape (members, batch, width)
         Written.

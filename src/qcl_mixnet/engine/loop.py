@@ -1,8 +1,8 @@
 """The training engine of every network here: batches, schedule and checkpoint rule; no science.
 
-Networks train as members of a group, stacked along a leading axis (see ``stacking``): seeds,
+Networks train as members of a group, stacked along a leading axis (see `stacking`): seeds,
 repeats, folds or bags of one model, each with its own rows, order, draws and checkpoint. What a
-mini-batch's loss is, an :class:`Objective` says: QCL-MixNet's is in ``objective``, the baselines'
+mini-batch's loss is, an `Objective` says: QCL-MixNet's is in `objective`, the baselines'
 are beside their networks.
 """
 
@@ -36,7 +36,7 @@ class TrainingDivergedError(ArithmeticError):
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """How to train (section 4.2 of the paper); see ``QCLMixNetClassifier`` for the meanings."""
+    """How to train (section 4.2 of the paper); see `QCLMixNetClassifier` for the meanings."""
 
     epochs: int = 100
     batch_size: int = 64
@@ -58,7 +58,7 @@ class Objective(Protocol):
     def start_epoch(self, order: Tensor) -> None:
         """Get ready for an epoch: its random draws, and all else that need not wait for a step.
 
-        ``order`` is ``(members, n_rows)``: each member's training rows in the epoch's order.
+        `order` is `(members, n_rows)`: each member's training rows in the epoch's order.
         """
 
     def differentiate(self, places: slice, gradients: Tensor) -> Tensor:
@@ -69,12 +69,12 @@ class Objective(Protocol):
         places : slice
             Where in the epoch's order the batch stands.
         gradients : Tensor of shape (n_values,)
-            Gradients of all parameters, whose own ``grad`` are views of it: replaced.
+            Gradients of all parameters, whose own `grad` are views of it: replaced.
 
         Returns
         -------
         Tensor of shape (n_terms, members)
-            What ``term_names`` says; no gradient.
+            What `term_names` says; no gradient.
         """
 
 
@@ -83,10 +83,10 @@ class AutogradObjective(ABC):
 
     @abstractmethod
     def __call__(self, places: slice) -> Tensor:
-        """Terms of a mini-batch, ``(n_terms, members)``, the loss first."""
+        """Terms of a mini-batch, `(n_terms, members)`, the loss first."""
 
     def differentiate(self, places: slice, gradients: Tensor) -> Tensor:
-        """Write the gradients and give the terms; see :class:`Objective`."""
+        """Write the gradients and give the terms; see `Objective`."""
         terms = self(places)
         gradients.zero_()
         terms[0].sum().backward()
@@ -107,8 +107,8 @@ class TrainingResult:
     Attributes
     ----------
     history : list of dict
-        One entry per epoch: ``epoch`` (from 1), the mean of every term of the objective, the last
-        learning rate, and ``macro_f1`` on the held-out rows where there are any. It ends with the
+        One entry per epoch: `epoch` (from 1), the mean of every term of the objective, the last
+        learning rate, and `macro_f1` on the held-out rows where there are any. It ends with the
         epoch in which the member diverged, if it did.
     best_epoch : int
         The epoch whose parameters the network holds now (from 1).
@@ -125,7 +125,7 @@ class TrainingResult:
 
 
 def batch_bounds(n_rows: int, batch_size: int) -> list[tuple[int, int]]:
-    """Start and stop of every mini-batch of an epoch of ``n_rows`` rows.
+    """Start and stop of every mini-batch of an epoch of `n_rows` rows.
 
     NOTE[DIFF] A last batch of a single row is left out: batch norm cannot train on it. Rows are
     shuffled every epoch, so it is another row each time.
@@ -137,7 +137,7 @@ def batch_bounds(n_rows: int, batch_size: int) -> list[tuple[int, int]]:
 def make_optimizer(
     parameters: Iterable[nn.Parameter], options: TrainingOptions, steps: int, *, fused: bool = False
 ) -> tuple[torch.optim.Optimizer, Scheduler | None]:
-    """AdamW, and OneCycleLR unless ``max_learning_rate`` is None.
+    """AdamW, and OneCycleLR unless `max_learning_rate` is None.
 
     Parameters
     ----------
@@ -172,7 +172,7 @@ def flatten_parameters(parameters: Sequence[nn.Parameter]) -> nn.Parameter:
     Returns
     -------
     nn.Parameter of shape (n_values,)
-        With its gradient; filled up with zeros to a multiple of ``VECTOR``.
+        With its gradient; filled up with zeros to a multiple of `VECTOR`.
     """
     values = torch.cat([p.detach().reshape(-1) for p in parameters])
     buffer = nn.Parameter(functional.pad(values, (0, -len(values) % VECTOR)))
@@ -216,9 +216,9 @@ def train(
         Order of the rows, one generator per member.
     score_epoch : callable, optional
         Called with the network, in evaluation mode, after every epoch; gives a score per member,
-        ``(members,)``. Each member keeps the first epoch with its highest score. None: the last.
+        `(members,)`. Each member keeps the first epoch with its highest score. None: the last.
     rows : Tensor of shape (members, n_rows), int64, optional
-        The rows of the objective's tables that each member trains on; None: the first ``n_rows``.
+        The rows of the objective's tables that each member trains on; None: the first `n_rows`.
     n_threads : int, optional
         Threads of the CPU; None: as many as PyTorch uses.
     on_epoch : callable, optional
@@ -244,7 +244,7 @@ def train(
 
 
 class _Loop:
-    """The epochs of :func:`train`."""
+    """The epochs of `train`."""
 
     def __init__(
         self,

@@ -2,7 +2,7 @@
 
 An estimator may have one network or an ensemble, and estimators of one kind may be fitted at once
 (repeats, seeds): whatever networks have the same shape and the same number of training rows train
-together (see ``stacking``).
+together (see `stacking`).
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class PreparedMember:
     x : Tensor of shape (n_samples, n_inputs)
         Preprocessed rows; networks of one estimator share them.
     labels : Tensor of shape (n_samples,)
-        Positions in ``classes_``.
+        Positions in `classes_`.
     streams : Streams
         The network's randomness.
     rows : Tensor of shape (n_training_rows,), int64, or None
@@ -95,23 +95,23 @@ def fit_members(
     """Fit many estimators of one kind, together where they can be: repeats, seeds, folds or bags.
 
     The same as fitting each on its own table, and faster. Networks train together when their
-    estimators are alike but for ``random_state`` and their tables have the same numbers of rows,
+    estimators are alike but for `random_state` and their tables have the same numbers of rows,
     columns and classes; the others make groups of their own. A group that does not fit into the
     device's memory is halved.
 
     Parameters
     ----------
     models : sequence of NetworkClassifier
-        Unfitted; alike but for ``random_state`` if they are to train together.
+        Unfitted; alike but for `random_state` if they are to train together.
     tables : sequence of tuple (X, y)
         Training rows of each.
     eval_sets : sequence of tuple (X, y), optional
-        As of :meth:`NetworkClassifier.fit`, for each.
+        As of `NetworkClassifier.fit`, for each.
 
     Raises
     ------
     ValueError, TrainingDivergedError
-        As :meth:`NetworkClassifier.fit`.
+        As `NetworkClassifier.fit`.
     KeyboardInterrupt
         When the user interrupts. Estimators whose first epoch was over are fitted then.
     """

@@ -27,7 +27,7 @@ class Streams:
     mixup : numpy.random.Generator
         Neighbour choices and mixing weights.
     holdout : numpy.random.Generator
-        Rows kept for ``checkpoint="validation"``.
+        Rows kept for `checkpoint="validation"`.
     bags : numpy.random.Generator
         Which rows each network of an ensemble trains on.
     """

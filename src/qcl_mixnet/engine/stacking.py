@@ -1,9 +1,9 @@
 """Many networks of one shape as one: their parameters stacked along a leading members axis.
 
-A network is written for one member, ``(batch, n_features) -> (batch, n_classes)``. After
-:func:`stack` the same modules map ``(members, batch, n_features)`` to
-``(members, batch, n_classes)``, member by member, in one call: small networks spend their time in
-dispatch, and that is then paid once for all members. The layers below are those of ``torch.nn``
+A network is written for one member, `(batch, n_features) -> (batch, n_classes)`. After
+`stack` the same modules map `(members, batch, n_features)` to
+`(members, batch, n_classes)`, member by member, in one call: small networks spend their time in
+dispatch, and that is then paid once for all members. The layers below are those of `torch.nn`
 but for this; a network made of them, and of operations along the last two axes, can be stacked.
 """
 
@@ -23,7 +23,7 @@ Network = TypeVar("Network", bound=nn.Module)
 def sigmoid(x: Tensor) -> Tensor:
     """Logistic function of every value.
 
-    ``torch.sigmoid`` on a CPU takes the last few values of an array by another routine than the
+    `torch.sigmoid` on a CPU takes the last few values of an array by another routine than the
     others; which those are depends on the number of members.
     """
     return 0.5 + 0.5 * torch.tanh(0.5 * x)
@@ -53,11 +53,11 @@ def take_rows(x: Tensor, rows: Tensor) -> Tensor:
 
 
 class Linear(nn.Linear):
-    """``torch.nn.Linear`` that can be stacked.
+    """`torch.nn.Linear` that can be stacked.
 
     Notes
     -----
-    Shape: ``(batch, in_features)`` to ``(batch, out_features)``; stacked, both with ``members`` in
+    Shape: `(batch, in_features)` to `(batch, out_features)`; stacked, both with `members` in
     front.
     """
 
@@ -76,11 +76,11 @@ def reset_linear(layer: nn.Linear, generator: torch.Generator) -> None:
 
 
 class BatchNorm1d(nn.BatchNorm1d):
-    """``torch.nn.BatchNorm1d`` that can be stacked: statistics are each member's own.
+    """`torch.nn.BatchNorm1d` that can be stacked: statistics are each member's own.
 
     Notes
     -----
-    Shape: input and output ``(batch, num_features)``; stacked, ``(members, batch, num_features)``.
+    Shape: input and output `(batch, num_features)`; stacked, `(members, batch, num_features)`.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -108,12 +108,12 @@ class BatchNorm1d(nn.BatchNorm1d):
 
 
 class Conv1d(nn.Conv1d):
-    """``torch.nn.Conv1d`` that can be stacked.
+    """`torch.nn.Conv1d` that can be stacked.
 
     Notes
     -----
-    Shape: ``(batch, in_channels, length)`` to ``(batch, out_channels, length)``; stacked, both
-    with ``members`` in front.
+    Shape: `(batch, in_channels, length)` to `(batch, out_channels, length)`; stacked, both
+    with `members` in front.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -164,7 +164,7 @@ def stack(networks: Sequence[Network]) -> Network:
     -------
     nn.Module
         A network of the same class, every parameter and buffer with a leading axis of length
-        ``len(networks)``.
+        `len(networks)`.
 
     Examples
     --------

@@ -29,10 +29,10 @@ _helpers: ContextVar[_Helpers] = ContextVar("helpers", default=None)
 
 
 def resolve_threads(n_jobs: int | None) -> int:
-    """Number of threads that scikit-learn's ``n_jobs`` stands for.
+    """Number of threads that scikit-learn's `n_jobs` stands for.
 
     None: as many as PyTorch uses; -1: all cores, -2: all but one, and so on. In a process that was
-    forked it is 1 (see :func:`forked`).
+    forked it is 1 (see `forked`).
     """
     if forked():
         return 1
@@ -52,7 +52,7 @@ def forked() -> bool:
 
 @contextmanager
 def limited_threads(n_jobs: int | None) -> Iterator[None]:
-    """Let PyTorch's operations use the threads that ``n_jobs`` stands for."""
+    """Let PyTorch's operations use the threads that `n_jobs` stands for."""
     before = torch.get_num_threads()
     torch.set_num_threads(resolve_threads(n_jobs))
     try:
@@ -91,7 +91,7 @@ _limited_blas = _BlasLimit()
 
 @contextmanager
 def training_threads(n_threads: int, n_members: int, step_flop: float) -> Iterator[None]:
-    """Give a training ``n_threads`` threads of the CPU.
+    """Give a training `n_threads` threads of the CPU.
 
     Members are divided among them. Those of too few members to divide help with the operations of
     PyTorch and numpy, if a step is large enough.
@@ -130,13 +130,13 @@ def member_shares(n_members: int) -> list[slice]:
 
 
 def share(work: Callable[..., None], parts: Sequence[tuple[Any, ...]]) -> None:
-    """Call ``work`` with the arguments of every part, each in a thread of its own.
+    """Call `work` with the arguments of every part, each in a thread of its own.
 
     Parameters
     ----------
     work : callable
     parts : sequence of tuple
-        Arguments, for as many calls as :func:`member_shares` gives slices. The first is done here.
+        Arguments, for as many calls as `member_shares` gives slices. The first is done here.
     """
     own, *others = parts
     helpers = _helpers.get()

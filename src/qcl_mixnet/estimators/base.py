@@ -1,7 +1,7 @@
 """What every network here is to its user: a scikit-learn classifier that reads raw tables.
 
-QCL-MixNet, its ablations and the network baselines differ in :meth:`NetworkClassifier._build`
-and :meth:`NetworkClassifier._objective` alone; tables, labels, held-out rows, the checkpoint rule
+QCL-MixNet, its ablations and the network baselines differ in `NetworkClassifier._build`
+and `NetworkClassifier._objective` alone; tables, labels, held-out rows, the checkpoint rule
 and predictions are the same for all.
 """
 
@@ -62,16 +62,16 @@ class TestSelectionWarning(UserWarning):
 class NetworkClassifier(ClassifierMixin, BaseEstimator, ABC):
     """Base of the classifiers that train a network.
 
-    A subclass declares its constructor, with the parameters of ``TRAINING_CONSTRAINTS`` among
-    its own, and builds its network and objective in :meth:`_build`. For the attributes after
-    ``fit`` see :class:`~qcl_mixnet.estimators.classifier.QCLMixNetClassifier`.
+    A subclass declares its constructor, with the parameters of `TRAINING_CONSTRAINTS` among
+    its own, and builds its network and objective in `_build`. For the attributes after
+    `fit` see `QCLMixNetClassifier`.
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = TRAINING_CONSTRAINTS
 
     best_epoch_: int | list[int]
 
-    # Whether networks of this kind can be stacked (see ``stacking``) and trained together.
+    # Whether networks of this kind can be stacked (see `stacking`) and trained together.
     _stackable: ClassVar[bool] = True
 
     @abstractmethod
@@ -100,17 +100,17 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator, ABC):
         Parameters
         ----------
         network, loss : nn.Module
-            What :meth:`_build` made, stacked, on the device of ``x``.
+            What `_build` made, stacked, on the device of `x`.
         x : Tensor of shape (members, n_samples, n_inputs), float32
             Preprocessed rows; without the members axis where a kind cannot be stacked.
         labels : Tensor of shape (members, n_samples), int64
-            Positions in ``classes_``; likewise.
+            Positions in `classes_`; likewise.
         streams : sequence of Streams
-            Each member's; ``mixup`` is for the objective's draws.
+            Each member's; `mixup` is for the objective's draws.
         """
 
     def _logits(self, network: nn.Module, x: Tensor) -> Tensor:
-        """Logits ``(..., n_samples, n_classes)`` of preprocessed rows, a chunk at a time."""
+        """Logits `(..., n_samples, n_classes)` of preprocessed rows, a chunk at a time."""
         return in_chunks(network, x)
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -124,7 +124,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator, ABC):
         y : array-like of shape (n_samples,)
             Labels, at least two different ones.
         eval_set : tuple (X, y), optional
-            Rows that ``checkpoint="test"`` selects the epoch on; refused with any other rule.
+            Rows that `checkpoint="test"` selects the epoch on; refused with any other rule.
 
         Returns
         -------
@@ -153,7 +153,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator, ABC):
         tables: Sequence[tuple[Any, ArrayLike]],
         eval_sets: Sequence[tuple[Any, ArrayLike] | None] | None = None,
     ) -> None:
-        """Fit many estimators at once: :func:`fit_members`."""
+        """Fit many estimators at once: `fit_members`."""
         fit_members(models, tables, eval_sets)
 
     def warm_up(self) -> None:
@@ -239,13 +239,13 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator, ABC):
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
-            Softmax of the logits, columns in the order of ``classes_``.
+            Softmax of the logits, columns in the order of `classes_`.
         """
         x = self._inputs(X)  # first: it says so if the estimator is not fitted
         return softmax(self._logits(self.network_, x)).cpu().numpy()
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """Most probable class of every row, ``(n_samples,)``."""
+        """Most probable class of every row, `(n_samples,)`."""
         proba = self.predict_proba(X)  # first, too
         return self.classes_[proba.argmax(axis=1)]
 
@@ -269,7 +269,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator, ABC):
         return validate_data(self, X, reset=reset, dtype="numeric", ensure_all_finite=False)
 
     def _inputs(self, X: Any) -> Tensor:
-        """Preprocessed rows ``(n_samples, n_inputs)`` of a table to predict."""
+        """Preprocessed rows `(n_samples, n_inputs)` of a table to predict."""
         check_is_fitted(self)
         return self._to_tensor(self._validate_table(X, reset=False))
 
@@ -284,7 +284,7 @@ def in_chunks(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     Parameters
     ----------
     function : callable
-        From rows ``(..., n, width)`` to ``(..., n, n_out)``.
+        From rows `(..., n, width)` to `(..., n, n_out)`.
     x : Tensor of shape (..., n_samples, width)
 
     Returns
@@ -295,7 +295,7 @@ def in_chunks(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
 
 
 def softmax(logits: Tensor) -> Tensor:
-    """Probabilities ``(..., n_classes)`` of logits.
+    """Probabilities `(..., n_classes)` of logits.
 
     In float64, so that every row sums to 1 within rounding that metrics accept.
     """

@@ -139,7 +139,7 @@ def check_labels(labels: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.int64]
     ----------
     labels : array-like of shape (n_samples,)
     shape : tuple of int
-        ``(n_samples, n_classes)`` of the probabilities.
+        `(n_samples, n_classes)` of the probabilities.
 
     Returns
     -------

@@ -18,7 +18,7 @@ def check_class_weights(
     Parameters
     ----------
     weights : mapping of label to float, Series, or sequence of shape (n_classes,)
-        A mapping and what :func:`by_label` turns into one name the classes, in any order. A
+        A mapping and what `by_label` turns into one name the classes, in any order. A
         sequence follows the order of `classes`.
     classes : array-like of shape (n_classes,)
         Labels.

@@ -50,9 +50,9 @@ class QCLMixNetClassifier(
         Rows per mini-batch, at least 2. "auto" takes the paper's 64 up to 100,000 training rows
         and 128 above that.
     learning_rate : float, default=1e-3
-        Learning rate of AdamW. OneCycleLR replaces it unless ``max_learning_rate`` is None.
+        Learning rate of AdamW. OneCycleLR replaces it unless `max_learning_rate` is None.
     max_learning_rate : float or None, default=1e-2
-        Peak of the OneCycleLR schedule; None trains at ``learning_rate`` throughout.
+        Peak of the OneCycleLR schedule; None trains at `learning_rate` throughout.
     weight_decay : float, default=1e-5
         Weight decay of AdamW.
     quantum, attention, mixup : bool, default=True
@@ -88,7 +88,7 @@ class QCLMixNetClassifier(
         not squared.
     checkpoint : {"last", "validation", "test"}, default="last"
         Which epoch's network is kept: the last, the best on held-out training rows, or the best on
-        ``eval_set``. "test" imitates the paper, is optimistic, and warns.
+        `eval_set`. "test" imitates the paper, is optimistic, and warns.
     validation_fraction : float, default=0.2
         Share of the training rows of each class that "validation" holds out.
     n_members : int, default=1
@@ -96,18 +96,18 @@ class QCLMixNetClassifier(
         five times as long as one.
     bagging : {"folds", "bootstrap"} or None, default=None
         What the networks of an ensemble train on. "folds": each on all folds but one, of
-        ``n_members``; "bootstrap": each on as many rows of every class as it has, drawn with
+        `n_members`; "bootstrap": each on as many rows of every class as it has, drawn with
         replacement; None: each on all rows, so that they differ by their seed alone.
     calibrate : bool, default=False
         Calibrate the probabilities by one temperature (Guo et al., 2017), fitted on out-of-fold
         probabilities.
     decision : {"argmax", "macro_f1", "balanced_accuracy"}, dict, Series or array-like, \
 default="argmax"
-        How :meth:`predict` decides: for the highest probability, or for the highest probability
+        How `predict` decides: for the highest probability, or for the highest probability
         times a weight of the class. The weights are tuned for a score of the out-of-fold
         probabilities, or given: by label in a dict or a Series, whose index names the classes, or
-        else in the order of ``classes_``.
-        :meth:`predict_proba` stays the same.
+        else in the order of `classes_`.
+        `predict_proba` stays the same.
     categorical_features : "infer", None or array-like of str, int or bool, default="infer"
         Columns that are categories: by their type ("infer"), none, or by name, position or mask.
     device : str, default="auto"
@@ -123,7 +123,7 @@ default="argmax"
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        Labels, sorted; the order of the columns of :meth:`predict_proba`.
+        Labels, sorted; the order of the columns of `predict_proba`.
     networks_ : list of QCLMixNet
         The trained networks.
     network_ : QCLMixNet
@@ -131,29 +131,29 @@ default="argmax"
     preprocessor_ : TablePreprocessor
         What turned the table into numbers.
     history_ : DataFrame
-        One row per network (``member``) and epoch: loss terms, learning rate, held-out macro F1
+        One row per network (`member`) and epoch: loss terms, learning rate, held-out macro F1
         where there is one.
     best_epoch_ : int or list of int
         The epoch (from 1) whose network was kept; one for each where there are several.
     diverged_at_ : int or None
         The epoch in which the first of the networks that diverged did.
     interrupted_ : bool
-        True when a KeyboardInterrupt ended the training early; ``fit`` raises it once the best
+        True when a KeyboardInterrupt ended the training early; `fit` raises it once the best
         epoch so far is kept.
     decision_weights_ : ndarray of shape (n_classes,)
-        What :meth:`predict` multiplies the probabilities by.
+        What `predict` multiplies the probabilities by.
     calibration_temperature_ : float
         What the logarithms of the probabilities are divided by; 1 changes nothing.
     out_of_fold_proba_ : ndarray of shape (n_training_rows, n_classes) or None
         Probabilities of the training rows from networks that have not seen them, NaN for rows that
-        all have seen; None where nothing asked for them. With ``checkpoint="validation"`` the rows
+        all have seen; None where nothing asked for them. With `checkpoint="validation"` the rows
         that are not held out, in their order.
     test_selected_ : bool
-        True when ``checkpoint="test"`` chose the network.
+        True when `checkpoint="test"` chose the network.
     device_ : str
         The device that it was trained on.
     n_features_in_, feature_names_in_ : int, ndarray of shape (n_features_in_,)
-        Number of columns seen in ``fit`` and, when they are all strings, their names.
+        Number of columns seen in `fit` and, when they are all strings, their names.
 
     Examples
     --------
@@ -261,7 +261,7 @@ default="argmax"
     def warm_up(self) -> None:
         """Compile, or load, what trains on a CPU: half a minute the first time on a machine.
 
-        ``fit`` does the same where it was not done. Whoever measures the time of a fit calls this
+        `fit` does the same where it was not done. Whoever measures the time of a fit calls this
         before the clock starts.
         """
         super().warm_up()

@@ -1,9 +1,9 @@
-"""Decision weights: predict ``argmax(weights * probabilities)`` instead of the plain argmax.
+"""Decision weights: predict `argmax(weights * probabilities)` instead of the plain argmax.
 
 The plain argmax maximises accuracy, which neglects the small classes of an imbalanced table. One
 weight a class, tuned on out-of-fold probabilities, serves a score that counts classes alike and
 leaves the probabilities as they are. For two classes it is a threshold; scikit-learn's
-``TunedThresholdClassifierCV`` handles no more than that.
+`TunedThresholdClassifierCV` handles no more than that.
 
 Weighted decisions are those of cost-sensitive learning (Elkan: "The foundations of cost-sensitive
 learning", IJCAI 2001); thresholds tuned class by class for F1 are Fan and Lin's ("A study on

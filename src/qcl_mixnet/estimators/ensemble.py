@@ -53,9 +53,9 @@ ENSEMBLE_CONSTRAINTS: dict[str, list[Any]] = {
 class EnsembleClassifier(NetworkClassifier):
     """Base of classifiers that average the probabilities of one or more networks.
 
-    A subclass declares its constructor, with the parameters of ``ENSEMBLE_CONSTRAINTS`` among its
-    own. For all of them and the attributes after ``fit`` see
-    :class:`~qcl_mixnet.estimators.classifier.QCLMixNetClassifier`.
+    A subclass declares its constructor, with the parameters of `ENSEMBLE_CONSTRAINTS` among its
+    own. For all of them and the attributes after `fit` see
+    `QCLMixNetClassifier`.
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -82,14 +82,14 @@ class EnsembleClassifier(NetworkClassifier):
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
-            Columns in the order of ``classes_``.
+            Columns in the order of `classes_`.
         """
         probabilities = self._in_chunks(self._mean_probabilities, self._inputs(X)).cpu().numpy()
         return apply_temperature(probabilities, self.calibration_temperature_)
 
     @own_settings()
     def predict(self, X: Any) -> NDArray[Any]:
-        """Class of every row, ``(n_samples,)``: the highest probability times decision weight."""
+        """Class of every row, `(n_samples,)`: the highest probability times decision weight."""
         probabilities = self.predict_proba(X)
         return self.classes_[apply_decision_weights(probabilities, self.decision_weights_)]
 
@@ -214,6 +214,6 @@ class EnsembleClassifier(NetworkClassifier):
             ).weights
 
     def _in_chunks(self, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-        """Apply a function of rows with ``n_jobs`` threads."""
+        """Apply a function of rows with `n_jobs` threads."""
         with limited_threads(self.n_jobs):
             return in_chunks(function, x)

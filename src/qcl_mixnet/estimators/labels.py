@@ -29,14 +29,14 @@ def encode_labels(y: ArrayLike) -> tuple[NDArray[Any], NDArray[np.int64]]:
     Parameters
     ----------
     y : array-like of shape (n_samples,)
-        As :func:`label_array` takes them.
+        As `label_array` takes them.
 
     Returns
     -------
     classes : ndarray of shape (n_classes,)
         The different labels, sorted.
     labels : ndarray of shape (n_samples,), int64
-        Positions in ``classes``.
+        Positions in `classes`.
 
     Raises
     ------
@@ -51,7 +51,7 @@ def encode_labels(y: ArrayLike) -> tuple[NDArray[Any], NDArray[np.int64]]:
 
 
 def number_labels(y: Any, name: str = "y") -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """Number the classes as :func:`encode_labels` does, however few they are."""
+    """Number the classes as `encode_labels` does, however few they are."""
     classes, labels = np.unique(label_array(y, name), return_inverse=True)
     return classes, labels.astype(np.int64)
 
@@ -62,21 +62,21 @@ def codes_among(classes: NDArray[Any], y: Any, *, name: str) -> NDArray[np.int64
     Parameters
     ----------
     classes : ndarray of shape (n_classes,)
-        What :func:`encode_labels` returned.
+        What `encode_labels` returned.
     y : array-like of shape (n_samples,)
-        As :func:`label_array` takes them.
+        As `label_array` takes them.
     name : str
         For messages.
 
     Returns
     -------
     ndarray of shape (n_samples,), int64
-        Positions in ``classes``; other labels are numbered from ``len(classes)`` on.
+        Positions in `classes`; other labels are numbered from `len(classes)` on.
 
     Raises
     ------
     ValueError
-        As :func:`label_array`, and when the labels are of another type than the classes.
+        As `label_array`, and when the labels are of another type than the classes.
     """
     found, positions = number_labels(y, name)
     known = {label: code for code, label in enumerate(classes.tolist())}

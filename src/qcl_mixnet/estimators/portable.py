@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class PortableMixin:
-    """Methods of :class:`QCLMixNetClassifier` that read or write it.
+    """Methods of `QCLMixNetClassifier` that read or write it.
 
     The modules behind them, and the libraries of those, are imported when a method is called.
     """
@@ -23,7 +23,7 @@ class PortableMixin:
         Parameters
         ----------
         path : str or path
-            The directory, which gets ``model.json`` and ``model.safetensors``. It appears when
+            The directory, which gets `model.json` and `model.safetensors`. It appears when
             both are complete.
         overwrite : bool, default=False
             Replace a saved model.
@@ -31,9 +31,9 @@ class PortableMixin:
         Raises
         ------
         NotFittedError
-            Before ``fit``.
+            Before `fit`.
         FileExistsError
-            When ``path`` exists and is neither empty nor, with ``overwrite``, a saved model.
+            When `path` exists and is neither empty nor, with `overwrite`, a saved model.
         ModelFileError
             For labels or parameters that the format cannot hold.
         """
@@ -45,7 +45,7 @@ class PortableMixin:
     def load(
         cls, path: str | os.PathLike[str], device: str = "auto", *, max_bytes: int = 2 * 2**30
     ) -> QCLMixNetClassifier:
-        """Read an estimator that :meth:`save` wrote; nothing in the files is executed.
+        """Read an estimator that `save` wrote; nothing in the files is executed.
 
         Parameters
         ----------
@@ -54,7 +54,7 @@ class PortableMixin:
         device : str, default="auto"
             Where the networks go, whatever device they were trained on.
         max_bytes : int, default=2 GiB
-            Largest ``model.safetensors`` that is read.
+            Largest `model.safetensors` that is read.
 
         Returns
         -------
@@ -78,7 +78,7 @@ class PortableMixin:
         *,
         input_dtype: Literal["float64", "float32"] = "float64",
     ) -> onnx.ModelProto:
-        """Export everything that :meth:`predict_proba` and :meth:`predict` do, as ONNX.
+        """Export everything that `predict_proba` and `predict` do, as ONNX.
 
         Parameters
         ----------
@@ -91,15 +91,15 @@ class PortableMixin:
         Returns
         -------
         onnx.ModelProto
-            Input "X" ``(n_rows, n_features)``, gaps as NaN; outputs "label" ``(n_rows,)`` and
-            "probabilities" ``(n_rows, n_classes)``.
+            Input "X" `(n_rows, n_features)`, gaps as NaN; outputs "label" `(n_rows,)` and
+            "probabilities" `(n_rows, n_classes)`.
 
         Raises
         ------
         ImportError
             Without the package onnx.
         NotFittedError
-            Before ``fit``.
+            Before `fit`.
         ValueError
             For a table with categorical columns, and for a network beyond 2 GiB.
         """

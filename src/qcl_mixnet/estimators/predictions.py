@@ -30,8 +30,8 @@ def prediction_table(model: EnsembleClassifier, X: Any) -> pd.DataFrame:
     Returns
     -------
     DataFrame of shape (n_samples, 1 + n_classes)
-        ``label``, the model's decision, and ``proba_<class>`` for every class, in the order of
-        ``classes_``.
+        `label`, the model's decision, and `proba_<class>` for every class, in the order of
+        `classes_`.
     """
     probabilities = model.predict_proba(X)
     table = pd.DataFrame(probabilities, columns=probability_columns(model))

@@ -31,9 +31,9 @@ _KEY_DIGITS = 16
 class CellFolder:
     """The results of one model on one data set; none of them overwrites another.
 
-    Each lies in a folder named by the first digits of its key: ``predictions.parquet``,
-    ``history.parquet`` (models with epochs), ``representation.parquet`` (models that are
-    transformers, too) and ``fit.json``, which is removed first and written last: with it the result
+    Each lies in a folder named by the first digits of its key: `predictions.parquet`,
+    `history.parquet` (models with epochs), `representation.parquet` (models that are
+    transformers, too) and `fit.json`, which is removed first and written last: with it the result
     is complete, without it there is none. Beside these folders the files of the result that was
     asked for last are to be found again.
 
@@ -55,7 +55,7 @@ class CellFolder:
         Parameters
         ----------
         key : str
-            The cell's key; see :func:`~qcl_mixnet.evaluation.keys.cell_key`.
+            The cell's key; see `cell_key`.
 
         Returns
         -------
@@ -80,7 +80,7 @@ class CellFolder:
         return record
 
     def result(self, key: str) -> CellResult | None:
-        """Read a result; None where :meth:`record` finds none."""
+        """Read a result; None where `record` finds none."""
         record = self.record(key)
         if record is None:
             return None

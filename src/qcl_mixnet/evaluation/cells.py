@@ -1,7 +1,7 @@
 """Cells of the benchmark grid: one model on one data set, all repeats, fitted and scored.
 
 The one place where models meet data: QCL-MixNet, its ablations and all baselines go through
-:func:`run_cell`.
+`run_cell`.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class CellData:
     features : DataFrame of shape (n_samples, n_features)
         Columns as they are in the source.
     labels : ndarray of shape (n_samples,), int64
-        Classes encoded as 0 to ``n_classes - 1``.
+        Classes encoded as 0 to `n_classes - 1`.
     n_classes : int
         Number of classes of the whole table.
     splits : list of Split
@@ -65,14 +65,14 @@ class CellResult:
     record : dict
         JSON-able: status, key, protocol, parameters, metrics, seconds, versions.
     predictions : DataFrame
-        ``repeat``, ``row``, ``y_true``, ``y_pred`` and one ``proba_<class>`` per class; a row for
+        `repeat`, `row`, `y_true`, `y_pred` and one `proba_<class>` per class; a row for
         every test row of every repeat. Empty when the cell failed.
     history : DataFrame
-        ``repeat``, ``epoch`` and what the model recorded; empty for models without epochs.
+        `repeat`, `epoch` and what the model recorded; empty for models without epochs.
     representation : DataFrame
-        ``repeat``, ``row``, ``y_true`` and ``h_0``, ``h_1`` ...: what the ``transform`` of a model
-        whose class has ``transform_is_representation = True`` makes of the test rows. Empty for
-        all others: the ``transform`` of many a classifier is something else.
+        `repeat`, `row`, `y_true` and `h_0`, `h_1` ...: what the `transform` of a model
+        whose class has `transform_is_representation = True` makes of the test rows. Empty for
+        all others: the `transform` of many a classifier is something else.
     """
 
     record: dict[str, Any]
@@ -103,7 +103,7 @@ def run_cell(
     -------
     CellResult
         Seconds of fitting are without what only the first fit of a process does (compiling, say),
-        if the model has a method ``warm_up`` for that. A model that raises gives a record with
+        if the model has a method `warm_up` for that. A model that raises gives a record with
         status "failed" and the error: the other cells of a run must not depend on it.
     """
     started = time.perf_counter()
@@ -221,7 +221,7 @@ def _test_frame(
     values: NDArray[np.floating],
     **columns: NDArray[np.int64],
 ) -> pd.DataFrame:
-    """Numbers of the test rows, their columns named ``<prefix>_0`` and so on."""
+    """Numbers of the test rows, their columns named `<prefix>_0` and so on."""
     frame = pd.DataFrame({"repeat": repeat, "row": rows, "y_true": y_true, **columns})
     names = [f"{prefix}_{i}" for i in range(values.shape[1])]
     return pd.concat([frame, pd.DataFrame(values, columns=names)], axis=1)

@@ -33,19 +33,19 @@ def describe_dataset(
     entry_fields : mapping or DatasetEntry
         Its entry on the roster.
     schema : mapping
-        ``schema`` of ``prepare_dataset``.
+        `schema` of `prepare_dataset`.
     splits : DataFrame of shape (n_samples, 1 + repeats)
-        ``splits`` of ``prepare_dataset``.
+        `splits` of `prepare_dataset`.
 
     Returns
     -------
     DataFrame of shape (1, 15)
-        ``dataset``, ``label``, ``task`` (the roster's, else by the number of classes),
-        ``n_samples``, ``n_features``, ``n_classes``, ``smallest_class`` (rows of it),
-        ``imbalance_ratio`` (largest class by smallest), ``test_imbalance_ratio`` (the same in the
-        first split's test part, over the classes that are in it), ``classes_absent_from_test``,
-        ``printed_rows``, ``printed_features``, ``printed_classes`` and
-        ``printed_imbalance_ratio`` (missing where the paper has none), ``source`` (the kind of
+        `dataset`, `label`, `task` (the roster's, else by the number of classes),
+        `n_samples`, `n_features`, `n_classes`, `smallest_class` (rows of it),
+        `imbalance_ratio` (largest class by smallest), `test_imbalance_ratio` (the same in the
+        first split's test part, over the classes that are in it), `classes_absent_from_test`,
+        `printed_rows`, `printed_features`, `printed_classes` and
+        `printed_imbalance_ratio` (missing where the paper has none), `source` (the kind of
         source that the table came from).
     """
     entry = DatasetEntry.model_validate(entry_fields)

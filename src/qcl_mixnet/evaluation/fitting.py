@@ -119,7 +119,7 @@ def _fit(
     test: Part,
     n_jobs: int,
 ) -> tuple[BaseEstimator, dict[str, Any]]:
-    """Tune where there is a grid, and fit; only ``checkpoint="test"`` lets a model see ``test``."""
+    """Tune where there is a grid, and fit; only `checkpoint="test"` lets a model see `test`."""
     model = build_model(spec, random_state=seed)
     chooses_on_test = (
         protocol.checkpoint == "test" and "checkpoint" in final_step(model).get_params()

@@ -67,8 +67,8 @@ def gather_metrics(
     Returns
     -------
     DataFrame
-        ``dataset``, ``model``, ``label``, ``family``, ``checkpoint``, ``test_selected``,
-        ``repeat``, ``status`` ("ok", "failed" or "not run"), ``error`` and one column per metric
+        `dataset`, `model`, `label`, `family`, `checkpoint`, `test_selected`,
+        `repeat`, `status` ("ok", "failed" or "not run"), `error` and one column per metric
         and timing. A result made under another specification, protocol, table or code counts as
         not run: results of different protocols never meet in one table.
     """
@@ -120,15 +120,15 @@ def gather_per_class(
     ----------
     dataset : str
     results : mapping of str to CellResult or None
-        Results by model, those of :func:`current_results`; those not run or failed have no rows.
+        Results by model, those of `current_results`; those not run or failed have no rows.
     class_names : list of str
-        Names of the classes 0 to ``n_classes - 1``.
+        Names of the classes 0 to `n_classes - 1`.
 
     Returns
     -------
     DataFrame
-        ``dataset``, ``model``, ``test_selected``, ``repeat`` and the columns of
-        ``per_class_scores``.
+        `dataset`, `model`, `test_selected`, `repeat` and the columns of
+        `per_class_scores`.
     """
     frames = []
     for model, result in results.items():
@@ -156,7 +156,7 @@ def without_ablations(metrics: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     metrics : DataFrame
-        Rows of :func:`gather_metrics` for one or more data sets.
+        Rows of `gather_metrics` for one or more data sets.
 
     Returns
     -------
@@ -176,7 +176,7 @@ def score_table(metrics: pd.DataFrame, metric: str) -> pd.DataFrame:
     Parameters
     ----------
     metrics : DataFrame
-        Rows of :func:`gather_metrics` for one or more data sets.
+        Rows of `gather_metrics` for one or more data sets.
     metric : str
         One of its metric columns.
 
@@ -185,7 +185,7 @@ def score_table(metrics: pd.DataFrame, metric: str) -> pd.DataFrame:
     DataFrame of shape (n_datasets, n_models)
         NaN where a cell failed. Ranks need complete tables: a data set on which nothing was run is
         left out, then a model that was not run on all of the others. One on which all that was run
-        failed has a row, but keeps no model out: it does not count in ranks (see ``ties``).
+        failed has a row, but keeps no model out: it does not count in ranks (see `ties`).
     """
     was_run = metrics["status"].ne("not run")
     rows = metrics[metrics["dataset"].isin(metrics["dataset"][was_run])]

@@ -90,7 +90,7 @@ def code_digest(modules: tuple[str, ...]) -> str:
     """Hash the code of some modules and of all that they import, but for installed packages.
 
     Comments, docstrings and layout do not count. Modules of other packages count by the version
-    of theirs (:func:`library_versions`), this package and a user's own modules by their code.
+    of theirs (`library_versions`), this package and a user's own modules by their code.
     """
     pending, seen = list(modules), dict[str, str]()
     own: dict[str, bool] = {PACKAGE: True}

@@ -35,7 +35,7 @@ class PreparedDataset:
     Attributes
     ----------
     splits : DataFrame of shape (n_samples, 1 + repeats)
-        ``label``, the encoded class of every row, and one ``part_<seed>`` per repeat: "train" or
+        `label`, the encoded class of every row, and one `part_<seed>` per repeat: "train" or
         "test".
     schema : dict
         JSON-able description: name, columns, class names and counts, provenance, fingerprint.
@@ -55,7 +55,7 @@ def prepare_dataset(
     Parameters
     ----------
     table : DataFrame of shape (n_samples, n_features + 1)
-        Features and the column ``target``.
+        Features and the column `target`.
     protocol : EvaluationProtocol
         Seed, repeats and share of the test part.
     name : str or None
@@ -164,7 +164,7 @@ def _warn_of_few_test_rows(
 
 
 def cell_data(table: pd.DataFrame, splits: pd.DataFrame, schema: dict[str, Any]) -> CellData:
-    """Put together again what :func:`prepare_dataset` took apart."""
+    """Put together again what `prepare_dataset` took apart."""
     labels: NDArray[np.int64] = splits["label"].to_numpy(np.int64)
     return CellData(
         features=table.drop(columns=TARGET),

@@ -15,14 +15,14 @@ class EvaluationProtocol(BaseModel):
     seed : int, default=42
         Seed of the first split and of everything random in its models.
     repeats : int, default=1
-        Stratified splits per data set; split s has seed ``seed + s``.
+        Stratified splits per data set; split s has seed `seed + s`.
     test_size : float, default=0.2
         Share of the rows in the test part.
     folds : int, default=3
         Cross-validation folds of the grid searches.
     checkpoint : {"last", "validation", "test"}, default="last"
         Which epoch of a neural network is kept. "test" chooses it on the test part, as the paper
-        does; every result made so is marked ``test_selected``.
+        does; every result made so is marked `test_selected`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -37,7 +37,7 @@ class ModelSpec(BaseModel):
         probabilities (`predict_proba`).
     params : dict
         Constructor parameters that differ from the class's defaults. An estimator among them is
-        written ``{class: dotted.path, params: {...}}``.
+        written `{class: dotted.path, params: {...}}`.
     grid : dict of str to list, optional
         Parameters to choose by cross-validation and the values to try.
     family : {"proposed", "ablation", "ml", "dl", "gnn"}
@@ -200,7 +200,7 @@ def _is_estimator_spec(value: Any) -> bool:
 
 
 def _flat_names(params: Mapping[str, Any]) -> set[str]:
-    """Names of all parameters given, those of an estimator ``a`` among them as ``a__name``."""
+    """Names of all parameters given, those of an estimator `a` among them as `a__name`."""
     names = set(params)
     for name, value in params.items():
         if _is_estimator_spec(value):

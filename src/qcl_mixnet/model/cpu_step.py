@@ -1,7 +1,7 @@
 """QCL-MixNet's training step on a CPU: forward and backward passes by hand.
 
-What PyTorch's modules and ``losses`` define, this computes for stacked networks with matrix
-products of numpy and the loops of ``kernels``, into the very arrays that hold the parameters and
+What PyTorch's modules and `losses` define, this computes for stacked networks with matrix
+products of numpy and the loops of `kernels`, into the very arrays that hold the parameters and
 their gradients. The arithmetic is the same; what is saved is the book-keeping of autograd, which
 for a network this small costs several times the arithmetic.
 """
@@ -32,7 +32,7 @@ class CompiledStep:
     ----------
     net, loss
         The stacked networks and losses, on the CPU. Their parameters have gradients to write into
-        (see ``training.flatten_parameters``), and keep their memory as long as this is used.
+        (see `training.flatten_parameters`), and keep their memory as long as this is used.
     members : slice
         Which of them.
     """
@@ -61,7 +61,7 @@ class CompiledStep:
         x : ndarray of shape (members, batch, n_features)
         labels : ndarray of shape (members, batch), int64
         terms : ndarray of shape (members, 6)
-            Written: what :class:`~qcl_mixnet.model.losses.LossTerms` holds.
+            Written: what `LossTerms` holds.
         """
         # A member that diverges is no reason to warn: the engine sees it and stops it.
         with np.errstate(all="ignore"):
@@ -78,13 +78,13 @@ class CompiledStep:
 
 
 class _Stage(Protocol):
-    """A part of the network: ``backward`` belongs to the ``forward`` before it."""
+    """A part of the network: `backward` belongs to the `forward` before it."""
 
     def forward(self, x: Array) -> Array:
-        """Output ``(members, batch, n_out)`` for ``(members, batch, n_in)``."""
+        """Output `(members, batch, n_out)` for `(members, batch, n_in)`."""
 
     def backward(self, gradient: Array) -> Array:
-        """Write the parameters' gradients; give that by the input. ``gradient`` may be used up."""
+        """Write the parameters' gradients; give that by the input. `gradient` may be used up."""
 
 
 class _Chain:
@@ -146,7 +146,7 @@ class _Entanglement:
 
 
 class _BatchNorm:
-    """Batch norm and the activation after it; ``slope`` is the activation's below zero."""
+    """Batch norm and the activation after it; `slope` is the activation's below zero."""
 
     def __init__(self, module: nn.BatchNorm1d, slope: float, members: slice):
         self.weight, self.weight_gradient = _arrays(module.weight, members)

@@ -32,7 +32,7 @@ class QuantumEntanglementLayer(nn.Module):
 
     Notes
     -----
-    Shape: input and output ``(batch, n_features)``.
+    Shape: input and output `(batch, n_features)`.
 
     Examples
     --------
@@ -67,9 +67,9 @@ class ValueAttention(nn.Module):
     """Self-attention with one head over a sequence of length 1 (Eq. 4-6).
 
     The softmax of Eq. 5 over a single position is exactly 1, so the attention output is
-    ``out(value(x))`` and the query and key weights never get a gradient. Only the value and output
+    `out(value(x))` and the query and key weights never get a gradient. Only the value and output
     projections are kept: it is the same function with half of the parameters
-    (``tests/model/test_layers.py`` compares it with :class:`torch.nn.MultiheadAttention`).
+    (`tests/model/test_layers.py` compares it with `torch.nn.MultiheadAttention`).
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ class ValueAttention(nn.Module):
 
     Notes
     -----
-    Shape: input and output ``(batch, n_features)``.
+    Shape: input and output `(batch, n_features)`.
     """
 
     def __init__(self, n_features: int):
@@ -87,7 +87,7 @@ class ValueAttention(nn.Module):
         self.out = Linear(n_features, n_features)
 
     def reset_parameters(self, generator: torch.Generator) -> None:
-        """Draw the weights as ``torch.nn.MultiheadAttention`` does; its biases start at zero."""
+        """Draw the weights as `torch.nn.MultiheadAttention` does; its biases start at zero."""
         # There, one Xavier draw covers the stacked (3 * n_features, n_features) input projection.
         nn.init.xavier_uniform_(self.value.weight, gain=2**-0.5, generator=generator)
         reset_linear(self.out, generator)

@@ -1,9 +1,9 @@
 """The hybrid loss of QCL-MixNet (Eq. 9-16), written with static shapes.
 
-All functions take rows along the last axis but one, ``(batch, width)``, and integer labels
-``(batch,)``, and return a scalar tensor; with a members axis before these, one value a member.
-GPUs train with them, a CPU with ``kernels.loss``. ``tests/model/test_losses.py`` and
-``test_compiled.py`` hold both against naive loops, pytorch-metric-learning and each other.
+All functions take rows along the last axis but one, `(batch, width)`, and integer labels
+`(batch,)`, and return a scalar tensor; with a members axis before these, one value a member.
+GPUs train with them, a CPU with `kernels.loss`. `tests/model/test_losses.py` and
+`test_compiled.py` hold both against naive loops, pytorch-metric-learning and each other.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ SHORT = 0.999
 
 
 def focal_loss(logits: Tensor, labels: Tensor, gamma: float) -> Tensor:
-    """Mean of ``(1 - p_t)^gamma * (-log p_t)`` (first term of Eq. 10)."""
+    """Mean of `(1 - p_t)^gamma * (-log p_t)` (first term of Eq. 10)."""
     log_p = functional.log_softmax(logits, dim=-1).gather(-1, labels.unsqueeze(-1)).squeeze(-1)
     miss = 1 - log_p.exp()
     # At a probability of 1 the term and its gradient are 0; a power below 1 has no gradient there.
@@ -45,7 +45,7 @@ def intra_class_variance(
 ) -> Tensor:
     """Mean squared distance of the embeddings to their class's centroid (Eq. 11).
 
-    ``form="mse"`` divides by the embedding's width as well, as Algorithm 1's "MSE" would.
+    `form="mse"` divides by the embedding's width as well, as Algorithm 1's "MSE" would.
     """
     own = take_rows(centroids, labels)
     squared = (embeddings - own) ** 2
@@ -53,7 +53,7 @@ def intra_class_variance(
 
 
 def inter_class_separation(labels: Tensor, centroids: Tensor) -> Tensor:
-    """``-log sigmoid`` of the mean distance between centroids of classes in the batch (Eq. 12).
+    """`-log sigmoid` of the mean distance between centroids of classes in the batch (Eq. 12).
 
     Zero when the batch holds fewer than two classes.
     """
@@ -69,13 +69,13 @@ def inter_class_separation(labels: Tensor, centroids: Tensor) -> Tensor:
 
 
 def cosine_similarity(embeddings: Tensor) -> Tensor:
-    """Cosine of every pair of rows, ``(..., batch, batch)``."""
+    """Cosine of every pair of rows, `(..., batch, batch)`."""
     unit = functional.normalize(embeddings, dim=-1)
     return unit @ unit.mT
 
 
 class Pairs(NamedTuple):
-    """Pairs of rows of a batch, each ``(..., batch, batch)``, bool.
+    """Pairs of rows of a batch, each `(..., batch, batch)`, bool.
 
     Attributes
     ----------
@@ -90,7 +90,7 @@ class Pairs(NamedTuple):
 
 
 def same_class_pairs(labels: Tensor) -> Pairs:
-    """Tell the pairs of rows apart by their labels ``(..., batch)``."""
+    """Tell the pairs of rows apart by their labels `(..., batch)`."""
     same = labels.unsqueeze(-2) == labels.unsqueeze(-1)
     itself = torch.eye(labels.shape[-1], dtype=torch.bool, device=labels.device)
     return Pairs(same & ~itself, ~same)
@@ -133,7 +133,7 @@ def multi_similarity_pairs(
     Returns
     -------
     Pairs
-        Entry ``[i, j]``: is row j a kept positive, a kept negative, of anchor i?
+        Entry `[i, j]`: is row j a kept positive, a kept negative, of anchor i?
     """
     positive, negative = pairs
     hardest_negative = similarity.masked_fill(~negative, -torch.inf).amax(-1, keepdim=True)
@@ -150,7 +150,7 @@ def mined_triplet_loss(
     margin: float = 0.5,
     distance: TripletDistance = "euclidean",
 ) -> Tensor:
-    """Triplet margin loss over the pairs of :func:`multi_similarity_pairs` (Eq. 16).
+    """Triplet margin loss over the pairs of `multi_similarity_pairs` (Eq. 16).
 
     Every kept positive of an anchor meets every kept negative of it; the mean is over triplets
     with a loss above zero, as in pytorch-metric-learning. Distances are between unit vectors:
@@ -189,7 +189,7 @@ def mined_triplet_loss(
 
 
 class LossTerms(NamedTuple):
-    """The hybrid loss and what it is made of, each a scalar tensor or ``(members,)``."""
+    """The hybrid loss and what it is made of, each a scalar tensor or `(members,)`."""
 
     total: Tensor
     focal: Tensor

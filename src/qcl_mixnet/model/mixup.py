@@ -42,7 +42,7 @@ class MixupDraws:
         return MixupDraws(self.choice.reshape(shape), self.weight.reshape(shape))
 
     def rank(self, n_neighbors: int) -> Tensor:
-        """Rank of each row's partner among ``n_neighbors``, 0 being the nearest."""
+        """Rank of each row's partner among `n_neighbors`, 0 being the nearest."""
         return (self.choice * n_neighbors).long()
 
 
@@ -78,7 +78,7 @@ def nearest_neighbors(points: Tensor, n_neighbors: int) -> Tensor:
     points : Tensor of shape (..., batch, width)
         The space that distances are measured in.
     n_neighbors : int
-        Neighbours per row; cut to ``batch - 1``.
+        Neighbours per row; cut to `batch - 1`.
 
     Returns
     -------
@@ -107,7 +107,7 @@ def knn_mixup(x: Tensor, points: Tensor, draws: MixupDraws, n_neighbors: int) ->
     draws : MixupDraws
         Those of these rows.
     n_neighbors : int
-        Cut to ``batch - 1``.
+        Cut to `batch - 1`.
 
     Returns
     -------
@@ -135,7 +135,7 @@ def mix(x: Tensor, neighbors: Tensor, draws: MixupDraws) -> Tensor:
     ----------
     x : Tensor of shape (..., batch, n_features)
     neighbors : Tensor of shape (..., batch, k), int64
-        What :func:`nearest_neighbors` returned.
+        What `nearest_neighbors` returned.
     draws : MixupDraws
         Those of these rows.
 

@@ -37,7 +37,7 @@ class QCLMixNet(nn.Module):
 
     Notes
     -----
-    The parameters hold no values until :meth:`reset_parameters`: :meth:`build` does both.
+    The parameters hold no values until `reset_parameters`: `build` does both.
 
     Examples
     --------
@@ -95,7 +95,7 @@ class QCLMixNet(nn.Module):
         theta_std: float = 0.1,
         gate: Gate = "projected",
     ) -> QCLMixNet:
-        """Make a network on the CPU whose parameters depend on ``generator`` alone.
+        """Make a network on the CPU whose parameters depend on `generator` alone.
 
         Modules are laid out on the meta device first: PyTorch's constructors would draw from the
         global generator, which belongs to the caller.
@@ -127,18 +127,18 @@ class QCLMixNet(nn.Module):
                 reset_linear(module, generator)
 
     def represent(self, x: Tensor) -> Tensor:
-        """Representation h'(x), ``(batch, 32)``."""
+        """Representation h'(x), `(batch, 32)`."""
         x = self.entangle_input(x)
         if self.attention is not None:
             x = x + self.attention(x)
         return self.representation(self.entangle_hidden(self.hidden(x)))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits, ``(batch, n_classes)``: all that a prediction needs."""
+        """Logits, `(batch, n_classes)`: all that a prediction needs."""
         return self.classifier(self.represent(x))
 
     def logits_and_embedding(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits ``(batch, n_classes)`` and embedding e ``(batch, 8)`` from one forward pass.
+        """Logits `(batch, n_classes)` and embedding e `(batch, 8)` from one forward pass.
 
         NOTE[DIFF] Algorithm 1 writes two passes over the same batch. Their values and gradients are
         equal; only batch norm's running averages would move twice per step.

@@ -28,7 +28,7 @@ NeighborSpace = Literal["input", "representation", "embedding"]
 
 @dataclass(frozen=True)
 class MixupOptions:
-    """How rows are mixed; see ``QCLMixNetClassifier`` for the meanings."""
+    """How rows are mixed; see `QCLMixNetClassifier` for the meanings."""
 
     mixup: bool = True
     mixup_alpha: float = 0.4
@@ -39,12 +39,12 @@ class MixupOptions:
 class HybridObjective(AutogradObjective):
     """Loss of a mini-batch: mix it, run it through the network, take the hybrid loss.
 
-    On a CPU the network and the loss are those of ``compiled``.
+    On a CPU the network and the loss are those of `compiled`.
 
     Parameters
     ----------
     net, loss
-        The stacked networks and losses (see ``stacking``), on the device of ``x``.
+        The stacked networks and losses (see `stacking`), on the device of `x`.
     x : Tensor of shape (members, n_samples, n_features)
         Each member's table; expanded where they share one.
     y : Tensor of shape (members, n_samples), int64
@@ -83,7 +83,7 @@ class HybridObjective(AutogradObjective):
         self.mixed = range(0)
 
     def __call__(self, places: slice) -> Tensor:
-        """Terms of the batch's loss, in the order of ``term_names``."""
+        """Terms of the batch's loss, in the order of `term_names`."""
         logits, embeddings = self.net.logits_and_embedding(self._batch(places))
         return torch.stack(self.loss(logits, embeddings, self.labels[:, places]))
 
@@ -143,7 +143,7 @@ class HybridObjective(AutogradObjective):
 def draw_epoch(
     order: Tensor, dtype: torch.dtype, alpha: float, rngs: Sequence[np.random.Generator]
 ) -> MixupDraws:
-    """Each member's mixup draws for an epoch, shaped and placed as ``order``."""
+    """Each member's mixup draws for an epoch, shaped and placed as `order`."""
     draws = [draw_mixup(order.shape[1], alpha=alpha, rng=rng, dtype=dtype) for rng in rngs]
     return MixupDraws(
         choice=torch.stack([draw.choice for draw in draws]).to(order.device),

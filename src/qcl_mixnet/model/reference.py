@@ -1,11 +1,11 @@
 """Algorithm 1 as one would write it, with the libraries that the paper names: the oracle.
 
 Nothing trains with this module by default. It trains one member, in PyTorch's own words: a
-``DataLoader``, ``torch.nn.MultiheadAttention``, ``torch.cdist`` and ``topk`` for mixup,
-pytorch-metric-learning's losses and miner, AdamW. Tests hold the rest of ``qcl_mixnet.model``
-against it, step by step and on the same random draws; the ``speed`` pipeline measures what the
-engine saves. Its own oracles are loops over single rows, in ``tests/model/test_reference.py`` and
-``tests/model/test_losses.py``.
+`DataLoader`, `torch.nn.MultiheadAttention`, `torch.cdist` and `topk` for mixup,
+pytorch-metric-learning's losses and miner, AdamW. Tests hold the rest of `qcl_mixnet.model`
+against it, step by step and on the same random draws; the `speed` pipeline measures what the
+engine saves. Its own oracles are loops over single rows, in `tests/model/test_reference.py` and
+`tests/model/test_losses.py`.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class ReferenceNetwork(nn.Module):
         return x_proj * s
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits ``(batch, n_classes)`` and embedding ``(batch, 8)``."""
+        """Logits `(batch, n_classes)` and embedding `(batch, 8)`."""
         x = self.entangle(x, self.theta_1)
         sequence = x.unsqueeze(1)  # (batch, 1, n_features)
         attended, _ = self.attention(sequence, sequence, sequence)
@@ -109,7 +109,7 @@ class ReferenceLoss(nn.Module):
     ----------
     loss : HybridLoss
         Weights, readings and initial centroids are taken from it. The library computes the mean
-        over anchors, so ``supcon_reduction="sum"`` has no counterpart here.
+        over anchors, so `supcon_reduction="sum"` has no counterpart here.
     """
 
     def __init__(self, loss: HybridLoss):

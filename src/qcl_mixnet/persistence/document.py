@@ -1,6 +1,6 @@
 """A fitted classifier as a JSON document and tensors, and back.
 
-The format of saved models without its files: those are :mod:`qcl_mixnet.persistence.files`.
+The format of saved models without its files: those are `qcl_mixnet.persistence.files`.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class TensorFile(_Strict):
 
 
 class _Classes(_Strict):
-    """``classes_``: a NumPy dtype and its values."""
+    """`classes_`: a NumPy dtype and its values."""
 
     dtype: Annotated[str, Field(pattern=r"^([<>|][biuf][1248]|[<>]U\d{1,8}|\|O)$")]
     values: Annotated[list[Scalar], Field(min_length=2)]
@@ -89,12 +89,12 @@ class ModelDocument(_Strict):
     class_name : str
         Class of the estimator.
     parameters : dict
-        Of its constructor. A mapping, which ``decision`` may be, is a dict with the single key
+        Of its constructor. A mapping, which `decision` may be, is a dict with the single key
         "pairs".
     feature_names : list of str or None
         Of the table that the estimator was fitted on.
     preprocessor : dict
-        See :mod:`qcl_mixnet.persistence.preprocessor`.
+        See `qcl_mixnet.persistence.preprocessor`.
     calibration_temperature : float
     decision_weights : list of float
         One for each class.
@@ -130,7 +130,7 @@ def to_document(model: QCLMixNetClassifier) -> tuple[dict[str, Any], Tensors]:
     Returns
     -------
     document : dict
-        The fields of a :class:`ModelDocument` but for ``tensor_file`` and ``sha256``.
+        The fields of a `ModelDocument` but for `tensor_file` and `sha256`.
     tensors : dict of str to ndarray
         Networks, with the members along the first axis, float32; numbers of the preprocessor,
         columns of the history and out-of-fold probabilities, float64 and int64.
@@ -184,7 +184,7 @@ def from_document(document: ModelDocument, tensors: Tensors, device: str) -> QCL
     ----------
     document : ModelDocument
     tensors : dict of str to ndarray
-        What :func:`to_document` returned, from a source that need not be trusted.
+        What `to_document` returned, from a source that need not be trusted.
     device : str
         Where the networks go.
 

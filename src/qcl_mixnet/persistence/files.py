@@ -53,7 +53,7 @@ class ModelFileError(ValueError):
 def save_model(
     model: QCLMixNetClassifier, path: str | os.PathLike[str], *, overwrite: bool = False
 ) -> None:
-    """Write a fitted classifier: ``QCLMixNetClassifier.save``.
+    """Write a fitted classifier: `QCLMixNetClassifier.save`.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def save_model(
     NotFittedError
         For a model without networks.
     FileExistsError
-        When ``path`` exists and is neither an empty directory nor, with ``overwrite``, a saved
+        When `path` exists and is neither an empty directory nor, with `overwrite`, a saved
         model.
     ModelFileError
         For labels or parameters that the format cannot hold.
@@ -96,7 +96,7 @@ def save_model(
 def load_model(
     path: str | os.PathLike[str], *, device: str = "auto", max_bytes: int = MAX_TENSOR_BYTES
 ) -> QCLMixNetClassifier:
-    """Read a classifier that :func:`save_model` wrote: ``QCLMixNetClassifier.load``.
+    """Read a classifier that `save_model` wrote: `QCLMixNetClassifier.load`.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def load_model(
     device : str, default="auto"
         Where the networks go; the device of the training does not matter.
     max_bytes : int, default=2 GiB
-        Largest ``model.safetensors`` that is read.
+        Largest `model.safetensors` that is read.
 
     Returns
     -------
@@ -115,7 +115,7 @@ def load_model(
     Raises
     ------
     ModelFileError
-        When anything about the files is not as :func:`save_model` leaves it.
+        When anything about the files is not as `save_model` leaves it.
     ValueError
         For a device that is not there.
     """

@@ -39,10 +39,10 @@ def to_onnx(
     *,
     input_dtype: Literal["float64", "float32"] = "float64",
 ) -> onnx.ModelProto:
-    """Export a fitted classifier: ``QCLMixNetClassifier.to_onnx``.
+    """Export a fitted classifier: `QCLMixNetClassifier.to_onnx`.
 
     Scaling and everything after the logits are float64, the networks float32, as in
-    ``predict_proba``. Infinite numbers, which ``predict_proba`` refuses, give NaN or anything else.
+    `predict_proba`. Infinite numbers, which `predict_proba` refuses, give NaN or anything else.
 
     Parameters
     ----------
@@ -56,15 +56,15 @@ def to_onnx(
     Returns
     -------
     onnx.ModelProto
-        Input "X" ``(n_rows, n_features)``; outputs "label" ``(n_rows,)`` and "probabilities"
-        ``(n_rows, n_classes)``.
+        Input "X" `(n_rows, n_features)`; outputs "label" `(n_rows,)` and "probabilities"
+        `(n_rows, n_classes)`.
 
     Raises
     ------
     ImportError
         Without the package onnx.
     ValueError
-        For an unknown ``input_dtype``, a table with categorical columns, labels that ONNX has no
+        For an unknown `input_dtype`, a table with categorical columns, labels that ONNX has no
         type for, and a network beyond the 2 GiB of a protocol buffer.
     """
     try:
@@ -199,7 +199,7 @@ def _probabilities(graph: _Graph, model: QCLMixNetClassifier) -> str:
 
 
 def _preprocessed(graph: _Graph, model: QCLMixNetClassifier) -> str:
-    """Rows ``(n_rows, n_features)``, imputed and scaled in float64, then rounded to float32."""
+    """Rows `(n_rows, n_features)`, imputed and scaled in float64, then rounded to float32."""
     from onnx import TensorProto
 
     preprocessor = model.preprocessor_

@@ -93,7 +93,7 @@ def restore_preprocessor(document: dict[str, Any], arrays: Arrays) -> TablePrepr
     Parameters
     ----------
     document, arrays : dict
-        What :func:`preprocessor_state` returned, from a source that need not be trusted.
+        What `preprocessor_state` returned, from a source that need not be trusted.
 
     Returns
     -------
@@ -148,7 +148,7 @@ def plain(name: str, value: Any) -> Any:
 
 
 def _check_columns(state: _State, arrays: Arrays) -> None:
-    """Check that arrays, names and levels are those of ``n_features`` columns."""
+    """Check that arrays, names and levels are those of `n_features` columns."""
     if set(arrays) != set(_ARRAYS):
         raise ValueError(
             f"the preprocessor has arrays {quoted(sorted(arrays), 10)} and should have "

@@ -131,7 +131,7 @@ def factorize(column: pd.Series) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.o
     codes : ndarray of shape (n_samples,), int
         Positions in `texts`; -1 for a gap.
     texts : ndarray of shape (n_texts,), str
-        Values as :func:`level_text` spells them. Two codes may have the same text.
+        Values as `level_text` spells them. Two codes may have the same text.
 
     Raises
     ------

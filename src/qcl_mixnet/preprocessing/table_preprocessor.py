@@ -78,7 +78,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         Positions of the columns of either kind. Together they are all columns.
     medians_, means_, scales_ : ndarray of shape (n_numeric,), float64
         What a numeric column's gaps are filled with, and what is then subtracted and divided by:
-        0 and 1 with ``scale=False``. 0, 0 and 1 for a column without a training value.
+        0 and 1 with `scale=False`. 0, 0 and 1 for a column without a training value.
     levels_ : list of ndarray of object
         Each categorical column's levels as sorted strings, NaN last where training rows have gaps.
 

@@ -111,7 +111,7 @@ def _conf_source(ctx: click.Context, option: click.Parameter, value: str | None)
 
 
 def _run_command() -> click.Command:
-    """Kedro's ``run`` with options that are checked by name."""
+    """Kedro's `run` with options that are checked by name."""
     callbacks = {
         "params": parameters_of_text,
         "config": options_of_file,
@@ -126,7 +126,7 @@ def _run_command() -> click.Command:
 
 
 def _ipython_command() -> click.Command:
-    """Kedro's ``ipython`` with the IPython of this Python, not one that is found on the PATH."""
+    """Kedro's `ipython` with the IPython of this Python, not one that is found on the PATH."""
 
     def start(env: str | None, args: tuple[str, ...], **_: Any) -> None:
         if importlib.util.find_spec("IPython") is None:

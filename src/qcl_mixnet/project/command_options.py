@@ -19,7 +19,7 @@ NAME_OPTIONS = {
 
 
 def parameters_of_text(ctx: click.Context, option: click.Parameter, value: Any) -> dict[str, Any]:
-    """Read ``--params=a.b=1,c=2``.
+    """Read `--params=a.b=1,c=2`.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def _keep_text(parameters: dict[str, Any], key: str, text: str) -> None:
 
 
 def options_of_file(ctx: click.Context, option: click.Parameter, value: Any) -> Any:  # noqa: ARG001
-    """Read the options of ``kedro run`` from a YAML file; those of the command line go before them.
+    """Read the options of `kedro run` from a YAML file; those of the command line go before them.
 
     Raises
     ------

@@ -1,8 +1,8 @@
 """The project's configuration, read when the pipelines are registered.
 
 Which nodes there are depends on the roster and on the grid. These are read for the environment and
-runtime parameters of the session that runs; for commands without one (``kedro viz``,
-``kedro registry list``) from the command line, else from ``KEDRO_ENV``.
+runtime parameters of the session that runs; for commands without one (`kedro viz`,
+`kedro registry list`) from the command line, else from `KEDRO_ENV`.
 """
 
 import os
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def project_root() -> Path:
-    """Folder with ``conf/`` and ``data/``: around this source tree, else the current project."""
+    """Folder with `conf/` and `data/`: around this source tree, else the current project."""
     here = Path(__file__).resolve().parents[3]
     if (here / "conf").is_dir():
         return here
@@ -37,9 +37,9 @@ def project_root() -> Path:
 def expanded(path: str | int | float | Path) -> str:
     """Give a path of the configuration as an absolute one: the same place from every folder.
 
-    ``~`` is the user's home, and a relative path is relative to the project folder, not to the
-    working directory. A number names a folder, too (YAML reads ``2020`` as one); an address such as
-    ``s3://bucket/data`` is left as it is.
+    `~` is the user's home, and a relative path is relative to the project folder, not to the
+    working directory. A number names a folder, too (YAML reads `2020` as one); an address such as
+    `s3://bucket/data` is left as it is.
 
     Raises
     ------
@@ -140,7 +140,7 @@ def _current_options() -> SessionOptions:
 
 
 def load_configuration() -> Configuration:
-    """Read and check ``conf/`` for the session or command that is running.
+    """Read and check `conf/` for the session or command that is running.
 
     Raises
     ------
@@ -151,7 +151,7 @@ def load_configuration() -> Configuration:
 
 
 def configuration_loader() -> "ProjectConfigLoader":
-    """Give the loader of ``conf/`` for the session or command that is running.
+    """Give the loader of `conf/` for the session or command that is running.
 
     Raises
     ------
@@ -171,7 +171,7 @@ def configuration_loader() -> "ProjectConfigLoader":
 
 
 def check_configuration(loader: "ProjectConfigLoader") -> Configuration:
-    """Check everything that a loader finds in ``conf/`` and in the runtime parameters.
+    """Check everything that a loader finds in `conf/` and in the runtime parameters.
 
     Raises
     ------

@@ -21,10 +21,10 @@ SUFFIXES = {".yml", ".yaml", ".json"}
 
 
 class ProjectConfigLoader(OmegaConfigLoader):
-    """Read ``conf/``, and say what is wrong with it.
+    """Read `conf/`, and say what is wrong with it.
 
     A file of the roster that cannot be read is left out, so that it does not stop the pipelines
-    that use no roster; :attr:`unreadable` says what is wrong with it.
+    that use no roster; `unreadable` says what is wrong with it.
     """
 
     def __init__(self, conf_source: str | Path, env: str | None = None, **kwargs: Any) -> None:

@@ -8,7 +8,7 @@ from qcl_mixnet.project.configuration import expanded, project_root
 
 
 def mlflow_uri() -> str:
-    """Tracking server: ``MLFLOW_TRACKING_URI``, else a SQLite file in the project folder."""
+    """Tracking server: `MLFLOW_TRACKING_URI`, else a SQLite file in the project folder."""
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{project_root() / 'mlflow.db'}"
 
 

@@ -44,7 +44,7 @@ class TableDataset(ParquetDataset):
     optional : bool, default=False
         Load an empty table where there is no file.
     **kwargs
-        As for ``kedro_datasets.pandas.ParquetDataset``.
+        As for `kedro_datasets.pandas.ParquetDataset`.
 
     Examples
     --------
@@ -61,7 +61,7 @@ class TableDataset(ParquetDataset):
         self.optional = optional
 
     def load(self) -> pd.DataFrame:
-        """Read the table, with the ``attrs`` that it was saved with."""
+        """Read the table, with the `attrs` that it was saved with."""
         if not self.path.exists():
             if self.optional:
                 return pd.DataFrame()

@@ -10,7 +10,7 @@ from qcl_mixnet.project.parameters import IngestionOptions
 
 
 def is_current(dataset: str, catalog: CatalogProtocol) -> bool:
-    """Whether ``data/01_raw`` holds the table of the data set's present sources.
+    """Whether `data/01_raw` holds the table of the data set's present sources.
 
     A table without a note of where it came from was put there by the user, and stays. One that came
     from the user's folder stays when that folder is no longer named.

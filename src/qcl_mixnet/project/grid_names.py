@@ -1,4 +1,4 @@
-"""Names of data sets and models as texts, whatever YAML or ``--params`` made of them."""
+"""Names of data sets and models as texts, whatever YAML or `--params` made of them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ SECTIONS = ("datasets", "models")
 
 
 def names_of(value: Any) -> Any:
-    """Read ``a+b`` as a list: ``--params`` splits at commas. One name alone is a list, too."""
+    """Read `a+b` as a list: `--params` splits at commas. One name alone is a list, too."""
     if value is None or isinstance(value, Mapping):
         return value
     values = as_texts(value.split("+") if isinstance(value, str) else value)
@@ -19,7 +19,7 @@ def names_of(value: Any) -> Any:
 def with_names_as_text(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Give the parameters with names of entries, and of the grid, as texts.
 
-    ``2020`` is ``"2020"``, and ``1e5`` in the grid is the entry ``"1e5"``. What cannot be read so
+    `2020` is `"2020"`, and `1e5` in the grid is the entry `"1e5"`. What cannot be read so
     is left as it is, for the check that tells it.
     """
     changed = dict(parameters)

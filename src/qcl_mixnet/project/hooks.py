@@ -222,7 +222,7 @@ def _report_folders(pipeline: Pipeline, catalog: CatalogProtocol) -> dict[str, P
 
 
 def _layer_folders(pipeline: Pipeline, catalog: CatalogProtocol) -> dict[Path, str]:
-    """Folders of the layers (``01_raw`` ...) that a pipeline writes to, and what chooses each."""
+    """Folders of the layers (`01_raw` ...) that a pipeline writes to, and what chooses each."""
     folders = {}
     for name in pipeline.all_outputs():
         dataset = catalog.get(name)

@@ -1,4 +1,4 @@
-"""Everything that ``conf/`` may hold, as types: an unknown key or a bad value is one sentence."""
+"""Everything that `conf/` may hold, as types: an unknown key or a bad value is one sentence."""
 
 import logging
 from collections.abc import Callable, Collection, Mapping
@@ -37,7 +37,7 @@ Place = Callable[[str, object], str]
 class Grid(BaseModel):
     """Which data sets and models this run has.
 
-    On the command line: ``--params=grid.datasets=glass+ecoli,grid.models=knn+qcl_mixnet``.
+    On the command line: `--params=grid.datasets=glass+ecoli,grid.models=knn+qcl_mixnet`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -67,7 +67,7 @@ class Resources(BaseModel):
 
 
 class InferenceOptions(BaseModel):
-    """A table to score and the model that does it; see ``conf/base/parameters_inference.yml``.
+    """A table to score and the model that does it; see `conf/base/parameters_inference.yml`.
 
     Paths may be left out where nothing is scored.
     """
@@ -101,7 +101,7 @@ class Reports(BaseModel):
 class Configuration(BaseModel):
     """All parameters of the project.
 
-    ``data_root`` and ``raw_root`` come from ``--params`` alone: the catalog reads them, to put
+    `data_root` and `raw_root` come from `--params` alone: the catalog reads them, to put
     results and raw tables in other folders for one run.
     """
 
@@ -192,7 +192,7 @@ def parse_section(
     Parameters
     ----------
     parameters, given : mapping
-        As for :func:`parse_configuration`.
+        As for `parse_configuration`.
     options : type
         What the section holds.
     section : str

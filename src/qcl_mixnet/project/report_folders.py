@@ -2,7 +2,7 @@
 
 A run with other models, another number of epochs or in another environment leaves the reports of
 all others alone. Which folder it is hangs on the configuration, which Kedro's catalog cannot see;
-so the configuration loader gives it the name, as ``${reports:benchmark}``.
+so the configuration loader gives it the name, as `${reports:benchmark}`.
 """
 
 import json
@@ -50,7 +50,7 @@ def report_folders(configuration: Configuration, env: str | None) -> dict[str, s
     -------
     dict of str to str
         "benchmark", "speed" and "inference", each named by the environment and a hash of the
-        parameters that decide what is in the reports; or the name that ``reports`` gives.
+        parameters that decide what is in the reports; or the name that `reports` gives.
     """
     env = env or "base"
     grid = configuration.grid
@@ -75,7 +75,7 @@ def report_folders(configuration: Configuration, env: str | None) -> dict[str, s
 def other_report_folders(
     speed: SpeedOptions, inference: InferenceOptions, reports: Reports, env: str
 ) -> dict[str, str]:
-    """Name the folders of the reports that depend on no roster; see :func:`report_folders`."""
+    """Name the folders of the reports that depend on no roster; see `report_folders`."""
     names = {
         "speed": reports.speed or f"{env}-{_short_hash(speed.model_dump(mode='json'))}",
         "inference": reports.inference or f"{env}-{_short_hash(inference.model_dump(mode='json'))}",
@@ -88,9 +88,9 @@ def _short_hash(value: Any) -> str:
 
 
 class BenchmarkConfigLoader(ProjectConfigLoader):
-    """Kedro's loader, with ``${reports:<kind>}`` for the catalog.
+    """Kedro's loader, with `${reports:<kind>}` for the catalog.
 
-    Parameters as for :class:`~qcl_mixnet.project.configuration_loader.ProjectConfigLoader`.
+    Parameters as for `ProjectConfigLoader`.
     """
 
     def __getitem__(self, key: str) -> dict[str, Any]:
@@ -121,7 +121,7 @@ class BenchmarkConfigLoader(ProjectConfigLoader):
 
 
 def finish_reports(folder: Path, kind: str, record: Mapping[str, Any]) -> None:
-    """Say where reports come from, and make ``latest`` point at them.
+    """Say where reports come from, and make `latest` point at them.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ def finish_reports(folder: Path, kind: str, record: Mapping[str, Any]) -> None:
         A folder of reports.
     kind : {"benchmark", "speed", "inference"}
     record : mapping
-        JSON-able; written to ``run.json``: configuration, seed, versions, commit.
+        JSON-able; written to `run.json`: configuration, seed, versions, commit.
     """
     text = json.dumps(record, indent=2, default=str)
     write_atomically(folder / "run.json", lambda path: path.write_text(text, encoding="utf-8"))
@@ -138,7 +138,7 @@ def finish_reports(folder: Path, kind: str, record: Mapping[str, Any]) -> None:
 
 
 def _point_latest_at(folder: Path, root: Path) -> None:
-    """Link ``latest`` in ``root`` to a folder below it, with a warning where that cannot be."""
+    """Link `latest` in `root` to a folder below it, with a warning where that cannot be."""
     link = root / LATEST
     made = link.with_name(f".{LATEST}.{uuid.uuid4().hex}")
     try:

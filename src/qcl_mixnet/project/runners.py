@@ -1,7 +1,7 @@
 """Runners that compute only what is not up to date, and show progress.
 
-Any Kedro runner can do it: :class:`IncrementalMixin` plans a run before Kedro's own machinery
-carries it out. ``docs/incremental-runs.md`` says why it is done here and not in the nodes.
+Any Kedro runner can do it: `IncrementalMixin` plans a run before Kedro's own machinery
+carries it out. `docs/incremental-runs.md` says why it is done here and not in the nodes.
 """
 
 import logging
@@ -58,7 +58,7 @@ class IncrementalMixin(AbstractRunner, ABC):
         run_id: str | None = None,
         only_missing_outputs: bool = False,
     ) -> dict[str, Any]:
-        """Run a pipeline in three stages; see ``kedro.runner.AbstractRunner.run``.
+        """Run a pipeline in three stages; see `kedro.runner.AbstractRunner.run`.
 
         All tables are brought in and checked before any training. A data set that no source has,
         or that cannot be used, is left out with its remedy. A cell whose record holds the current
@@ -107,7 +107,7 @@ class IncrementalMixin(AbstractRunner, ABC):
         return record is not None and record["status"] != "failed"
 
     def _suggest_resume_scenario(self, *args: Any) -> None:
-        """Say nothing of ``--from-nodes``: the same command goes on from where it was."""
+        """Say nothing of `--from-nodes`: the same command goes on from where it was."""
 
     def _release_datasets(  # type: ignore[override]  # static in Kedro, called on the instance
         self,
@@ -127,7 +127,7 @@ class IncrementalSequentialRunner(IncrementalMixin, SequentialRunner):
 
 
 class IncrementalParallelRunner(IncrementalMixin, ParallelRunner):
-    """Cells on several processes; ``KEDRO_MP_CONTEXT`` chooses how they start."""
+    """Cells on several processes; `KEDRO_MP_CONTEXT` chooses how they start."""
 
     def _get_executor(self, max_workers: int) -> ProcessPoolExecutor:
         context = get_context(os.environ.get("KEDRO_MP_CONTEXT") or None)
@@ -162,7 +162,7 @@ def _with_prerequisites(pipeline: Pipeline) -> Pipeline:
     """Add the nodes without which a pipeline would read what another protocol left behind.
 
     These are the gathering nodes of tables that it reads, and the data nodes of every data set that
-    it touches. So ``--nodes=glass.svm_smote`` and ``--tags=ml`` work in a fresh clone, no cell
+    it touches. So `--nodes=glass.svm_smote` and `--tags=ml` work in a fresh clone, no cell
     meets the splits of another protocol, and no table its results.
     """
     if not any(node.tags for node in pipeline.nodes):

@@ -30,7 +30,7 @@ def check_selection(pipelines: Mapping[str, Pipeline], given: Mapping[str, Any])
     pipelines : mapping
         The registered pipelines.
     given : mapping
-        Arguments of ``KedroSession.run``.
+        Arguments of `KedroSession.run`.
 
     Raises
     ------

@@ -46,8 +46,8 @@ class BenchmarkContext(KedroContext):
     """A context whose pipelines are those of its own environment and runtime parameters.
 
     Kedro registers pipelines once for a process, without a word of the session that they are for.
-    Every session makes a context before it looks for a pipeline: ``kedro run``, a notebook's,
-    Kedro-Viz's, and Kedro's own ``KedroSession`` in a program.
+    Every session makes a context before it looks for a pipeline: `kedro run`, a notebook's,
+    Kedro-Viz's, and Kedro's own `KedroSession` in a program.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -63,7 +63,7 @@ class BenchmarkContext(KedroContext):
 
 
 class SessionHooks:
-    """What :class:`BenchmarkSession` does around a run, for Kedro's own session."""
+    """What `BenchmarkSession` does around a run, for Kedro's own session."""
 
     @hook_impl(tryfirst=True)
     def after_context_created(self) -> None:
@@ -98,7 +98,7 @@ class BenchmarkSession(KedroSession):
     _given: dict[str, Any] | None = None
 
     def run(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """Run pipelines; see ``kedro.framework.session.KedroSession.run``.
+        """Run pipelines; see `kedro.framework.session.KedroSession.run`.
 
         On the command line an error that the user can mend ends the run with its message; called
         from Python it is raised as it is.

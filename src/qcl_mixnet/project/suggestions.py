@@ -5,9 +5,9 @@ from collections.abc import Iterable
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Give `` (did you mean 'glass'?)``, or nothing where no known name is near.
+    """Give ` (did you mean 'glass'?)`, or nothing where no known name is near.
 
-    Capitals do not count: ``Glass`` means ``glass``.
+    Capitals do not count: `Glass` means `glass`.
     """
     by_lower = {candidate.lower(): candidate for candidate in known}
     close = difflib.get_close_matches(name.lower(), by_lower, n=1)

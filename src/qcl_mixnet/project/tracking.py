@@ -67,7 +67,7 @@ def log_cell(
     binding : RunBinding
         The parent run.
     record : mapping
-        The cell's record, with ``dataset`` and ``model``.
+        The cell's record, with `dataset` and `model`.
     history : DataFrame
         Its curves per epoch.
     folder : Path

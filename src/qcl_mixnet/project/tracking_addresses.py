@@ -35,7 +35,7 @@ def without_secrets(text: str, uri: str = "") -> str:
     text : str
         For example the message of an error, which may quote the address.
     uri : str, optional
-        The address in use; by default that of ``MLFLOW_TRACKING_URI``.
+        The address in use; by default that of `MLFLOW_TRACKING_URI`.
     """
     text = re.sub(r"(://)[^\s'\"]*@", r"\1", text)
     for secret in sorted(_secrets(uri), key=len, reverse=True):

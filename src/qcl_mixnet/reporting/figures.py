@@ -40,7 +40,7 @@ def plot_leaderboard(leaderboard: pd.DataFrame) -> Figure:
     Parameters
     ----------
     leaderboard : DataFrame
-        What ``qcl_mixnet.reporting.tables.leaderboard`` returned.
+        What `qcl_mixnet.reporting.tables.leaderboard` returned.
     """
     if leaderboard["mean_rank"].isna().all():
         return sentence_figure("No leaderboard to show: every model failed on every data set.")
@@ -83,9 +83,9 @@ def plot_gain(metrics: pd.DataFrame, descriptions: pd.DataFrame) -> Figure:
     Parameters
     ----------
     metrics : DataFrame
-        Rows of ``gather_metrics`` for all data sets.
+        Rows of `gather_metrics` for all data sets.
     descriptions : DataFrame
-        ``dataset``, ``label`` and ``task`` ("binary" or "multiclass") of each data set.
+        `dataset`, `label` and `task` ("binary" or "multiclass") of each data set.
     """
     cells = cell_scores(metrics)
     proposed = proposed_model(cells)
@@ -162,9 +162,9 @@ def plot_score_distribution(metrics: pd.DataFrame, descriptions: pd.DataFrame) -
     Parameters
     ----------
     metrics : DataFrame
-        Rows of ``gather_metrics`` for all data sets; all models in it are shown.
+        Rows of `gather_metrics` for all data sets; all models in it are shown.
     descriptions : DataFrame
-        ``dataset``, ``label`` and ``task`` ("binary" or "multiclass") of each data set.
+        `dataset`, `label` and `task` ("binary" or "multiclass") of each data set.
     """
     cells = cell_scores(metrics)
     if cells["score"].isna().all():
@@ -212,9 +212,9 @@ def plot_ablation(metrics: pd.DataFrame, descriptions: pd.DataFrame) -> Figure:
     Parameters
     ----------
     metrics : DataFrame
-        Rows of ``gather_metrics`` for all data sets.
+        Rows of `gather_metrics` for all data sets.
     descriptions : DataFrame
-        ``dataset``, ``label`` and ``task`` ("binary" or "multiclass") of each data set.
+        `dataset`, `label` and `task` ("binary" or "multiclass") of each data set.
     """
     cells = cell_scores(metrics)
     proposed = proposed_model(cells)

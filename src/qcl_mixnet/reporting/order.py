@@ -14,7 +14,7 @@ def model_order(frame: pd.DataFrame) -> list[str]:
     Parameters
     ----------
     frame : DataFrame
-        With the columns ``model`` and ``family``, a model in any number of rows.
+        With the columns `model` and `family`, a model in any number of rows.
 
     Returns
     -------

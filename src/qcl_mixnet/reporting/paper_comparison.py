@@ -43,18 +43,18 @@ def compare_with_published(metrics: pd.DataFrame, descriptions: pd.DataFrame) ->
     Parameters
     ----------
     metrics : DataFrame
-        Rows of ``gather_metrics`` for all data sets.
+        Rows of `gather_metrics` for all data sets.
     descriptions : DataFrame
-        Rows of ``describe_dataset`` for the same data sets.
+        Rows of `describe_dataset` for the same data sets.
 
     Returns
     -------
     DataFrame of shape (1800, 13)
-        One row per printed value: ``table``, ``dataset``, ``family``, ``label`` (the paper's),
-        ``metric``, ``printed``, ``ours`` (mean over the repeats), ``difference`` (ours minus
-        printed), ``n_repeats``, ``test_selected`` and ``status``; the latter is "ok", "failed",
-        "not run", or "label not unique" where two of our models have the label. ``comparable``
-        is false where the two do not measure the same; ``remark`` says why.
+        One row per printed value: `table`, `dataset`, `family`, `label` (the paper's),
+        `metric`, `printed`, `ours` (mean over the repeats), `difference` (ours minus
+        printed), `n_repeats`, `test_selected` and `status`; the latter is "ok", "failed",
+        "not run", or "label not unique" where two of our models have the label. `comparable`
+        is false where the two do not measure the same; `remark` says why.
     """
     frame = _printed_values()
     # The full model of the ablation is ours by the other name.
@@ -136,17 +136,17 @@ def summarize_comparison(
     Parameters
     ----------
     frame : DataFrame
-        Rows of :func:`compare_with_published`; those not comparable are left out.
+        Rows of `compare_with_published`; those not comparable are left out.
     by : {"model", "dataset"}, default="model"
         What gets a row of its own.
 
     Returns
     -------
     DataFrame
-        ``label`` or ``dataset``; ``test_selected``, whether any of the results is;
-        ``n_printed``, ``n_failed`` and ``n_compared`` values; over the latter
-        ``mean_difference``, ``mean_absolute_difference``, ``share_within_0_02`` and
-        ``share_at_least_printed``, which takes ours to the printed two decimals. A model or data
+        `label` or `dataset`; `test_selected`, whether any of the results is;
+        `n_printed`, `n_failed` and `n_compared` values; over the latter
+        `mean_difference`, `mean_absolute_difference`, `share_within_0_02` and
+        `share_at_least_printed`, which takes ours to the printed two decimals. A model or data
         set that was not run has no row.
 
     Raises
@@ -193,7 +193,7 @@ def published_comparison_table(comparison: pd.DataFrame) -> Table:
     Parameters
     ----------
     comparison : DataFrame
-        Of :func:`compare_with_published`.
+        Of `compare_with_published`.
     """
     rows = comparison.assign(
         text=[_compared_text(row) for row in comparison.itertuples()],
@@ -216,12 +216,12 @@ def published_comparison_table(comparison: pd.DataFrame) -> Table:
 
 
 def published_summary_table(comparison: pd.DataFrame, by: Literal["model", "dataset"]) -> Table:
-    """Lay out :func:`summarize_comparison`.
+    """Lay out `summarize_comparison`.
 
     Parameters
     ----------
     comparison : DataFrame
-        Of :func:`compare_with_published`.
+        Of `compare_with_published`.
     by : {"model", "dataset"}
         What gets a row of its own.
     """

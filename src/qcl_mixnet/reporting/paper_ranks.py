@@ -33,18 +33,18 @@ def rank_table(metrics: pd.DataFrame, statistics: Mapping[str, Any]) -> Table:
     Parameters
     ----------
     metrics : DataFrame
-        Rows of ``gather_metrics`` for all data sets.
+        Rows of `gather_metrics` for all data sets.
     statistics : mapping
-        Of ``compare_models``.
+        Of `compare_models`.
 
     Returns
     -------
     Table
-        Its frame has one row per metric and model: ``metric`` (the last is "average_rank"),
-        ``model``, ``label``, ``family``, ``test_selected``, ``n_failed`` (cells of the model,
-        which rank last), ``mean_rank``; the metric's test,
-        ``chi2``, ``p_value``, ``iman_davenport_f`` and ``iman_davenport_p``, NaN where there is
-        none, and ``reason`` then; ``independent``, false for the paper's global test.
+        Its frame has one row per metric and model: `metric` (the last is "average_rank"),
+        `model`, `label`, `family`, `test_selected`, `n_failed` (cells of the model,
+        which rank last), `mean_rank`; the metric's test,
+        `chi2`, `p_value`, `iman_davenport_f` and `iman_davenport_p`, NaN where there is
+        none, and `reason` then; `independent`, false for the paper's global test.
     """
     frame = _rank_frame(metrics, statistics)
     models = frame.drop_duplicates("model")

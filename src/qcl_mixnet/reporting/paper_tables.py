@@ -30,11 +30,11 @@ def paper_tables(
     Parameters
     ----------
     metrics : DataFrame
-        Rows of ``gather_metrics`` for all data sets.
+        Rows of `gather_metrics` for all data sets.
     descriptions : DataFrame
-        Rows of ``describe_dataset`` for the same data sets.
+        Rows of `describe_dataset` for the same data sets.
     statistics : mapping
-        Of ``compare_models``.
+        Of `compare_models`.
 
     Returns
     -------
@@ -68,7 +68,7 @@ def table1(descriptions: pd.DataFrame) -> Table:
     Parameters
     ----------
     descriptions : DataFrame
-        Rows of ``describe_dataset``.
+        Rows of `describe_dataset`.
     """
     rows = descriptions
     body = pd.DataFrame(
@@ -117,16 +117,16 @@ def benchmark_table(metrics: pd.DataFrame, descriptions: pd.DataFrame, task: Tas
     Parameters
     ----------
     metrics : DataFrame
-        Rows of ``gather_metrics`` for all data sets.
+        Rows of `gather_metrics` for all data sets.
     descriptions : DataFrame
-        Rows of ``describe_dataset`` for the same data sets.
+        Rows of `describe_dataset` for the same data sets.
     task : {"binary", "multiclass"}
         Which data sets.
 
     Returns
     -------
     Table
-        Its frame has the columns of ``summarize_repeats``.
+        Its frame has the columns of `summarize_repeats`.
 
     Raises
     ------
@@ -141,7 +141,7 @@ def benchmark_table(metrics: pd.DataFrame, descriptions: pd.DataFrame, task: Tas
 def ablation_table(metrics: pd.DataFrame, descriptions: pd.DataFrame, task: Task) -> Table:
     """Lay out the proposed model and its ablations: Table 4 (binary) or 5 (multiclass).
 
-    Parameters, return and errors as in :func:`benchmark_table`.
+    Parameters, return and errors as in `benchmark_table`.
     """
     number = {"binary": 4, "multiclass": 5}[task]
     rows = metrics[metrics["family"].isin(["proposed", "ablation"])]

@@ -41,9 +41,9 @@ def plot_critical_difference(metrics: pd.DataFrame, statistics: Mapping[str, Any
     Parameters
     ----------
     metrics : DataFrame
-        Rows of ``gather_metrics`` for all data sets.
+        Rows of `gather_metrics` for all data sets.
     statistics : mapping
-        Of ``compare_models``: nothing is computed anew, so that the figure shows what it says.
+        Of `compare_models`: nothing is computed anew, so that the figure shows what it says.
     """
     nemenyi, alpha, datasets = (statistics[name] for name in ("nemenyi", "alpha", "datasets"))
     if "reason" in nemenyi:

@@ -54,7 +54,7 @@ class Table:
     Attributes
     ----------
     name : str
-        Name of its files and, behind ``tab:``, its label in LaTeX.
+        Name of its files and, behind `tab:`, its label in LaTeX.
     caption : str
         One sentence.
     notes : tuple of str
@@ -84,7 +84,7 @@ class Table:
         return "\n".join([f"# {_escape_markdown(self.caption)}\n", _pipe_table(cells), *notes])
 
     def to_latex(self) -> str:
-        r"""Write the table for LaTeX with booktabs; a long one as a ``longtable``.
+        r"""Write the table for LaTeX with booktabs; a long one as a `longtable`.
 
         A table with more columns than a page can hold is transposed, and so is one of few rows
         whose columns are too wide.
@@ -118,7 +118,7 @@ class Table:
 
 
 def starred(label: str, test_selected: bool) -> str:
-    """Mark a name behind which there are results of :data:`STAR_NOTE`."""
+    """Mark a name behind which there are results of `STAR_NOTE`."""
     return f"{label}*" if test_selected else label
 
 

@@ -15,15 +15,15 @@ def summarize_repeats(metrics: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     metrics : DataFrame
-        Rows of ``gather_metrics`` for one or more data sets.
+        Rows of `gather_metrics` for one or more data sets.
 
     Returns
     -------
     DataFrame of shape (n_datasets * n_models * 4, 10)
-        ``dataset``, ``model``, ``label``, ``family``, ``metric``, ``mean``, ``std`` (of a
-        sample; NaN with one repeat), ``n_repeats`` (those that have a score), ``test_selected``
-        and ``status``. Means of one data set and metric that tie are equal (see ``ties``). Data
-        sets as they first appear, models as :func:`model_order` has them.
+        `dataset`, `model`, `label`, `family`, `metric`, `mean`, `std` (of a
+        sample; NaN with one repeat), `n_repeats` (those that have a score), `test_selected`
+        and `status`. Means of one data set and metric that tie are equal (see `ties`). Data
+        sets as they first appear, models as `model_order` has them.
     """
     identity = ["dataset", "model", "label", "family"]
     long = metrics.melt(

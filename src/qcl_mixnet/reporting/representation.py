@@ -74,8 +74,8 @@ def project_first_repeat(
     Returns
     -------
     DataFrame of shape (n_rows, 8)
-        The columns of :func:`project_representation`, ``dataset``, ``model``, ``test_selected``
-        and ``key``, a hash of all that the map depends on.
+        The columns of `project_representation`, `dataset`, `model`, `test_selected`
+        and `key`, a hash of all that the map depends on.
     """
     known = previous if previous is not None and "key" in previous else _NO_MAP
     maps = []
@@ -111,7 +111,7 @@ def project_representation(
     Parameters
     ----------
     representation : DataFrame of shape (n_rows, 2 + width)
-        ``row``, ``y_true`` and ``h_0``, ``h_1`` and so on: the test rows of one repeat.
+        `row`, `y_true` and `h_0`, `h_1` and so on: the test rows of one repeat.
     seed : int
         Of the sample and of t-SNE.
     max_rows : int, default=1000
@@ -120,7 +120,7 @@ def project_representation(
     Returns
     -------
     DataFrame of shape (min(n_rows, max_rows), 4)
-        ``row``, ``y_true``, ``x`` and ``y``. Without rows if there are fewer than 5, too few for
+        `row`, `y_true`, `x` and `y`. Without rows if there are fewer than 5, too few for
         neighbourhoods. If all rows are alike they are all at (0, 0).
 
     Raises
@@ -175,12 +175,12 @@ def plot_representation(
     Parameters
     ----------
     projections : DataFrame
-        Of :func:`project_first_repeat`, for all data sets. Of several models the first is shown.
+        Of `project_first_repeat`, for all data sets. Of several models the first is shown.
     metrics : DataFrame
-        Rows of ``gather_metrics`` for all data sets; they have the model's label and say how many
+        Rows of `gather_metrics` for all data sets; they have the model's label and say how many
         repeats there are.
     descriptions : DataFrame
-        ``dataset`` and ``label`` of each data set, in the order of the panels.
+        `dataset` and `label` of each data set, in the order of the panels.
     """
     if projections.empty:
         return sentence_figure("No representation to show: no data set has enough test rows of it.")

@@ -23,13 +23,13 @@ def cell_scores(metrics: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     metrics : DataFrame
-        Rows of ``gather_metrics`` for all data sets.
+        Rows of `gather_metrics` for all data sets.
 
     Returns
     -------
     DataFrame with a row per cell
-        ``dataset``, ``model``, ``label``, ``family``, ``status``, ``test_selected`` and ``score``
-        (NaN where it failed or was not run). Models are in the order of ``model_order``.
+        `dataset`, `model`, `label`, `family`, `status`, `test_selected` and `score`
+        (NaN where it failed or was not run). Models are in the order of `model_order`.
     """
     cells = metrics.groupby(["dataset", "model"], sort=False, as_index=False).agg(
         label=("label", "first"),
@@ -48,12 +48,12 @@ def shown_models(cells: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     cells : DataFrame
-        Rows of :func:`cell_scores` that the figure is about.
+        Rows of `cell_scores` that the figure is about.
 
     Returns
     -------
     DataFrame of shape (n_models, 4)
-        ``model``, ``family``, ``test_selected`` (of any of its cells) and ``label``, with a star
+        `model`, `family`, `test_selected` (of any of its cells) and `label`, with a star
         where that is so. In the order of `cells`.
     """
     models = cells.groupby("model", sort=False, as_index=False).agg(
@@ -104,7 +104,7 @@ def cell_notes(cells: pd.DataFrame, failed: str = "left out") -> list[str]:
     Parameters
     ----------
     cells : DataFrame
-        Rows of :func:`cell_scores` that the figure is about.
+        Rows of `cell_scores` that the figure is about.
     failed : str, default="left out"
         What the figure does with failed cells.
     """

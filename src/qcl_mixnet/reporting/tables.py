@@ -19,17 +19,17 @@ def leaderboard(metrics: pd.DataFrame, metric: str = HEADLINE) -> pd.DataFrame:
     Parameters
     ----------
     metrics : DataFrame
-        Rows of ``gather_metrics`` for all data sets.
+        Rows of `gather_metrics` for all data sets.
     metric : str, default="macro_f1"
         The metric that ranks.
 
     Returns
     -------
     DataFrame of shape (n_models, n_columns)
-        ``model``, ``label``, ``family``, ``test_selected``, ``mean_rank`` and ``wins`` of
-        ``summarize_ranks``; ``n_datasets``, over which they are: those on which at least one model
-        has a score; ``n_failed``, cells on whatever data set; the means over data sets of the
-        headline scores and seconds. Ablations are left out, see ``without_ablations``.
+        `model`, `label`, `family`, `test_selected`, `mean_rank` and `wins` of
+        `summarize_ranks`; `n_datasets`, over which they are: those on which at least one model
+        has a score; `n_failed`, cells on whatever data set; the means over data sets of the
+        headline scores and seconds. Ablations are left out, see `without_ablations`.
     """
     scores = score_table(without_ablations(metrics), metric)
     summary = summarize_ranks(scores, higher_is_better=METRICS[metric].higher_is_better)
@@ -57,7 +57,7 @@ def leaderboard_table(board: pd.DataFrame) -> Table:
     Parameters
     ----------
     board : DataFrame
-        Of :func:`leaderboard`.
+        Of `leaderboard`.
     """
     # The metric that ranks comes first.
     scores = {METRICS[name].label: name for name in board.columns if name in METRICS}

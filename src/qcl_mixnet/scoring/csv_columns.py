@@ -51,7 +51,7 @@ def csv_numbers(column: pd.Series, path: Path, start: int) -> pd.Series:
 
 
 def text_error(column: pd.Series, row: int, path: Path, start: int) -> DataError:
-    """Error for the text in a row of a numeric column; for the others see :func:`csv_numbers`."""
+    """Error for the text in a row of a numeric column; for the others see `csv_numbers`."""
     text = str(column.iloc[row])
     style = number_style([text])
     numbers = "numbers" if style is None else "numbers with a decimal point and nothing else"

@@ -58,7 +58,7 @@ class Chunk:
         Labelled as the model takes them.
     ids : DataFrame of shape (n_rows, n_ids)
     done : int
-        How much of the table's ``size`` was read with it.
+        How much of the table's `size` was read with it.
     """
 
     features: pd.DataFrame
@@ -80,7 +80,7 @@ class TableFile(ABC):
     ignored : list of str
         Names of columns that are not read into chunks.
     size : int
-        How much there is to read, in units of ``unit``.
+        How much there is to read, in units of `unit`.
 
     Raises
     ------
@@ -99,7 +99,7 @@ class TableFile(ABC):
 
     @abstractmethod
     def _open(self) -> list[str]:
-        """Look into the file: set ``size``, give the names of its columns."""
+        """Look into the file: set `size`, give the names of its columns."""
 
     @abstractmethod
     def chunks(self, n_rows: int) -> Iterator[Chunk]:
@@ -118,7 +118,7 @@ class TableFile(ABC):
 
 
 def open_table(path: Path, training: TrainingColumns, rules: ColumnRules) -> TableFile:
-    """Open a CSV or Parquet file, as its suffix says; see :class:`TableFile`."""
+    """Open a CSV or Parquet file, as its suffix says; see `TableFile`."""
     kind = ParquetFile if path.suffix.lower() in PARQUET_SUFFIXES else CsvFile
     return kind(path, training, rules)
 
@@ -149,7 +149,7 @@ class CsvFile(TableFile):
         return list(self._layout.names)
 
     def chunks(self, n_rows: int) -> Iterator[Chunk]:
-        """Read the table from its start; see :meth:`TableFile.chunks`."""
+        """Read the table from its start; see `TableFile.chunks`."""
         levels = dict(zip(self.features, self.training.levels, strict=True))
         as_text = {*self.ids, *(name for name, found in levels.items() if found is not None)}
         options = {
@@ -220,7 +220,7 @@ class ParquetFile(TableFile):
             yield from file.iter_batches(n_rows, columns=list(dict.fromkeys(columns)))
 
     def chunks(self, n_rows: int) -> Iterator[Chunk]:
-        """Read the table from its start; see :meth:`TableFile.chunks`."""
+        """Read the table from its start; see `TableFile.chunks`."""
         with _reading(self.path):
             done = 0
             for batch in self._batches([*self.features, *self.ids], n_rows):

@@ -44,7 +44,7 @@ def plot_speed(table: pd.DataFrame, machine: Machine) -> Figure:
     Parameters
     ----------
     table, machine
-        Of ``qcl_mixnet.speed.measurement.SpeedResult``.
+        Of `qcl_mixnet.speed.measurement.SpeedResult`.
     """
     shapes = table.drop_duplicates("dataset")
     figure = PlainFigure(figsize=(WIDTH, 3.6), layout="constrained")

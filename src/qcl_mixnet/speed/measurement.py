@@ -112,17 +112,17 @@ class SpeedOptions(BaseModel):
 
 @dataclass(frozen=True)
 class SpeedResult:
-    """Figures of :func:`measure_speed`.
+    """Figures of `measure_speed`.
 
     Attributes
     ----------
     machine : Machine
     table : DataFrame
         A row per data set, number of members and implementation ("reference" or "engine"):
-        ``ms`` per step and member (median; ``ms_min``, ``ms_max``), ``ratio`` (median over the
-        repeats of the reference's time over this one's), ``peak_mib`` of tensors alive at once,
-        ``mflop`` of matrix products per step and member, ``bound_ms`` (what these take at the
-        machine's best) and ``fraction`` (that bound over ``ms``).
+        `ms` per step and member (median; `ms_min`, `ms_max`), `ratio` (median over the
+        repeats of the reference's time over this one's), `peak_mib` of tensors alive at once,
+        `mflop` of matrix products per step and member, `bound_ms` (what these take at the
+        machine's best) and `fraction` (that bound over `ms`).
     """
 
     machine: Machine

@@ -81,28 +81,28 @@ def compare_models(metrics: pd.DataFrame, options: ComparisonOptions) -> dict[st
     Parameters
     ----------
     metrics : DataFrame
-        Rows of ``gather_metrics`` for all data sets.
+        Rows of `gather_metrics` for all data sets.
     options : ComparisonOptions
 
     Returns
     -------
     dict
         Ready for strict JSON: what is not finite is None. A test that is not possible is
-        ``{"reason": ...}``.
+        `{"reason": ...}`.
 
-        - ``models``, ``datasets``: those of the ranks and tests; ``datasets_without_score``: those
+        - `models`, `datasets`: those of the ranks and tests; `datasets_without_score`: those
           that do not count, since every model that was run failed.
-        - ``not_run``, ``failed``: lists of "dataset.model", ablations among them.
-        - ``test_selected``: whether any epoch was chosen on the test part.
-        - ``control``, ``alpha``, ``rope``: the options.
-        - ``mean_ranks``: metric to model to mean rank.
-        - ``tests``: metric to the fields of ``FriedmanResult``; where F is infinite, with an
-          ``iman_davenport_note``.
-        - ``global_test``: of :func:`global_test`.
-        - ``nemenyi``: for the headline metric ``metric``, ``mean_ranks``,
-          ``critical_difference`` and ``p_values``, model to model to p.
-        - ``comparisons``: metric to rows of ``compare_with_control``.
-        - ``ablation``: as ``comparisons``, of the ablations; empty where none was run.
+        - `not_run`, `failed`: lists of "dataset.model", ablations among them.
+        - `test_selected`: whether any epoch was chosen on the test part.
+        - `control`, `alpha`, `rope`: the options.
+        - `mean_ranks`: metric to model to mean rank.
+        - `tests`: metric to the fields of `FriedmanResult`; where F is infinite, with an
+          `iman_davenport_note`.
+        - `global_test`: of `global_test`.
+        - `nemenyi`: for the headline metric `metric`, `mean_ranks`,
+          `critical_difference` and `p_values`, model to model to p.
+        - `comparisons`: metric to rows of `compare_with_control`.
+        - `ablation`: as `comparisons`, of the ablations; empty where none was run.
     """
     tables = _score_tables(without_ablations(metrics))
     scores = tables[HEADLINE]
@@ -133,15 +133,15 @@ def comparison_table(statistics: Mapping[str, Any], metrics: pd.DataFrame) -> pd
     Parameters
     ----------
     statistics : mapping
-        Of :func:`compare_models`.
+        Of `compare_models`.
     metrics : DataFrame
         The rows that it was made of.
 
     Returns
     -------
     DataFrame
-        ``metric``, ``control``, ``control_test_selected``, then the columns of
-        ``compare_with_control`` with ``label``, ``family`` and ``test_selected`` behind ``model``;
+        `metric`, `control`, `control_test_selected`, then the columns of
+        `compare_with_control` with `label`, `family` and `test_selected` behind `model`;
         test-selected is a model with an epoch chosen on the test part of any data set. Ablations,
         known by their family, stand last in a metric; where there are competitors, their p-values
         are adjusted among themselves.
@@ -200,11 +200,11 @@ def global_test(mean_ranks: pd.DataFrame, *, alpha: float = 0.05) -> dict[str, A
     Returns
     -------
     dict
-        ``metrics``; the fields of ``tests`` of :func:`compare_models` with ``n_metrics`` for
-        ``n_datasets``, of the ranks of the mean ranks within each metric; ``paper_form``, what the
-        paper's numbers come from: ``chi2``, ``p_value``, ``iman_davenport_f`` and
-        ``iman_davenport_p`` of the mean ranks put into Friedman's formula as if they were ranks;
-        ``independent``, False; and a ``note`` that says why.
+        `metrics`; the fields of `tests` of `compare_models` with `n_metrics` for
+        `n_datasets`, of the ranks of the mean ranks within each metric; `paper_form`, what the
+        paper's numbers come from: `chi2`, `p_value`, `iman_davenport_f` and
+        `iman_davenport_p` of the mean ranks put into Friedman's formula as if they were ranks;
+        `independent`, False; and a `note` that says why.
 
     Raises
     ------

@@ -2,7 +2,7 @@
 
 A table of scores has one row a data set and one column a model; a NaN is a cell that failed and
 ranks last. A data set on which every model failed does not count, and scores that differ by
-rounding alone tie (see ``ties``). Every function takes the table and the direction of its metric.
+rounding alone tie (see `ties`). Every function takes the table and the direction of its metric.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ def paired_differences(
     Returns
     -------
     DataFrame of shape (n_datasets, n_models - 1)
-        What differs by rounding alone is made equal (see ``ties``): .87 - .85 and .57 - .55 are a
+        What differs by rounding alone is made equal (see `ties`): .87 - .85 and .57 - .55 are a
         tie, and .3 - (.1 + .2) is 0. Where one of the two failed, a little more than the largest
         of the pair's other differences, of those of its failed cells if they had `worst_score`,
         and of twice `rope`, so that its mean with a difference of 0 lies outside the region too.
@@ -167,7 +167,7 @@ def bayesian_signed_rank(
     ----------
     .. [1] "Time for a change: a tutorial for comparing multiple classifiers through Bayesian
        analysis", JMLR 18(77), 2017. The strength and place of the prior and the number of draws
-       are the defaults of its authors' ``bayesiantests.signrank``.
+       are the defaults of its authors' `bayesiantests.signrank`.
     """
     weights: dict[int, FloatArray] = {}
     shares = np.full((differences.shape[1], 3), np.nan)

@@ -2,7 +2,7 @@
 
 A table of scores has one row a data set and one column a model; a NaN is a cell that failed. It
 ranks last on its data set; what it counts for in a difference of scores, `paired_differences` says.
-A data set on which every model failed does not count (see ``ties``).
+A data set on which every model failed does not count (see `ties`).
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def compare_with_control(
     higher_is_better : bool, default=True
         Direction of the metric.
     alpha : float, default=0.05
-        Level of ``differs``, kept over all rows of the table together.
+        Level of `differs`, kept over all rows of the table together.
     rope : float, default=0.01
         Half width of the region of practical equivalence, in units of the metric.
     worst_score : float, optional
@@ -59,17 +59,17 @@ def compare_with_control(
     Returns
     -------
     DataFrame of shape (n_models - 1, 17)
-        ``model`` in the order of the columns; ``n_datasets``, those on which any model has a
-        score, which alone are counted in what follows; ``n_compared``, those on which not both
-        failed; ``control_failed`` and ``model_failed``, counts of data sets; ``wins``,
-        ``ties`` and ``losses`` of the control, of those compared (a failed cell loses);
-        ``median_difference`` over the data sets on which both have a score, positive where the
-        control is better; ``effect_size``, the matched-pairs rank-biserial correlation [1]_ from
-        -1 to 1, over all compared, so that ties draw it to 0; ``wilcoxon_statistic`` and
-        ``p_value``, see `signed_rank_test`; ``p_holm``, adjusted by `holm` for the models that
-        have a p-value, and ``differs``; ``prob_control_better``, ``prob_equivalent`` and
-        ``prob_model_better``, see `bayesian_signed_rank`. From ``median_difference`` on all are
-        NaN, and ``differs`` false, if the control or the model has no score at all.
+        `model` in the order of the columns; `n_datasets`, those on which any model has a
+        score, which alone are counted in what follows; `n_compared`, those on which not both
+        failed; `control_failed` and `model_failed`, counts of data sets; `wins`,
+        `ties` and `losses` of the control, of those compared (a failed cell loses);
+        `median_difference` over the data sets on which both have a score, positive where the
+        control is better; `effect_size`, the matched-pairs rank-biserial correlation [1]_ from
+        -1 to 1, over all compared, so that ties draw it to 0; `wilcoxon_statistic` and
+        `p_value`, see `signed_rank_test`; `p_holm`, adjusted by `holm` for the models that
+        have a p-value, and `differs`; `prob_control_better`, `prob_equivalent` and
+        `prob_model_better`, see `bayesian_signed_rank`. From `median_difference` on all are
+        NaN, and `differs` false, if the control or the model has no score at all.
 
     Raises
     ------
@@ -130,7 +130,7 @@ def compare_with_control(
 def holm(p_values: FloatArray) -> FloatArray:
     """Adjust p-values for their number by Holm's step-down method.
 
-    Not statsmodels' ``multipletests``, which collects garbage for 0.15 seconds at every call.
+    Not statsmodels' `multipletests`, which collects garbage for 0.15 seconds at every call.
 
     Parameters
     ----------

@@ -2,7 +2,7 @@
 
 Two scores that are equal on paper may differ in their last bit, because their sums were taken in
 another order. No model has won by that. So every comparison of scores goes through
-:func:`merge_ties` first: then all of them agree on who ties.
+`merge_ties` first: then all of them agree on who ties.
 
 A table of scores has one row a data set and one column a model; a NaN is a cell that failed. A
 data set on which every model failed says nothing of their order: it is no part of N.
@@ -53,7 +53,7 @@ def merge_ties(values: npt.ArrayLike) -> npt.NDArray[np.float64]:
 
 
 def merge_tied_scores(scores: pd.DataFrame) -> pd.DataFrame:
-    """Apply :func:`merge_ties` to the models' scores on each data set.
+    """Apply `merge_ties` to the models' scores on each data set.
 
     Parameters
     ----------

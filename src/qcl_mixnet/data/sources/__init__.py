@@ -16,7 +16,7 @@ SourceSpec = Annotated[
     BundledSource | FileSource | KaggleCsvSource | OpenMLSource | UciHarSource | ZenodoSource,
     Field(discriminator="type"),
 ]
-"""Any source, told apart by its field ``type``."""
+"""Any source, told apart by its field `type`."""
 
 __all__ = [
     "TARGET",

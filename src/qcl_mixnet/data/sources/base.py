@@ -38,7 +38,7 @@ class FetchContext:
     downloads : Path
         Folder that keeps what was fetched from elsewhere, so that nothing is fetched twice.
     project_root : Path
-        Folder that relative paths of ``file`` sources start from.
+        Folder that relative paths of `file` sources start from.
     timeout : float, default=30
         Seconds to wait for a connection and for each piece of an answer.
     retries : int, default=3
@@ -99,7 +99,7 @@ class Source(BaseModel, ABC):
         Returns
         -------
         pandas.DataFrame of shape (n_rows, n_features + 1)
-            The last column is ``target``; the index counts rows from 0.
+            The last column is `target`; the index counts rows from 0.
 
         Raises
         ------

@@ -30,9 +30,9 @@ class BundledSource(Source):
     Parameters
     ----------
     files : tuple of str
-        Paths below the package's ``data`` folder.
+        Paths below the package's `data` folder.
     format : {'whitespace', 'csv', 'semicolon_csv', 'keel'}
-        Only ``semicolon_csv`` has a line of column names, which `columns` replaces.
+        Only `semicolon_csv` has a line of column names, which `columns` replaces.
     columns : tuple of str
         Names of all columns of the files, the target and the dropped ones included.
     labels : dict of str to str

@@ -12,8 +12,8 @@ _SIGNED_INTEGERS = (np.int8, np.int16, np.int32)
 def narrow_column(column: pd.Series) -> pd.Series:
     """Store a column in the smallest type that gives every value back as it was printed.
 
-    Whole numbers become the smallest signed integer, other numbers ``float32`` where that
-    prints the same digits (``0.1`` does, ``9.53333333333333`` does not), booleans 0/1 and
+    Whole numbers become the smallest signed integer, other numbers `float32` where that
+    prints the same digits (`0.1` does, `9.53333333333333` does not), booleans 0/1 and
     categories strings. Strings and dates are left alone.
 
     Parameters
@@ -96,7 +96,7 @@ def _survives_float32(values: np.ndarray) -> bool:
 
 
 def label_text(target: pd.Series) -> pd.Series:
-    """Write each label as text, ``7.0`` as ``'7'``, and leave missing labels missing.
+    """Write each label as text, `7.0` as `'7'`, and leave missing labels missing.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def label_text(target: pd.Series) -> pd.Series:
     Returns
     -------
     pandas.Series of shape (n_rows,)
-        Of dtype object, with ``None`` where the label is missing.
+        Of dtype object, with `None` where the label is missing.
     """
     texts = [_one_label(value) for value in target.astype(object)]
     return pd.Series(texts, index=target.index, name=target.name, dtype=object)
@@ -122,7 +122,7 @@ def _one_label(value: object) -> str | None:
 def can_be_numbers(written: pd.Series, parsed: pd.Series) -> bool:
     """Whether labels lose nothing as the numbers that a file's text was parsed to.
 
-    ``1.0`` is 1; but "01" and "1" are two classes, and "007" is no 7.
+    `1.0` is 1; but "01" and "1" are two classes, and "007" is no 7.
 
     Parameters
     ----------
@@ -149,7 +149,7 @@ def binary_target(target: pd.Series, positive: Collection[str]) -> pd.Series:
     Returns
     -------
     pandas.Series of shape (n_rows,)
-        ``int8``, or ``float64`` with NaN where a label is missing.
+        `int8`, or `float64` with NaN where a label is missing.
     """
     texts = label_text(target)
     marks = texts.isin(list(positive))
@@ -161,7 +161,7 @@ def binary_target(target: pd.Series, positive: Collection[str]) -> pd.Series:
 def tidy_target(target: pd.Series) -> pd.Series:
     """Store labels that are all whole numbers as integers, and all others as they are.
 
-    OpenML declares codes such as ``1`` to ``7`` nominal, a CSV file gives them as integers:
+    OpenML declares codes such as `1` to `7` nominal, a CSV file gives them as integers:
     either way the labels must come out the same.
     """
     narrowed = narrow_column(target)

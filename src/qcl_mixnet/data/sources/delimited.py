@@ -61,7 +61,7 @@ def read_csv(
     Returns
     -------
     pandas.DataFrame of shape (n_rows, n_columns)
-        Columns that the header does not name are called ``Unnamed: <i>``.
+        Columns that the header does not name are called `Unnamed: <i>`.
 
     Raises
     ------

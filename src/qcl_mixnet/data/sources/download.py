@@ -49,13 +49,13 @@ def download(
 
     The answer is written to a temporary file in the same folder, checked, flushed to disk and
     only then moved into place, so that `destination` never holds a part of a file. Its
-    checksum is kept beside it in ``<name>.sha256``; a file that no longer matches it is
+    checksum is kept beside it in `<name>.sha256`; a file that no longer matches it is
     fetched again.
 
     Parameters
     ----------
     url : str
-        An ``http`` or ``https`` address.
+        An `http` or `https` address.
     destination : Path
         Where the file shall be; missing folders are made.
     sha256, md5 : str or None
@@ -111,7 +111,7 @@ def head_fields(url: str, *, timeout: float) -> dict[str, str] | None:
     Parameters
     ----------
     url : str
-        An ``http`` or ``https`` address.
+        An `http` or `https` address.
     timeout : float
 
     Returns

@@ -41,7 +41,7 @@ def read_excel(
     where : str
         The file, for messages.
     suffix : str
-        Of the file; ``.xls``, ``.xlsb`` and ``.ods`` need another library than ``.xlsx``.
+        Of the file; `.xls`, `.xlsb` and `.ods` need another library than `.xlsx`.
     sheet : str or None
         Its name; None for the only one that holds something.
     target : str

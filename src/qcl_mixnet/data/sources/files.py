@@ -31,7 +31,7 @@ from qcl_mixnet.data.sources.index_columns import keep_named_index, without_inde
 from qcl_mixnet.data.sources.opening import Place, open_local, unpacked
 
 LOCAL_FOLDER_VARIABLE = "QCL_MIXNET_DATA"
-"""Environment variable that names a folder of ``<dataset>.parquet`` files."""
+"""Environment variable that names a folder of `<dataset>.parquet` files."""
 
 _UNFITTING: dict[str, frozenset[str]] = {
     "csv": frozenset({"sheet"}),
@@ -78,14 +78,14 @@ class FileSource(Source):
     Parameters
     ----------
     path : str
-        Absolute, or relative to the project root; ``~`` is the user's home. An address works as
-        well: ``https://``, and what fsspec knows, such as ``s3://`` and ``memory://``.
+        Absolute, or relative to the project root; `~` is the user's home. An address works as
+        well: `https://`, and what fsspec knows, such as `s3://` and `memory://`.
     format : {'csv', 'parquet', 'feather', 'excel', 'arff'} or None
-        None takes it from the suffix: ``.parquet`` and ``.pq``, ``.feather`` and ``.arrow``,
-        ``.xlsx``, ``.xlsm``, ``.xls``, ``.xlsb`` and ``.ods``, ``.arff``; all others are CSV.
+        None takes it from the suffix: `.parquet` and `.pq`, `.feather` and `.arrow`,
+        `.xlsx`, `.xlsm`, `.xls`, `.xlsb` and `.ods`, `.arff`; all others are CSV.
     separator : str
-        What stands between the values of a CSV file: one character, ``\s+`` for any white space,
-        or ``auto`` to find it among comma, semicolon, tab and bar.
+        What stands between the values of a CSV file: one character, `\s+` for any white space,
+        or `auto` to find it among comma, semicolon, tab and bar.
     encoding : str
         Of a CSV or ARFF file.
     decimal : {'.', ','}
@@ -97,7 +97,7 @@ class FileSource(Source):
         list: nothing but an empty cell is missing, so that a class may be called None.
     header : int, 'none' or 'auto'
         Number of the row of column names, counted from 0 without blank ones; what stands above
-        it is left out. ``none``: all rows hold values. ``auto``: 0, or none if `columns` is given.
+        it is left out. `none`: all rows hold values. `auto`: 0, or none if `columns` is given.
     columns : list of str or None
         Names of all columns of the file, in place of the header's if `header` is given.
     index : str, int, bool or None
@@ -223,7 +223,7 @@ def local_file(dataset: str) -> Path | None:
     Returns
     -------
     Path or None
-        None if ``QCL_MIXNET_DATA`` is not set or its folder has no ``<dataset>.parquet``.
+        None if `QCL_MIXNET_DATA` is not set or its folder has no `<dataset>.parquet`.
 
     Raises
     ------
@@ -257,7 +257,7 @@ def read_local_file(path: Path) -> pd.DataFrame:
     Raises
     ------
     DataError
-        If the file cannot be read or has no column ``target``.
+        If the file cannot be read or has no column `target`.
     """
     where = f"the file {path}"
     with open_local(path) as stream:

@@ -20,12 +20,12 @@ class KaggleCsvSource(Source):
     """A CSV file of a Kaggle data set, put in place by hand.
 
     Kaggle gives its files to signed-in users only. The file is looked for at
-    ``<downloads>/kaggle/<filename>``.
+    `<downloads>/kaggle/<filename>`.
 
     Parameters
     ----------
     slug : str
-        Owner and name, as in ``https://www.kaggle.com/datasets/<slug>``.
+        Owner and name, as in `https://www.kaggle.com/datasets/<slug>`.
     filename : str
         Name of the file, without a folder.
     target : str

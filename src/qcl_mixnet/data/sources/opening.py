@@ -52,7 +52,7 @@ class Place:
     Parameters
     ----------
     path : str
-        A path, in which ``~`` is the user's home, or an address such as ``s3://bucket/t.csv``.
+        A path, in which `~` is the user's home, or an address such as `s3://bucket/t.csv`.
     project_root : Path
         Where relative paths start.
     """

@@ -22,7 +22,7 @@ ARCHIVE_URL = (
 class UciHarSource(Source):
     """The features and labels of UCI 240, training part first, then test part.
 
-    The columns are named ``V1`` to ``V561``, as on OpenML: the names that the archive gives
+    The columns are named `V1` to `V561`, as on OpenML: the names that the archive gives
     them are not unique.
 
     Parameters

@@ -27,7 +27,7 @@ _MEMBER = re.compile(r"(?:\./)?(x\d+data\.npz)")
 
 
 class ZenodoSource(Source):
-    """One data set of the archive, read by imbalanced-learn's ``fetch_datasets``.
+    """One data set of the archive, read by imbalanced-learn's `fetch_datasets`.
 
     The archive is fetched by `download`, which waits a bounded time and checks what it got;
     imbalanced-learn's own fetching does neither. Its labels -1 and 1 become 0 and 1.
@@ -101,7 +101,7 @@ class ZenodoSource(Source):
 
 
 def _extract(archive: Path, data_home: Path, url: str) -> None:
-    """Unpack the tables to ``<data_home>/zenodo``, all or none of them."""
+    """Unpack the tables to `<data_home>/zenodo`, all or none of them."""
     staging = archive.with_name(f".unpack-{uuid.uuid4().hex}")
     tables = staging / "zenodo"
     tables.mkdir(parents=True)

@@ -48,12 +48,12 @@ def entangle_backward(
     x_gradient: Array,
     theta_gradient: Array,
 ) -> None:
-    """Derivatives of :func:`entangle` by ``x`` and ``theta``, from those by ``out``.
+    """Derivatives of `entangle` by `x` and `theta`, from those by `out`.
 
     Parameters
     ----------
     x, theta, input_gate, gates
-        As of :func:`entangle`, which wrote ``gates``.
+        As of `entangle`, which wrote `gates`.
     gradient : ndarray of shape (members, batch, width)
     x_gradient : ndarray of shape (members, batch, width)
         Written.
@@ -100,7 +100,7 @@ def batch_norm(
     Parameters
     ----------
     x : ndarray of shape (members, batch, width)
-        ``batch`` is 2 at least.
+        `batch` is 2 at least.
     weight, bias : ndarray of shape (members, width)
     running_mean, running_var : ndarray of shape (members, width)
         Moved towards the batch's, in place.
@@ -150,12 +150,12 @@ def batch_norm_backward(
     weight_gradient: Array,
     bias_gradient: Array,
 ) -> None:
-    """Derivatives of :func:`batch_norm` by ``x``, ``weight`` and ``bias``, from those by ``out``.
+    """Derivatives of `batch_norm` by `x`, `weight` and `bias`, from those by `out`.
 
     Parameters
     ----------
     x, weight, bias, slope, mean, scale
-        As of :func:`batch_norm`, which wrote the last two.
+        As of `batch_norm`, which wrote the last two.
     gradient : ndarray of shape (members, batch, width)
         Overwritten with the derivatives before the leaky ReLU.
     x_gradient : ndarray of shape (members, batch, width)

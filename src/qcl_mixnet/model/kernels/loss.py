@@ -38,12 +38,12 @@ def hybrid_loss(
     Parameters
     ----------
     logits, embeddings, labels, centroids : ndarray
-        ``(members, batch, n_classes)``, ``(members, batch, width)``, ``(members, batch)`` and
-        ``(members, n_classes, width)``.
+        `(members, batch, n_classes)`, `(members, batch, width)`, `(members, batch)` and
+        `(members, n_classes, width)`.
     constants : ndarray of shape (6,)
         weight, gamma, beta, temperature, margin and the miner's epsilon, of the logits' type.
     mean_squares, sum_anchors, squared : bool
-        ``intra_class="mse"``, ``supcon_reduction="sum"``, ``triplet_distance="squared_euclidean"``.
+        `intra_class="mse"`, `supcon_reduction="sum"`, `triplet_distance="squared_euclidean"`.
     terms : ndarray of shape (members, 6)
         Written: total, focal, intra, inter, supcon, triplet.
     logits_gradient, embeddings_gradient, centroids_gradient : ndarray
@@ -108,7 +108,7 @@ def _by_class(labels: Array, n_classes: int) -> tuple[Array, Array, Array]:
 
 @compiled
 def _focal(logits: Array, labels: Array, gamma: float, scale: float, gradient: Array) -> float:
-    """First term of Eq. 10; writes ``gradient``."""
+    """First term of Eq. 10; writes `gradient`."""
     batch, n_classes = logits.shape
     total = 0.0
     for i in range(batch):
@@ -162,7 +162,7 @@ def _intra(
 
 @compiled
 def _inter(labels: Array, centroids: Array, scale: float, gradient: Array) -> float:
-    """Eq. 12; adds to ``gradient``."""
+    """Eq. 12; adds to `gradient`."""
     n_classes, width = centroids.shape
     present = np.unique(labels)
     n_pairs = len(present) * (len(present) - 1) / 2
@@ -273,11 +273,11 @@ def _triplet(
     balance: Array,
     gradient: Array,
 ) -> float:
-    """Eq. 16 over the pairs of a Multi-Similarity miner; adds the derivative to ``gradient``.
+    """Eq. 16 over the pairs of a Multi-Similarity miner; adds the derivative to `gradient`.
 
     A triplet above zero adds its positive's distance and takes its negative's away, so each pair's
     distance counts as often as the pair is a positive less as often as it is a negative: its
-    ``balance``. This and ``distances`` are room for both.
+    `balance`. This and `distances` are room for both.
     """
     batch = len(similarity)
     balance[:] = 0

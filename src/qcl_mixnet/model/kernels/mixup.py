@@ -19,9 +19,9 @@ def knn_mixup(
     points : ndarray of shape (members, batch, width)
         The space that Euclidean distances are measured in.
     choice, weight : ndarray of shape (members, batch)
-        See ``mixup.MixupDraws``.
+        See `mixup.MixupDraws`.
     n_neighbors : int
-        At most ``batch - 1``. Equally near rows count in their order.
+        At most `batch - 1`. Equally near rows count in their order.
     out : ndarray of shape (members, batch, n_features)
         Written.
     """
@@ -43,7 +43,7 @@ def knn_mixup(
 
 @compiled
 def _nearest(distances: Array, itself: int, count: int, nearest: Array, places: Array) -> None:
-    """Write the ``count`` smallest distances, in order, and where they are."""
+    """Write the `count` smallest distances, in order, and where they are."""
     found = 0
     for j in range(len(distances)):
         distance = distances[j]

@@ -50,7 +50,7 @@ def compile_all() -> float:
     A training calls this before its first step. Whoever measures the time of a training calls it
     before the clock starts: the first time on a machine takes half a minute, the first time in a
     process a second, and every further time nothing. Where kernels are really compiled, a line in
-    the log says so (``logging``, level WARNING, so that it is seen without any configuration).
+    the log says so (`logging`, level WARNING, so that it is seen without any configuration).
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Pipeline ``evaluation``."""
+"""Pipeline `evaluation`."""
 
 from qcl_mixnet.pipelines.evaluation.pipeline import create_pipeline
 

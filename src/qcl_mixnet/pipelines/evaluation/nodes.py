@@ -19,7 +19,7 @@ from qcl_mixnet.reporting.representation import project_first_repeat
 class EvaluateDataset:
     """Gather what the cells of one data set found.
 
-    A class for the reason that ``IngestTable`` is one.
+    A class for the reason that `IngestTable` is one.
 
     Parameters
     ----------

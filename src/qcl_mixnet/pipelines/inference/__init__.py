@@ -1,4 +1,4 @@
-"""Pipeline ``inference``."""
+"""Pipeline `inference`."""
 
 from qcl_mixnet.pipelines.inference.pipeline import create_pipeline
 

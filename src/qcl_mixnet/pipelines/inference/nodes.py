@@ -37,13 +37,13 @@ def score_table(options: Mapping[str, Any]) -> dict[str, Any]:
     Parameters
     ----------
     options : mapping
-        See :class:`~qcl_mixnet.project.parameters.InferenceOptions`.
+        See `InferenceOptions`.
 
     Returns
     -------
     dict
-        ``model``, ``table``, ``output`` (paths), ``rows``, ``rows_by_label``,
-        ``ignored_columns``, ``seconds``.
+        `model`, `table`, `output` (paths), `rows`, `rows_by_label`,
+        `ignored_columns`, `seconds`.
 
     Raises
     ------

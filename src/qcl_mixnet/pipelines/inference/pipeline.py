@@ -1,4 +1,4 @@
-"""Inference: a table's predictions by a saved model. No part of ``full``."""
+"""Inference: a table's predictions by a saved model. No part of `full`."""
 
 from kedro.pipeline import Node, Pipeline
 

@@ -1,4 +1,4 @@
-"""Pipeline ``ingestion``."""
+"""Pipeline `ingestion`."""
 
 from qcl_mixnet.pipelines.ingestion.pipeline import create_pipeline
 

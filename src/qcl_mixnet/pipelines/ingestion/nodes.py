@@ -36,7 +36,7 @@ def fetch_context(dataset: str, options: IngestionOptions) -> FetchContext:
 class IngestTable:
     """Bring one data set in from the first source that has it.
 
-    A class and not ``functools.partial``: a node needs a name that survives the way to a worker
+    A class and not `functools.partial`: a node needs a name that survives the way to a worker
     process, and multiprocessing strips a partial's.
 
     Parameters

@@ -1,4 +1,4 @@
-"""Ingestion: roster entry to ``data/01_raw/<dataset>.parquet``."""
+"""Ingestion: roster entry to `data/01_raw/<dataset>.parquet`."""
 
 from kedro.pipeline import Node, Pipeline
 

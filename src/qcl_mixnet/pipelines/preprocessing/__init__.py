@@ -1,4 +1,4 @@
-"""Pipeline ``preprocessing``."""
+"""Pipeline `preprocessing`."""
 
 from qcl_mixnet.pipelines.preprocessing.pipeline import create_pipeline
 

@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 class PrepareTable:
     """Check the table of one data set, encode its labels and draw its splits.
 
-    A class for the reason that ``IngestTable`` is one.
+    A class for the reason that `IngestTable` is one.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class PrepareTable:
     def __call__(
         self, table: pd.DataFrame, protocol: EvaluationProtocol
     ) -> tuple[pd.DataFrame | Unavailable, dict[str, Any]]:
-        """Give a table with ``label`` and one ``part_<seed>`` column per repeat, and the schema.
+        """Give a table with `label` and one `part_<seed>` column per repeat, and the schema.
 
         A table that cannot be used is reported and does not stop the others. Scaling and
         imputation belong to the models, which fit them on training rows.

@@ -1,4 +1,4 @@
-"""Pipeline ``reporting``."""
+"""Pipeline `reporting`."""
 
 from qcl_mixnet.pipelines.reporting.pipeline import create_pipeline
 

@@ -1,4 +1,4 @@
-"""Pipeline ``speed``."""
+"""Pipeline `speed`."""
 
 from qcl_mixnet.pipelines.speed.pipeline import create_pipeline
 

@@ -1,4 +1,4 @@
-"""Speed: the training engine beside the reference. No part of ``full``."""
+"""Speed: the training engine beside the reference. No part of `full`."""
 
 from kedro.pipeline import Node, Pipeline
 

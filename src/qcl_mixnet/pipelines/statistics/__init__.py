@@ -1,4 +1,4 @@
-"""Pipeline ``statistics``."""
+"""Pipeline `statistics`."""
 
 from qcl_mixnet.pipelines.statistics.pipeline import create_pipeline
 

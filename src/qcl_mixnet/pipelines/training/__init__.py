@@ -1,4 +1,4 @@
-"""Pipeline ``training``."""
+"""Pipeline `training`."""
 
 from qcl_mixnet.pipelines.training.pipeline import create_pipeline
 

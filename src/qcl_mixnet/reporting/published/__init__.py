@@ -18,8 +18,8 @@ def published_benchmark() -> pd.DataFrame:
     Returns
     -------
     DataFrame of shape (378, 9)
-        ``table`` (2 or 3), ``dataset``, ``task``, ``family``, ``model`` and the four scores
-        ``accuracy``, ``macro_precision``, ``macro_recall`` and ``macro_f1``.
+        `table` (2 or 3), `dataset`, `task`, `family`, `model` and the four scores
+        `accuracy`, `macro_precision`, `macro_recall` and `macro_f1`.
     """
     return _read("benchmark.csv")
 
@@ -30,8 +30,8 @@ def published_ablation() -> pd.DataFrame:
     Returns
     -------
     DataFrame of shape (72, 8)
-        ``table`` (4 or 5), ``dataset``, ``task``, ``variant`` and the four scores of
-        :func:`published_benchmark`.
+        `table` (4 or 5), `dataset`, `task`, `variant` and the four scores of
+        `published_benchmark`.
     """
     return _read("ablation.csv")
 
@@ -42,8 +42,8 @@ def published_ranks() -> pd.DataFrame:
     Returns
     -------
     DataFrame of shape (5, 23)
-        ``metric`` as printed, the last being "Average Rank"; one column a model;
-        ``friedman_chi2``.
+        `metric` as printed, the last being "Average Rank"; one column a model;
+        `friedman_chi2`.
     """
     return _read("ranks.csv")
 
