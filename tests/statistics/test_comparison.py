@@ -9,9 +9,10 @@ import pytest
 from pydantic import ValidationError
 from scipy import stats
 
-from qcl_mixnet.evaluation import EvaluationError, friedman_test
+from qcl_mixnet.evaluation import EvaluationError
 from qcl_mixnet.evaluation.metrics import METRICS
 from qcl_mixnet.reporting.published import published_benchmark, published_ranks
+from qcl_mixnet.statistics import friedman_test
 from qcl_mixnet.statistics.comparison import (
     ComparisonOptions,
     compare_models,

@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from qcl_mixnet.evaluation import EvaluationError, friedman_test, rank_models, summarize_ranks
+from qcl_mixnet.evaluation import EvaluationError
 from qcl_mixnet.reporting.published import published_benchmark
+from qcl_mixnet.statistics import friedman_test, rank_models, summarize_ranks
 from qcl_mixnet.statistics.friedman import iman_davenport
 
 # scores   A    B    C        ranks  A    B    C
