@@ -24,7 +24,7 @@ _ARRAYS: dict[str, tuple[str, type[np.generic]]] = {
     "medians": ("medians_", np.float64),
     "means": ("means_", np.float64),
     "scales": ("scales_", np.float64),
-    "has_values": ("_has_values", np.bool_),
+    "has_values": ("has_values_", np.bool_),
 }
 
 

@@ -79,6 +79,9 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
     medians_, means_, scales_ : ndarray of shape (n_numeric,), float64
         What a numeric column's gaps are filled with, and what is then subtracted and divided by:
         0 and 1 with `scale=False`. 0, 0 and 1 for a column without a training value.
+    has_values_ : ndarray of shape (n_numeric,), bool
+        False for a numeric column that is zeros in every table: one without a training value and,
+        with `scale=True`, one whose training values are all the same.
     levels_ : list of ndarray of object
         Each categorical column's levels as sorted strings, NaN last where training rows have gaps.
 
@@ -253,7 +256,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         n_numeric = len(self.numeric_columns_)
         self.medians_, self.means_ = np.zeros(n_numeric), np.zeros(n_numeric)
         self.scales_ = np.ones(n_numeric)
-        self._has_values = np.zeros(n_numeric, dtype=bool)
+        self.has_values_ = np.zeros(n_numeric, dtype=bool)
         infinite: dict[Any, int] = {}
         width = max(1, _BLOCK // len(table))
         for start in range(0, n_numeric, width):
@@ -267,7 +270,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
                 if count := np.isinf(values).sum():
                     infinite[column.name] = int(count)
                 if not gaps.all():
-                    self._has_values[start + j] = True
+                    self.has_values_[start + j] = True
                     with np.errstate(over="ignore", invalid="ignore"):
                         self.medians_[start + j] = np.median(values[~gaps])
                 block[:, j] = np.where(gaps, self.medians_[start + j], values)
@@ -276,7 +279,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
                 if self.scale:
                     means, scales, varies = learn_scales(block, names)
                     # A constant column gives zeros whatever comes later.
-                    self._has_values[which] &= varies
+                    self.has_values_[which] &= varies
                     self.means_[which] = np.where(varies, means, self.medians_[which])
                     self.scales_[which] = scales
                 else:
@@ -302,7 +305,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         """Fill and standardise the numeric columns; return which of them are not finite then."""
         not_finite = set()
         # Without a training value, or with one alone, there is no scale: others must not pass raw.
-        for j in np.flatnonzero(self._has_values):
+        for j in np.flatnonzero(self.has_values_):
             i = int(self.numeric_columns_[j])
             values = numbers(table.iloc[:, i], _ONCE_NUMERIC)
             gaps = np.isnan(values)
