@@ -35,7 +35,9 @@ NUMERICAL_LIBRARIES = (
     "xgboost",
 )
 # Runs in every cell, whatever its model.
-COMMON_MODULES = (f"{PACKAGE}.evaluation.cells", f"{PACKAGE}.data.preprocessing")
+COMMON_MODULES = (f"{PACKAGE}.evaluation.cells", f"{PACKAGE}.preprocessing.table_preprocessor")
+# What classifiers import and no result depends on: saving, loading and exporting.
+_WITHOUT_RESULTS = f"{PACKAGE}.persistence"
 
 
 def cell_key(data_fingerprint: str, spec: ModelSpec, protocol: EvaluationProtocol) -> str:
@@ -89,13 +91,16 @@ def library_versions() -> dict[str, str]:
 def code_digest(modules: tuple[str, ...]) -> str:
     """Hash the code of some modules and of all that they import, but for installed packages.
 
-    Comments, docstrings and layout do not count. Modules of other packages count by the version
-    of theirs (`library_versions`), this package and a user's own modules by their code.
+    Comments, docstrings and layout do not count, nor does `persistence`, which trains and scores
+    nothing. Modules of other packages count by the version of theirs (`library_versions`), this
+    package and a user's own modules by their code.
     """
     pending, seen = list(modules), dict[str, str]()
     own: dict[str, bool] = {PACKAGE: True}
     while pending:
         name = pending.pop()
+        if name == _WITHOUT_RESULTS or name.startswith(f"{_WITHOUT_RESULTS}."):
+            continue
         top = name.partition(".")[0]
         if top not in own:
             own[top] = not _is_library(top)
