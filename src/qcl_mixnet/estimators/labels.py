@@ -43,14 +43,14 @@ def encode_labels(y: ArrayLike) -> tuple[NDArray[Any], NDArray[np.int64]]:
     ValueError
         For gaps, continuous labels, labels of no known type, or fewer than two classes.
     """
-    classes, labels = number_labels(y)
+    classes, labels = _number_labels(y)
     if len(classes) < 2:
         found = f"one class: {classes[0]}" if len(classes) else "no labels"
         raise ValueError(f"A classifier needs at least 2 classes; y holds {found}.")
     return classes, labels
 
 
-def number_labels(y: Any, name: str = "y") -> tuple[NDArray[Any], NDArray[np.int64]]:
+def _number_labels(y: Any, name: str = "y") -> tuple[NDArray[Any], NDArray[np.int64]]:
     """Number the classes as `encode_labels` does, however few they are."""
     classes, labels = np.unique(label_array(y, name), return_inverse=True)
     return classes, labels.astype(np.int64)
@@ -78,7 +78,7 @@ def codes_among(classes: NDArray[Any], y: Any, *, name: str) -> NDArray[np.int64
     ValueError
         As `label_array`, and when the labels are of another type than the classes.
     """
-    found, positions = number_labels(y, name)
+    found, positions = _number_labels(y, name)
     known = {label: code for code, label in enumerate(classes.tolist())}
     codes = np.array([known.get(label, -1) for label in found.tolist()], dtype=np.int64)
     new = codes < 0
