@@ -36,7 +36,7 @@ NUMERICAL_LIBRARIES = (
 )
 # Runs in every cell, whatever its model.
 COMMON_MODULES = (f"{PACKAGE}.evaluation.cells", f"{PACKAGE}.preprocessing.table_preprocessor")
-# What classifiers import and no result depends on: saving, loading and exporting.
+# Classifiers import this to be saved, loaded and exported; no result depends on it.
 _WITHOUT_RESULTS = f"{PACKAGE}.persistence"
 
 
@@ -110,7 +110,7 @@ def code_digest(modules: tuple[str, ...]) -> str:
         text = path.read_text(encoding="utf-8")
         try:
             tree = ast.parse(text)
-        except SyntaxError:  # of the user's own; building the model says so
+        except SyntaxError:  # in a module of the user's; building the model says so
             seen[name] = digest(text)
             continue
         seen[name] = hashlib.sha256(ast.dump(_strip_docstrings(tree)).encode()).hexdigest()
@@ -144,12 +144,12 @@ def _source(module: str) -> Path | None:
 def _find(top: str) -> ModuleSpec | None:
     try:
         return find_spec(top)
-    except (ImportError, ValueError):  # of a module that was not imported from a file
+    except (ImportError, ValueError):  # the module was not imported from a file
         return None
 
 
 def _imports(tree: ast.AST, package: str) -> list[str]:
-    """Names of all that a module of `package` imports: of modules, or of things in them."""
+    """Names of the modules that a module of `package` imports, or of things in them."""
     names = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):

@@ -1,6 +1,6 @@
 """A fitted classifier as a JSON document and tensors, and back.
 
-The format of saved models without its files: those are `qcl_mixnet.persistence.files`.
+This is what the files of a saved model hold; `qcl_mixnet.persistence.files` reads and writes them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Tensors = dict[str, NDArray[Any]]
 _PREPROCESSOR, _HISTORY = "preprocessor.", "history."
 _OUT_OF_FOLD = "out_of_fold_proba"
 
-# Widest labels' array: what numpy would reserve for a dtype that merely claims long labels.
+# Most bytes that labels may take: NumPy reserves what a dtype claims, however short the labels are.
 _MAX_LABEL_BYTES = 64 * 2**20
 
 
@@ -37,7 +37,7 @@ def to_document(state: FittedState) -> tuple[dict[str, Any], Tensors]:
     Parameters
     ----------
     state : FittedState
-        The classifier; left as it is.
+        The classifier; it is left as it is.
 
     Returns
     -------
@@ -97,8 +97,9 @@ def from_document(
     Parameters
     ----------
     document : ModelDocument
+        The content of a JSON file, whose source need not be trusted.
     tensors : dict of str to ndarray
-        What `to_document` returned, from a source that need not be trusted.
+        The content of the file beside it, as `to_document` returns it.
     check_parameters : callable
         Raises an error for parameters that the classifier's constructor does not take.
 

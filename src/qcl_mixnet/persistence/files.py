@@ -115,7 +115,7 @@ def load_model(
     tensors = _read_tensors(directory / TENSORS_FILE, document.tensor_file, max_bytes)
     try:
         return from_document(document, tensors, check_parameters)
-    # The checks of parameters and labels are other libraries' and raise what they raise.
+    # Other libraries check parameters and labels, and raise errors of all these types.
     except (ValueError, TypeError, OverflowError) as error:
         raise ModelFileError(
             f"{directory} does not hold a usable model: {_reason(error)}; save the model anew."
@@ -155,7 +155,7 @@ def _check_target(target: Path, *, overwrite: bool) -> None:
 
 
 def _move(written: Path, target: Path) -> None:
-    """Rename a directory, over an older model if there is one; that one survives a failure."""
+    """Rename a directory to `target`. An older model there is replaced, but survives a failure."""
     if not target.exists():
         written.rename(target)
         return
@@ -182,7 +182,7 @@ def _read_document(file: Path) -> ModelDocument:
     try:
         content = json.loads(text, object_pairs_hook=_object, parse_constant=_refuse_constant)
         checksum = _checksum(content)
-    # Besides broken JSON: bytes that are no text, and brackets nested thousands deep.
+    # Broken JSON is not the only reason: bytes may be no text, and brackets nested thousands deep.
     except (ValueError, RecursionError) as error:
         raise ModelFileError(f"{file} is not valid JSON ({error}); copy it anew.") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
@@ -228,7 +228,7 @@ def _read_tensors(file: Path, expected: TensorFile, max_bytes: int) -> Tensors:
         )
     try:
         return safetensors.numpy.load(data)
-    # What safetensors raises for its own errors, and for types that NumPy does not have.
+    # safetensors has an error of its own, and raises others for types that NumPy does not have.
     except (safetensors.SafetensorError, KeyError, ValueError, TypeError) as error:
         raise ModelFileError(
             f"{file} is not a safetensors file ({error}); copy it anew."
@@ -257,7 +257,7 @@ def _describe(data: bytes) -> TensorFile:
 
 
 def _checksum(content: Any) -> str:
-    """SHA-256 of the JSON's content but for the checksum itself, however it is laid out."""
+    """SHA-256 of all content but the checksum itself; the layout of the JSON does not matter."""
     if isinstance(content, dict):
         content = {key: value for key, value in content.items() if key != "sha256"}
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
@@ -276,7 +276,7 @@ def _refuse_constant(name: str) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """The error as a part of a sentence; of pydantic's, the first."""
+    """Word an error as a part of a sentence; of several that pydantic found, the first."""
     if not isinstance(error, pydantic.ValidationError):
         return str(error).rstrip(".")
     first = error.errors(include_url=False, include_context=False)[0]

@@ -1,4 +1,4 @@
-"""Trained networks as plain values and arrays, and back: what a model file holds of them."""
+"""The part of a saved model that is its networks: plain values and arrays, and back."""
 
 from __future__ import annotations
 

@@ -21,10 +21,10 @@ from qcl_mixnet.writing import user_path, write_atomically
 if TYPE_CHECKING:
     import onnx
 
-# The newest that every runtime since 2022 reads; nothing of a later one is needed.
+# The newest operator set that every runtime since 2022 reads; nothing of a later one is needed.
 OPSET = 17
 
-# What a protocol buffer, and so a file without external data, can hold.
+# A protocol buffer, and so a file without external data, can hold no more.
 _MAX_BYTES = 2**31 - 1
 
 _ELEMENT_TYPES: dict[str, str] = {"float64": "DOUBLE", "float32": "FLOAT"}
@@ -45,7 +45,7 @@ def to_onnx(
     Parameters
     ----------
     state : FittedState
-        A classifier's, fitted on a table of numeric columns.
+        The state of a classifier that was fitted on a table of numeric columns.
     path : str or path, optional
         A file to write as well; an older one is replaced.
     input_dtype : {"float64", "float32"}, default="float64"
