@@ -57,7 +57,7 @@ class PortableEnsemble(EnsembleClassifier):
         state = self._fitted_state()
         try:
             decision = by_label(state.parameters["decision"])
-        except ValueError as error:  # set after fit
+        except (ValueError, TypeError) as error:  # weights that were set after fit
             raise ModelFileError(f"The model cannot be saved to {path}: {error}") from error
         state = replace(state, parameters={**state.parameters, "decision": decision})
         save_model(state, path, check_parameters=self._check_parameters, overwrite=overwrite)

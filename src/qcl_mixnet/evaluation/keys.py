@@ -34,7 +34,7 @@ NUMERICAL_LIBRARIES = (
     "imbalanced-learn",
     "xgboost",
 )
-# Runs in every cell, whatever its model.
+# These run in every cell, whatever its model.
 COMMON_MODULES = (f"{PACKAGE}.evaluation.cells", f"{PACKAGE}.preprocessing.table_preprocessor")
 # Classifiers import this to be saved, loaded and exported; no result depends on it.
 _WITHOUT_RESULTS = f"{PACKAGE}.persistence"
