@@ -18,8 +18,8 @@ from qcl_mixnet.engine.devices import resolve_device
 from qcl_mixnet.engine.isolation import own_settings
 from qcl_mixnet.engine.randomness import Streams
 from qcl_mixnet.estimators.base import Checkpoint
-from qcl_mixnet.estimators.ensemble import Bagging, Decision, EnsembleClassifier
-from qcl_mixnet.estimators.portable import PortableMixin
+from qcl_mixnet.estimators.ensemble import Bagging, Decision
+from qcl_mixnet.estimators.portable import PortableEnsemble
 from qcl_mixnet.model.kernels import compile_all
 from qcl_mixnet.model.layers import Gate
 from qcl_mixnet.model.losses import HybridLoss, IntraClass, Reduction, TripletDistance
@@ -28,9 +28,7 @@ from qcl_mixnet.model.objective import HybridObjective, MixupOptions, NeighborSp
 from qcl_mixnet.preprocessing.table_preprocessor import TablePreprocessor
 
 
-class QCLMixNetClassifier(
-    PortableMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, EnsembleClassifier
-):
+class QCLMixNetClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, PortableEnsemble):
     """Quantum-informed contrastive learning with dynamic mixup, for imbalanced tables.
 
     A small network with quantum-entanglement-inspired layers is trained on kNN-guided mixtures of
@@ -165,13 +163,11 @@ default="argmax"
     (178, 3)
     """
 
-    networks_: list[QCLMixNet]  # type: ignore[assignment]
-
     # Told to the benchmark, which keeps the representation of test rows for figure 4.
     transform_is_representation: ClassVar[bool] = True
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **EnsembleClassifier._parameter_constraints,
+        **PortableEnsemble._parameter_constraints,
         "categorical_features": ["array-like", StrOptions({"infer"}), None],
         **{part: ["boolean"] for part in ("quantum", "attention", "mixup")},
         "theta_std": [Interval(Real, 0, None, closed="left")],
