@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from qcl_mixnet.evaluation.cells import CellData, run_cell
+from qcl_mixnet.evaluation.cell_data import CellData
+from qcl_mixnet.evaluation.cells import run_cell
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
 from qcl_mixnet.evaluation.specs import ModelSpec, build_grid, build_model
 from qcl_mixnet.evaluation.splits import Split
