@@ -20,7 +20,8 @@ from sklearn.exceptions import NotFittedError
 
 from qcl_mixnet import QCLMixNetClassifier
 from qcl_mixnet.persistence import files as persistence
-from qcl_mixnet.persistence.files import ModelFileError, _checksum
+from qcl_mixnet.persistence.errors import ModelFileError
+from qcl_mixnet.persistence.files import _checksum
 
 
 def make_table(n_rows=90):

@@ -200,11 +200,10 @@ class LossTerms(NamedTuple):
 
 
 class HybridLoss(nn.Module):
-    r"""Hybrid loss with learnable class centroids (Eq. 9-16).
+    """Hybrid loss with learnable class centroids (Eq. 9-16).
 
-    .. math::
-        L = a\,\mathrm{FVL} + (1 - a)(\mathrm{SupCon} + \mathrm{Triplet}), \quad
-        \mathrm{FVL} = \mathrm{focal} + \beta\,\mathrm{intra} + \mathrm{inter}
+        L = a FVL + (1 - a) (SupCon + Triplet)
+        FVL = focal + β intra + inter
 
     Parameters
     ----------

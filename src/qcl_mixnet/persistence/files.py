@@ -31,6 +31,7 @@ from qcl_mixnet.persistence.document import (
     from_document,
     to_document,
 )
+from qcl_mixnet.persistence.errors import ModelFileError
 from qcl_mixnet.writing import user_path
 
 if TYPE_CHECKING:
@@ -43,10 +44,6 @@ MAX_JSON_BYTES = 64 * 2**20
 MAX_TENSOR_BYTES = 2 * 2**30
 
 Tensors = dict[str, NDArray[Any]]
-
-
-class ModelFileError(ValueError):
-    """A saved model cannot be read; the message says what is wrong with which file."""
 
 
 @own_settings()
