@@ -47,8 +47,9 @@ class SVMSmoteClassifier(ClassifierMixin, BaseEstimator):
     temperature (Guo et al., 2017), so the two never disagree. The temperature is
     fitted by log loss on held-out real rows of 3 folds, where SMOTE sees the training part only;
     rows of classes smaller than that stay in training. It rescales confidence and does not undo
-    SMOTE's balancing of the class frequencies. (`SVC(probability=True)` is deprecated since scikit-learn 1.9, and the
-    `CalibratedClassifierCV` that replaces it refuses classes smaller than its folds.)
+    SMOTE's balancing of the class frequencies. (`SVC(probability=True)` is
+    deprecated since scikit-learn 1.9, and the `CalibratedClassifierCV` that replaces it refuses
+    classes smaller than its folds.)
 
     Parameters
     ----------
