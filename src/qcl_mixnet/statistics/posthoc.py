@@ -68,8 +68,8 @@ def compare_with_control(
         (Kerby, 2014) from -1 to 1, over all compared, so that ties draw it to 0;
         `wilcoxon_statistic` and `p_value`, see `signed_rank_test`; `p_holm`, adjusted by
         `holm` for the models that have a p-value, and `differs`; `prob_control_better`,
-        `prob_equivalent` and `prob_model_better`, see `bayesian_signed_rank`. From `median_difference` on all are
-        NaN, and `differs` false, if the control or the model has no score at all.
+        `prob_equivalent` and `prob_model_better`, see `bayesian_signed_rank`. From
+        `median_difference` on all are NaN, and `differs` false, if the control or the model has no score at all.
 
     Raises
     ------
