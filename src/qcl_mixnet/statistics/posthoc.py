@@ -69,7 +69,8 @@ def compare_with_control(
         `wilcoxon_statistic` and `p_value`, see `signed_rank_test`; `p_holm`, adjusted by
         `holm` for the models that have a p-value, and `differs`; `prob_control_better`,
         `prob_equivalent` and `prob_model_better`, see `bayesian_signed_rank`. From
-        `median_difference` on all are NaN, and `differs` false, if the control or the model has no score at all.
+        `median_difference` on all are NaN, and `differs` false, if the control or the model
+        has no score at all.
 
     Raises
     ------
