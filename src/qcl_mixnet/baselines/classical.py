@@ -111,7 +111,7 @@ class _EncodedClassifier(ClassifierMixin, BaseEstimator):
 
 
 class XGBoostClassifier(_EncodedClassifier):
-    """XGBoost [1]_ for labels of any kind.
+    """XGBoost (Chen and Guestrin, 2016) for labels of any kind.
 
     XGBoost's own classifier insists on the labels 0 to C-1 without a gap, which a training part
     that lacks a rare class does not have, and takes misspelt parameters in silence.
@@ -139,7 +139,7 @@ class XGBoostClassifier(_EncodedClassifier):
 
     References
     ----------
-    .. [1] Chen and Guestrin, "XGBoost: a scalable tree boosting system", KDD 2016.
+    Chen and Guestrin, "XGBoost: a scalable tree boosting system", KDD 2016.
     """
 
     _allow_nan = True

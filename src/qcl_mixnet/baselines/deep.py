@@ -129,9 +129,9 @@ class MLPNetworkClassifier(DeepClassifier):
 class ResNetClassifier(DeepClassifier):
     """Residual network for tables, with three residual blocks.
 
-    The network is `TabularResNet`, after Gorishniy et
-    al. [1]_: a linear layer, blocks of batch norm, linear, ReLU and linear that are added to their
-    input, then batch norm, ReLU and a linear layer. The paper (section 4.2) gives the number of
+    The network is `TabularResNet`, after Gorishniy et al. (2021): a linear layer, blocks of batch
+    norm, linear, ReLU and linear that are added to their input, then batch norm, ReLU and a linear
+    layer. The paper (section 4.2) gives the number of
     blocks; the widths are ours, and dropout is left out.
 
     Parameters
@@ -143,8 +143,8 @@ class ResNetClassifier(DeepClassifier):
 
     References
     ----------
-    .. [1] Gorishniy, Rubachev, Khrulkov, Babenko, "Revisiting deep learning models for tabular
-       data", NeurIPS 2021.
+    Gorishniy, Rubachev, Khrulkov, Babenko, "Revisiting deep learning models for tabular data",
+    NeurIPS 2021.
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {

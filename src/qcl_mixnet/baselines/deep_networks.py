@@ -26,8 +26,6 @@ KERNEL_SIZE = 3
 class MLP(nn.Module):
     """Multilayer perceptron with batch norm.
 
-    ::
-
         x (batch, n_features)
         -> linear, batch norm, ReLU          for each hidden width
         -> linear                             logits
@@ -97,9 +95,7 @@ class ResidualBlock(nn.Module):
 
 
 class TabularResNet(nn.Module):
-    """Residual network for tables (Gorishniy et al. [1]_, section 3.2).
-
-    ::
+    """Residual network for tables (Gorishniy et al., 2021, section 3.2).
 
         x (batch, n_features)
         -> linear                             to the blocks' width
@@ -124,8 +120,8 @@ class TabularResNet(nn.Module):
 
     References
     ----------
-    .. [1] Gorishniy, Rubachev, Khrulkov, Babenko, "Revisiting deep learning models for tabular
-       data", NeurIPS 2021.
+    Gorishniy, Rubachev, Khrulkov, Babenko, "Revisiting deep learning models for tabular data",
+    NeurIPS 2021.
 
     Examples
     --------
@@ -216,8 +212,6 @@ class RecurrentNetwork(nn.Module):
 
 class ConvolutionalNetwork(nn.Module):
     """Convolutions along the columns of a row.
-
-    ::
 
         x (batch, n_features), a signal with one channel
         -> convolution of kernel 3, ReLU      for each number of filters

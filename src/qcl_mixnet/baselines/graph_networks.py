@@ -137,10 +137,9 @@ class GraphNetwork(nn.Module, ABC):
 
 
 class GCN(GraphNetwork):
-    r"""Graph convolutional network [1]_.
+    """Graph convolutional network (Kipf and Welling, 2017).
 
-    .. math:: h_i' = \mathrm{ReLU}\Bigl(b + W \sum_{j \in N(i) \cup \{i\}}
-              \frac{h_j}{\sqrt{d_i d_j}}\Bigr)
+        h'_i = ReLU(b + W Σ_j h_j / √(d_i d_j)),   j in N(i) and i itself
 
     where `d` counts the edges into a row, its loop included. That is `k + 1` for every
     row of a `NeighborGraph`, so every weight is
@@ -153,8 +152,8 @@ class GCN(GraphNetwork):
 
     References
     ----------
-    .. [1] Kipf and Welling, "Semi-supervised classification with graph convolutional networks",
-       ICLR 2017.
+    Kipf and Welling, "Semi-supervised classification with graph convolutional networks", ICLR
+    2017.
 
     Examples
     --------
@@ -173,9 +172,9 @@ class GCN(GraphNetwork):
 
 
 class GraphSAGE(GraphNetwork):
-    r"""GraphSAGE with the mean of the neighbours [1]_.
+    """GraphSAGE with the mean of the neighbours (Hamilton, Ying and Leskovec, 2017).
 
-    .. math:: h_i' = \mathrm{ReLU}\Bigl(b + W_1 \tfrac{1}{k} \sum_{j \in N(i)} h_j + W_2 h_i\Bigr)
+        h'_i = ReLU(b + W₁ (1/k) Σ_j h_j + W₂ h_i),   j in N(i), which has k rows
 
     Parameters
     ----------
@@ -184,8 +183,8 @@ class GraphSAGE(GraphNetwork):
 
     References
     ----------
-    .. [1] Hamilton, Ying and Leskovec, "Inductive representation learning on large graphs",
-       NeurIPS 2017.
+    Hamilton, Ying and Leskovec, "Inductive representation learning on large graphs", NeurIPS
+    2017.
 
     Examples
     --------
@@ -199,11 +198,10 @@ class GraphSAGE(GraphNetwork):
 
 
 class GAT(GraphNetwork):
-    r"""Graph attention network [1]_, without dropout of its attention.
+    """Graph attention network (Velickovic et al., 2018), without dropout of its attention.
 
-    .. math:: h_i' = \mathrm{ReLU}\Bigl(b + \sum_{j \in N(i) \cup \{i\}} \alpha_{ij} W h_j\Bigr),
-              \quad \alpha_{ij} = \mathrm{softmax}_j\bigl(
-              \mathrm{LeakyReLU}(a_1 \cdot W h_j + a_2 \cdot W h_i)\bigr)
+        h'_i = ReLU(b + Σ_j α_ij W h_j),   j in N(i) and i itself
+        α_ij = softmax_j(LeakyReLU(a₁ · W h_j + a₂ · W h_i))
 
     Parameters
     ----------
@@ -214,7 +212,7 @@ class GAT(GraphNetwork):
 
     References
     ----------
-    .. [1] Velickovic et al., "Graph attention networks", ICLR 2018.
+    Velickovic et al., "Graph attention networks", ICLR 2018.
 
     Examples
     --------
@@ -245,9 +243,9 @@ class GAT(GraphNetwork):
 
 
 class GIN(GraphNetwork):
-    r"""Graph isomorphism network [1]_ with epsilon 0 and perceptrons of one hidden layer.
+    """Graph isomorphism network (Xu et al., 2019): epsilon 0, perceptrons of one hidden layer.
 
-    .. math:: h_i' = \mathrm{ReLU}\Bigl(\mathrm{MLP}\bigl(h_i + \sum_{j \in N(i)} h_j\bigr)\Bigr)
+        h'_i = ReLU(MLP(h_i + Σ_j h_j)),   j in N(i)
 
     The original has batch norm inside the perceptrons; see the head of this module.
 
@@ -258,7 +256,7 @@ class GIN(GraphNetwork):
 
     References
     ----------
-    .. [1] Xu, Hu, Leskovec and Jegelka, "How powerful are graph neural networks?", ICLR 2019.
+    Xu, Hu, Leskovec and Jegelka, "How powerful are graph neural networks?", ICLR 2019.
 
     Examples
     --------
@@ -275,7 +273,7 @@ class GIN(GraphNetwork):
 
 
 class JKNet(GCN):
-    """Jumping-knowledge network [1]_: GCN layers whose states are all read by the output layer.
+    """Jumping-knowledge network (Xu et al., 2018): its output layer reads all GCN layers' states.
 
     Parameters
     ----------
@@ -286,8 +284,7 @@ class JKNet(GCN):
 
     References
     ----------
-    .. [1] Xu et al., "Representation learning on graphs with jumping knowledge networks",
-       ICML 2018.
+    Xu et al., "Representation learning on graphs with jumping knowledge networks", ICML 2018.
 
     Examples
     --------

@@ -36,7 +36,7 @@ def _gives_probabilities(model: SVMSmoteClassifier) -> bool:
 
 
 class SVMSmoteClassifier(ClassifierMixin, BaseEstimator):
-    """Over-sample every class to the size of the largest [1]_, then fit an SVM.
+    """Over-sample every class to the size of the largest (Chawla et al., 2002), then fit an SVM.
 
     Each synthetic row lies between a row and one of its `k_neighbors` nearest rows of the same
     class. Where a class has fewer other rows, the neighbours are cut to what it has; a class of
@@ -44,11 +44,12 @@ class SVMSmoteClassifier(ClassifierMixin, BaseEstimator):
 
     `predict` is the argmax of the decision function (votes of the one-vs-one machines, ties
     broken by their confidences). `predict_proba` is a softmax of the same values times one inverse
-    temperature [2]_, so the two never disagree. The temperature is fitted by log loss on held-out
-    real rows of 3 folds, where SMOTE sees the training part only; rows of classes smaller than
-    that stay in training. It rescales confidence and does not undo SMOTE's balancing of
-    the class frequencies. (`SVC(probability=True)` is deprecated since scikit-learn 1.9, and the
-    `CalibratedClassifierCV` that replaces it refuses classes smaller than its folds.)
+    temperature (Guo et al., 2017), so the two never disagree. The temperature is
+    fitted by log loss on held-out real rows of 3 folds, where SMOTE sees the training part only;
+    rows of classes smaller than that stay in training. It rescales confidence and does not undo
+    SMOTE's balancing of the class frequencies. (`SVC(probability=True)` is
+    deprecated since scikit-learn 1.9, and the `CalibratedClassifierCV` that replaces it refuses
+    classes smaller than its folds.)
 
     Parameters
     ----------
@@ -90,8 +91,8 @@ class SVMSmoteClassifier(ClassifierMixin, BaseEstimator):
 
     References
     ----------
-    .. [1] Chawla et al., "SMOTE: synthetic minority over-sampling technique", JAIR 16, 2002.
-    .. [2] Guo et al., "On calibration of modern neural networks", ICML 2017.
+    - Chawla et al., "SMOTE: synthetic minority over-sampling technique", JAIR 16, 2002.
+    - Guo et al., "On calibration of modern neural networks", ICML 2017.
     """
 
     _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012

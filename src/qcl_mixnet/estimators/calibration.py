@@ -1,8 +1,8 @@
-"""Temperature scaling: probabilities as confident as they are right [1]_.
+"""Temperature scaling: probabilities as confident as they are right (Guo et al., 2017).
 
 References
 ----------
-.. [1] Guo et al., "On Calibration of Modern Neural Networks", ICML 2017, arXiv:1706.04599.
+Guo et al., "On Calibration of Modern Neural Networks", ICML 2017, arXiv:1706.04599.
 """
 
 from __future__ import annotations

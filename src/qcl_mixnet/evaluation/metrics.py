@@ -78,15 +78,16 @@ def score_predictions(
 
     - `macro_f1` is the mean of the per-class F1 scores, the headline number.
     - `macro_f1_harmonic` is the paper's Eq. 23, the harmonic mean of macro precision and macro
-      recall. The two differ in general [1]_; the paper's tables agree with the former.
+      recall. The two differ in general (Opitz and Burst, 2019); the paper's tables agree with
+      the former.
     - `g_mean` is the geometric mean of the recalls of the classes among the true labels.
     - `macro_average_precision` and `roc_auc_ovr` are means of one-vs-rest scores over the classes
       with both positive and negative rows; NaN where there is no such class.
     - `log_loss` is the mean of -log p(true class), natural logarithm, p clipped at float64's
       resolution.
-    - `brier` is the original multi-class form [2]_, the mean over rows of the squared distances
-      summed over all C classes. It lies in [0, 2] for two classes too, where it is twice the
-      common one-column form.
+    - `brier` is the original multi-class form (Brier, 1950), the mean over rows of the squared
+      distances summed over all C classes. It lies in [0, 2] for two classes too, where it is twice
+      the common one-column form.
 
     Parameters
     ----------
@@ -107,9 +108,9 @@ def score_predictions(
 
     References
     ----------
-    .. [1] Opitz and Burst, "Macro F1 and Macro F1", arXiv:1911.03347, 2019.
-    .. [2] Brier, "Verification of forecasts expressed in terms of probability",
-       Monthly Weather Review 78, 1950.
+    - Opitz and Burst, "Macro F1 and Macro F1", arXiv:1911.03347, 2019.
+    - Brier, "Verification of forecasts expressed in terms of probability", Monthly Weather
+      Review 78, 1950.
     """
     true, predicted, p = _check_predictions(y_true, y_pred, proba)
     labels = np.arange(p.shape[1])

@@ -13,12 +13,12 @@ Gate = Literal["projected", "input"]
 
 
 class QuantumEntanglementLayer(nn.Module):
-    r"""Quantum-entanglement-inspired layer (Eq. 1-3).
+    """Quantum-entanglement-inspired layer (Eq. 1-3).
 
     Every feature is rotated by a learnable angle, and the whole row is scaled by one gate that
     depends on all of its features:
 
-    .. math:: x_p = x \odot \cos\theta, \quad s = \sigma(x_p \cdot \sin\theta), \quad x_e = s\,x_p
+        x_p = x ⊙ cos θ,   s = σ(x_p · sin θ),   x_e = s x_p
 
     Parameters
     ----------

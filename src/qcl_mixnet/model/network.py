@@ -17,8 +17,6 @@ EMBEDDING_WIDTH = 8
 class QCLMixNet(nn.Module):
     """Quantum-informed network for one table.
 
-    ::
-
         x (batch, n_features)
         -> QE -> x + attention(x) -> FC 64, batch norm, LeakyReLU
         -> QE -> FC 32, batch norm, LeakyReLU            representation h'(x)

@@ -48,7 +48,7 @@ class TableDataset(ParquetDataset):
 
     Examples
     --------
-    In the catalog::
+    In the catalog:
 
         "{dataset}.table":
           type: qcl_mixnet.project.datasets.TableDataset

@@ -31,7 +31,7 @@ class FigureDataset(MatplotlibDataset):
 
     Examples
     --------
-    In the catalog::
+    In the catalog:
 
         "figure_{name}":
           type: qcl_mixnet.project.report_datasets.FigureDataset

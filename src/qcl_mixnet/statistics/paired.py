@@ -94,10 +94,10 @@ def _merge_magnitudes(differences: FloatArray) -> FloatArray:
 def signed_rank_test(differences: FloatArray) -> tuple[float, float, float]:
     """Wilcoxon's two-sided signed-rank test, zeros by Pratt's rule, with its effect size.
 
-    Pratt [1]_ ranks the zeros and then leaves their ranks out: a tie is evidence for no
+    Pratt (1959) ranks the zeros and then leaves their ranks out: a tie is evidence for no
     difference, and dropping it beforehand would give it none. The p-value is exact without ties
     and zeros up to 50 pairs, and with them up to 13; beyond, it is the normal approximation
-    corrected for both [2]_. These are scipy's own choices.
+    corrected for both (Cureton, 1967). These are scipy's own choices.
 
     Parameters
     ----------
@@ -111,10 +111,9 @@ def signed_rank_test(differences: FloatArray) -> tuple[float, float, float]:
 
     References
     ----------
-    .. [1] Pratt, "Remarks on zeros and ties in the Wilcoxon signed rank procedures", JASA 54,
-       1959.
-    .. [2] Cureton, "The normal approximation to the signed-rank sampling distribution when zero
-       differences are present", JASA 62, 1967.
+    - Pratt, "Remarks on zeros and ties in the Wilcoxon signed rank procedures", JASA 54, 1959.
+    - Cureton, "The normal approximation to the signed-rank sampling distribution when zero
+      differences are present", JASA 62, 1967.
     """
     n = len(differences)
     if n == 0:
@@ -140,11 +139,11 @@ def bayesian_signed_rank(
 ) -> FloatArray:
     """Probabilities that the control is better, practically equivalent, or worse.
 
-    This is Benavoli, Corani, Demšar and Zaffalon's Bayesian signed-rank test [1]_. The differences,
-    and before them a pseudo-observation at 0 of strength 0.6, get Dirichlet weights. A draw of
-    weights gives the probability that the mean of two differences (a Walsh average) lies above,
-    within or below the region of practical equivalence, whose borders belong to it. Returned is
-    how often each of the three is the largest in 50,000 draws.
+    This is Benavoli, Corani, Demšar and Zaffalon's Bayesian signed-rank test (2017). The
+    differences, and before them a pseudo-observation at 0 of strength 0.6, get Dirichlet
+    weights. A draw of weights gives the probability that the mean of two differences (a Walsh
+    average) lies above, within or below the region of practical equivalence, whose borders belong
+    to it. Returned is how often each of the three is the largest in 50,000 draws.
 
     Parameters
     ----------
@@ -163,9 +162,10 @@ def bayesian_signed_rank(
 
     References
     ----------
-    .. [1] "Time for a change: a tutorial for comparing multiple classifiers through Bayesian
-       analysis", JMLR 18(77), 2017. The strength and place of the prior and the number of draws
-       are the defaults of its authors' `bayesiantests.signrank`.
+    Benavoli, Corani, Demšar and Zaffalon, "Time for a change: a tutorial for comparing multiple
+    classifiers through Bayesian analysis", JMLR 18(77), 2017. The strength and
+    place of the prior and the number of draws are the defaults of its authors'
+    `bayesiantests.signrank`.
     """
     weights: dict[int, FloatArray] = {}
     shares = np.full((differences.shape[1], 3), np.nan)

@@ -64,12 +64,13 @@ def compare_with_control(
         failed; `control_failed` and `model_failed`, counts of data sets; `wins`,
         `ties` and `losses` of the control, of those compared (a failed cell loses);
         `median_difference` over the data sets on which both have a score, positive where the
-        control is better; `effect_size`, the matched-pairs rank-biserial correlation [1]_ from
-        -1 to 1, over all compared, so that ties draw it to 0; `wilcoxon_statistic` and
-        `p_value`, see `signed_rank_test`; `p_holm`, adjusted by `holm` for the models that
-        have a p-value, and `differs`; `prob_control_better`, `prob_equivalent` and
-        `prob_model_better`, see `bayesian_signed_rank`. From `median_difference` on all are
-        NaN, and `differs` false, if the control or the model has no score at all.
+        control is better; `effect_size`, the matched-pairs rank-biserial correlation
+        (Kerby, 2014) from -1 to 1, over all compared, so that ties draw it to 0;
+        `wilcoxon_statistic` and `p_value`, see `signed_rank_test`; `p_holm`, adjusted by
+        `holm` for the models that have a p-value, and `differs`; `prob_control_better`,
+        `prob_equivalent` and `prob_model_better`, see `bayesian_signed_rank`. From
+        `median_difference` on all are NaN, and `differs` false, if the control or the model
+        has no score at all.
 
     Raises
     ------
@@ -78,7 +79,7 @@ def compare_with_control(
 
     References
     ----------
-    .. [1] Kerby, "The simple difference formula", Comprehensive Psychology 3, 2014.
+    Kerby, "The simple difference formula", Comprehensive Psychology 3, 2014.
     """
     differences = paired_differences(
         scores,
