@@ -4,6 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 LOCK   := requirements.lock
+LOWEST := .venv-lowest
 
 # Options of `make run`, for example: make run ENV=bundled RUNNER=ParallelRunner
 ENV    ?=
@@ -22,10 +23,10 @@ IS_HERE = import os, re, sys; found = re.search(r"(/[^\"\n]*)/python", open("$(B
 	sys.exit(not (found and os.path.isdir(found[1]) and os.path.samefile(found[1], "$(BIN)")))
 DEAD_VENV := $(shell [ ! -e $(VENV) ] || $(BIN)/python -I -c '$(IS_HERE)' 2>/dev/null || echo yes)
 
-.PHONY: run test test-processors lint format viz mlflow lock clean help
+.PHONY: run test test-processors test-lowest lint docs format viz mlflow lock clean help
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
 
 run: $(VENV)/.project ## set up and run the whole pipeline on the embedded data
 	$(BIN)/kedro run --pipelines=full $(RUN_OPTIONS)
@@ -35,7 +36,8 @@ test: $(VENV)/.dev ## run the test suite
 
 # The numerical tests as libraries behave on other processors; each compiles the kernels anew.
 PROCESSORS := Haswell:avx2:AVX2:haswell Nehalem:default:SSE4_2:nehalem
-NUMERICAL  := tests/model tests/baselines tests/evaluation tests/data
+NUMERICAL  := $(addprefix tests/,baselines data engine estimators evaluation model persistence \
+	preprocessing scoring speed statistics)
 
 test-processors: $(VENV)/.dev ## run the numerical tests as on other x86 processors
 	@set -e; for processor in $(PROCESSORS); do \
@@ -45,11 +47,23 @@ test-processors: $(VENV)/.dev ## run the numerical tests as on other x86 process
 		$(BIN)/python -m pytest --numprocesses=auto --dist=worksteal $(NUMERICAL) $(ARGS); \
 	done
 
+# No bound in pyproject.toml is lower than what this has run with. The environment is a new one each
+# time. PyTorch brings its CUDA packages on Linux: some 5 GB of disk.
+test-lowest: ## run the test suite with the oldest versions that pyproject.toml allows
+	$(PYTHON) -m venv --clear $(LOWEST)
+	$(LOWEST)/bin/python -m pip --disable-pip-version-check install --quiet uv
+	$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST)/bin/python \
+		--resolution lowest-direct --editable ".[dev]"
+	OMP_NUM_THREADS=1 $(LOWEST)/bin/python -m pytest --numprocesses=auto --dist=worksteal $(ARGS)
+
 lint: $(VENV)/.dev ## ruff, mypy and the import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(VENV)/.docs ## build the documentation into site/; a dead link is an error
+	$(BIN)/mkdocs build --strict $(ARGS)
 
 format: $(VENV)/.dev ## let ruff format and mend the code
 	$(BIN)/ruff check --fix .
@@ -75,11 +89,11 @@ lock: ## renew the lock file from the newest versions that pyproject.toml allows
 	mv $(LOCK).new $(LOCK)
 	rm -rf $(VENV)-lock
 
-clean: ## remove results, the tracking database and caches; keep raw tables and .venv
-	rm -rf data/0[2-8]*/* data/paper mlflow.db mlflow.db.lock mlartifacts .viz .mypy_cache .ruff_cache .pytest_cache
+clean: ## remove results, tracking database, site and caches; keep raw tables and .venv
+	rm -rf data/0[2-8]*/* data/paper mlflow.db mlflow.db.lock mlartifacts .viz site .mypy_cache .ruff_cache .pytest_cache
 
 ifeq ($(DEAD_VENV),yes)
-$(VENV)/bin/python $(VENV)/.project $(VENV)/.dev: FORCE
+$(VENV)/bin/python $(VENV)/.project $(VENV)/.dev $(VENV)/.docs: FORCE
 endif
 .PHONY: FORCE
 FORCE:
@@ -99,3 +113,7 @@ $(VENV)/.project: $(LOCK) pyproject.toml | $(VENV)/bin/python
 $(VENV)/.dev: $(LOCK) pyproject.toml | $(VENV)/bin/python
 	$(PIP) install --quiet --constraint $(LOCK) --editable ".[dev]"
 	@touch $@ $(VENV)/.project
+
+$(VENV)/.docs: $(LOCK) pyproject.toml | $(VENV)/bin/python
+	$(PIP) install --quiet --constraint $(LOCK) --editable ".[docs]"
+	@touch $@

@@ -1,6 +1,7 @@
 import os
 import shutil
 from functools import wraps
+from itertools import combinations
 from pathlib import Path
 
 # Before anything imports kedro or mlflow: nothing is sent anywhere.
@@ -82,3 +83,46 @@ def run_check(monkeypatch, float32_rounding):
         check(estimator)
 
     return run
+
+
+def _tick_labels(axis):
+    """Labels of the ticks within the limits; matplotlib keeps others, which it does not draw."""
+    low, high = sorted(axis.get_view_interval())
+    return [tick.label1 for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high]
+
+
+def _check_legible(figure):
+    """Draw; then no text may leave the figure, and no two texts may overlap."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    FigureCanvasAgg(figure).draw()
+    texts = [*figure.texts, figure._supxlabel]
+    for legend in [*figure.legends, *(axes.get_legend() for axes in figure.axes)]:
+        texts += [*legend.get_texts(), legend.get_title()] if legend else []
+    for axes in figure.axes:
+        texts += [*axes.texts, axes.xaxis.label, axes.title, axes._left_title]
+        texts += [*_tick_labels(axes.xaxis), *_tick_labels(axes.yaxis)]
+    drawn = {text for text in texts if text and text.get_visible() and text.get_text()}
+    boxes = {text: text.get_window_extent().padded(-0.5) for text in drawn}
+    for text, box in boxes.items():
+        assert figure.bbox.x0 <= box.x0 < box.x1 <= figure.bbox.x1, text
+        assert figure.bbox.y0 <= box.y0 < box.y1 <= figure.bbox.y1, text
+    for (a, box_a), (b, box_b) in combinations(boxes.items(), 2):
+        assert not box_a.overlaps(box_b), (a, b)
+
+
+def _words(figure):
+    """All that is written in a figure, outside and inside its axes."""
+    from matplotlib.text import Text
+
+    return "\n".join(text.get_text() for text in figure.findobj(Text) if text.get_text())
+
+
+@pytest.fixture
+def check_legible():
+    return _check_legible
+
+
+@pytest.fixture
+def words():
+    return _words

@@ -17,10 +17,10 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+import yaml
 from mlflow.exceptions import MlflowException
 from mlflow.pyfunc import scoring_server
 from sklearn.exceptions import NotFittedError
-from sklearn.metrics import f1_score, log_loss, roc_auc_score
 
 from qcl_mixnet import QCLMixNetClassifier
 from qcl_mixnet.mlflow_model import (
@@ -134,6 +134,11 @@ def test_save_model__no_pickle_no_code_and_requirements_as_given(folder, model, 
     assert set(pip_requirements_of_model()) <= set(lines)
     save_model(model, tmp_path / "other", pip_requirements=["./qcl_mixnet-0.1.0.whl"])
     assert "./qcl_mixnet-0.1.0.whl" in (tmp_path / "other/requirements.txt").read_text()
+
+
+def test_save_model__loader__is_the_module_that_every_saved_model_names(folder):
+    described = yaml.safe_load((folder / "MLmodel").read_text())
+    assert described["flavors"]["python_function"]["loader_module"] == "qcl_mixnet.mlflow_model"
 
 
 def test_pip_requirements__are_exact_and_on_a_package_index():
@@ -298,56 +303,3 @@ def test_load_for_evaluation__predicts_what_the_model_on_disk_predicts(folder):
     found = load_for_evaluation(str(folder)).predict(table)
     pd.testing.assert_frame_equal(found, mlflow.pyfunc.load_model(str(folder)).predict(table))
     assert "qcl_mixnet.mlflow_model" in (folder / "MLmodel").read_text()
-
-
-@pytest.fixture
-def evaluate(tmp_path, monkeypatch):
-    """MLflow's evaluation, with its run in a database of the test's own."""
-    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)  # mlflow writes to it, too
-    monkeypatch.chdir(tmp_path)
-    mlflow.set_tracking_uri(uri)
-    experiment = mlflow.create_experiment("evaluation", (tmp_path / "artifacts").as_uri())
-
-    def evaluate(model, table, labels):
-        with mlflow.start_run(experiment_id=experiment):
-            return mlflow.models.evaluate(
-                model, table.assign(target=labels), targets="target", model_type="classifier",
-                evaluator_config={"log_model_explainability": False},
-            )  # fmt: skip
-
-    yield evaluate
-    mlflow.set_tracking_uri(None)
-
-
-# Of MLflow and its libraries while they draw.
-@pytest.mark.filterwarnings("default")
-@pytest.mark.parametrize(
-    "classes",
-    [
-        pytest.param(["common", "rare"], id="text"),
-        pytest.param([0, 1], id="numbers", marks=pytest.mark.slow),
-        pytest.param([False, True], id="booleans", marks=pytest.mark.slow),
-        pytest.param(["a", "b", "c"], id="three classes", marks=pytest.mark.slow),
-    ],
-)
-def test_evaluate__model_loaded_for_it__scores_of_labels_and_probabilities(
-    evaluate, tmp_path, classes
-):
-    table = training_table(60)  # with a column of integers, one of text and gaps
-    labels = np.array(classes)[np.arange(60) * 7 % 5 % len(classes)]
-    model = QCLMixNetClassifier(epochs=3, random_state=0).fit(table, labels)
-    save_model(model, tmp_path / "model")
-    found = evaluate(load_for_evaluation(str(tmp_path / "model")), table, labels)
-    probabilities = model.predict_proba(table)
-    assert found.metrics["accuracy_score"] == np.mean(model.predict(table) == labels)
-    assert found.metrics["log_loss"] == pytest.approx(log_loss(labels, probabilities))
-    if len(classes) == 2:
-        f1 = f1_score(labels, model.predict(table), pos_label=classes[1], zero_division=0)
-        auc = roc_auc_score(labels == classes[1], probabilities[:, 1])
-    else:
-        f1 = f1_score(labels, model.predict(table), average="weighted", zero_division=0)
-        auc = roc_auc_score(labels, probabilities, multi_class="ovr", average="weighted")
-    assert found.metrics["f1_score"] == pytest.approx(f1)
-    assert found.metrics["roc_auc"] == pytest.approx(auc)
-    assert {"confusion_matrix", "roc_curve_plot"} <= set(found.artifacts)

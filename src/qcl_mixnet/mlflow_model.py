@@ -31,12 +31,13 @@ from qcl_mixnet.preprocessing.tables import as_table, quoted
 from qcl_mixnet.telemetry import switch_off_telemetry
 from qcl_mixnet.version import __version__
 
-# Here and not in the functions: also what MLflow does beside them, such as loading, is not told.
+# Here and not in the functions, because MLflow also reports what it does outside of them, such as
+# loading a model.
 switch_off_telemetry()
 
 EXAMPLE_ROWS = 5
 
-# Beside this package, what decides how a stored model computes; MLflow adds itself.
+# Beside this package, these decide how a stored model computes. MLflow adds itself.
 _PINNED = ("numpy", "pandas", "safetensors", "scikit-learn", "torch")
 
 
@@ -53,16 +54,17 @@ def log_model(
     Parameters
     ----------
     model : QCLMixNetClassifier
-        Fitted.
+        A fitted classifier.
     name : str, default="model"
         Name of the logged model.
     input_example : DataFrame or array-like of shape (n_rows, n_features), optional
-        Rows to show how the model is called; the first five are stored, as they are. Columns are
-        found by name where the model and the example have names. By default two made-up rows,
-        which tell nothing of a training row: medians with the first level of every category, and
-        gaps.
+        Rows to show how the model is called; the first five are stored as they are. Columns are
+        found by name where the model and the example have names. By default two made-up rows are
+        stored, which reveal no training row: one of medians and of the first level of every
+        category, and one of gaps.
     pip_requirements : sequence of str, optional
-        What a machine needs that loads the model; see `pip_requirements_of_model`.
+        The packages that a machine needs to load the model. By default those that
+        `pip_requirements_of_model` names.
     **options
         For `mlflow.pyfunc.log_model`, such as `registered_model_name`.
 
@@ -95,11 +97,11 @@ def save_model(
     Parameters
     ----------
     model : QCLMixNetClassifier
-        Fitted.
+        A fitted classifier.
     path : str or Path
         The folder; it must not exist or be empty.
     input_example, pip_requirements
-        As for `log_model`.
+        The same as for `log_model`.
 
     Raises
     ------
@@ -125,7 +127,7 @@ def load_for_evaluation(model_uri: str) -> PyFuncModel:
     Parameters
     ----------
     model_uri : str
-        What `log_model` returned as `model_uri`, or the folder of `save_model`.
+        The `model_uri` that `log_model` returned, or the folder that `save_model` wrote.
 
     Returns
     -------
@@ -154,7 +156,7 @@ def model_signature(model: QCLMixNetClassifier) -> ModelSignature:
     Parameters
     ----------
     model : QCLMixNetClassifier
-        Fitted.
+        A fitted classifier.
     """
     numeric = set(model.preprocessor_.numeric_columns_)
     names: Sequence[str | None] = _names(model) or model.n_features_in_ * [None]
@@ -183,7 +185,7 @@ class ServedModel:
     Parameters
     ----------
     model : QCLMixNetClassifier
-        Fitted.
+        A fitted classifier.
     """
 
     def __init__(self, model: QCLMixNetClassifier):
@@ -218,7 +220,7 @@ def _load_pyfunc(data_path: str) -> ServedModel:
 
 @contextmanager
 def _without_pandas_warning() -> Iterator[None]:
-    """Hide what pandas 3 has to say of a comparison within MLflow."""
+    """Hide a warning of pandas 3 about a comparison within MLflow."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Operation with range is deprecated")
         yield
@@ -263,7 +265,7 @@ def _rows_of(input_example: Any, model: QCLMixNetClassifier) -> pd.DataFrame:
 
 
 def _made_up_rows(model: QCLMixNetClassifier) -> pd.DataFrame:
-    """Medians with the first level of every category, and a row of gaps."""
+    """Make a row of medians and of every category's first level, and a row of gaps."""
     preprocessor = model.preprocessor_
     first: list[Any] = model.n_features_in_ * [None]
     for i, median in zip(preprocessor.numeric_columns_, preprocessor.medians_, strict=True):

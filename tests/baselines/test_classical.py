@@ -83,7 +83,7 @@ def test_constant_features_and_one_feature(model: Any, overlapping: Any) -> None
 
 @pytest.mark.parametrize("model", [TINY[0], TINY[1]], ids=lambda m: type(m).__name__)
 def test_one_class__error_says_so(model: Any) -> None:
-    with pytest.raises(ValueError, match=r"at least 2 classes.*one class, only"):
+    with pytest.raises(ValueError, match=r"at least 2 classes.*one class: only"):
         clone(model).fit([[0.0], [1.0]], ["only", "only"])
 
 

@@ -155,5 +155,5 @@ def test_constant_features_and_one_feature(overlapping: Any) -> None:
 
 
 def test_one_class__error_says_so() -> None:
-    with pytest.raises(ValueError, match=r"at least 2 classes.*one class, 1"):
+    with pytest.raises(ValueError, match=r"at least 2 classes.*one class: 1"):
         SVMSmoteClassifier().fit([[0.0], [1.0]], [1, 1])

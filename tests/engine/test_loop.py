@@ -7,13 +7,13 @@ import torch
 
 from qcl_mixnet.engine.loop import (
     VECTOR,
-    AutogradObjective,
     TrainingDivergedError,
     TrainingOptions,
     batch_bounds,
     flatten_parameters,
     train,
 )
+from qcl_mixnet.engine.objectives import AutogradObjective
 from qcl_mixnet.engine.randomness import Streams
 from qcl_mixnet.engine.stacking import stack, unstack
 from qcl_mixnet.model.losses import HybridLoss
@@ -33,7 +33,7 @@ def make_problem(n_rows=40, seed=0):
 class ByAutograd(HybridObjective):
     """As on a GPU: PyTorch's operations, and gradients by autograd."""
 
-    differentiate = AutogradObjective.differentiate
+    backward = AutogradObjective.backward
 
 
 MADE_BY = pytest.mark.parametrize(
@@ -225,8 +225,8 @@ class Diverging(HybridObjective):
         super().start_epoch(order)
         self.n_epochs = getattr(self, "n_epochs", 0) + 1
 
-    def differentiate(self, places, gradients):
-        terms = super().differentiate(places, gradients)
+    def backward(self, batch, gradients):
+        terms = super().backward(batch, gradients)
         if self.n_epochs >= self.epoch:
             terms[0, self.member] = torch.nan
             for parameter in self.parameters():
@@ -309,9 +309,9 @@ def test_train__padding_of_the_parameters__stays_zero(made_by):
     buffers = []
 
     class Spying(made_by):
-        def differentiate(self, places, gradients):
+        def backward(self, batch, gradients):
             buffers.append(gradients)
-            return super().differentiate(places, gradients)
+            return super().backward(batch, gradients)
 
     problem = make_problem()
     run(problem, made_by=Spying)

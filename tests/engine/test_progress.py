@@ -103,8 +103,8 @@ def test_verbose__error__closes_the_bar(bars, capsys, stop, error):
 def test_verbose__divergence_in_the_first_epoch__closes_the_bar(bars, capsys, monkeypatch):
     monkeypatch.setattr(
         HybridObjective,
-        "differentiate",
-        lambda self, places, gradients: torch.full((len(self.term_names), 1), torch.nan),
+        "backward",
+        lambda self, batch, gradients: torch.full((len(self.term_names), 1), torch.nan),
     )
     with pytest.raises(TrainingDivergedError):
         make_model(verbose=1).fit(*make_table())

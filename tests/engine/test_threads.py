@@ -186,7 +186,7 @@ def test_train__while_it_runs_and_after__threads_are_bounded_and_put_back(n_thre
 
 def test_train__a_step_fails__is_told_and_threads_are_put_back():
     class Failing(HybridObjective):
-        def differentiate(self, places, gradients):
+        def backward(self, batch, gradients):
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -196,8 +196,8 @@ def test_train__a_step_fails__is_told_and_threads_are_put_back():
 
 def test_train__a_helper_s_members_fail__is_told():
     class Failing(HybridObjective):
-        def differentiate(self, places, gradients):
-            terms = super().differentiate(places, gradients)
+        def backward(self, batch, gradients):
+            terms = super().backward(batch, gradients)
             part, _ = self.steps[-1]
             self.steps[-1] = part, None  # which cannot be called
             return terms

@@ -20,8 +20,8 @@ class Poisoned(QCLMixNetClassifier):
 
     poisoned_from = 2
 
-    def _objective(self, network, loss, x, labels, streams):
-        objective = super()._objective(network, loss, x, labels, streams)
+    def _objective(self, network, x, labels, streams):
+        objective = super()._objective(network, x, labels, streams)
         start = objective.start_epoch
         state = {"epoch": 0}
 

@@ -258,5 +258,5 @@ def test_predictions__chunks_do_not_change_a_row(monkeypatch):
     X, y = make_classification(50, 6, n_informative=4, random_state=0)
     model = QCLMixNetClassifier(epochs=1, random_state=0).fit(X, y)
     whole = model.predict_proba(X)
-    monkeypatch.setattr("qcl_mixnet.estimators.base.PREDICTION_CHUNK", 7)
+    monkeypatch.setattr("qcl_mixnet.estimators.chunks.PREDICTION_CHUNK", 7)
     np.testing.assert_allclose(model.predict_proba(X), whole, rtol=1e-6)

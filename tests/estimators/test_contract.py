@@ -1,8 +1,5 @@
-import doctest
-import importlib
 import inspect
 import pickle
-import pkgutil
 
 import numpy as np
 import pandas as pd
@@ -20,10 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-import qcl_mixnet.data
-import qcl_mixnet.model
 from qcl_mixnet import QCLMixNetClassifier
-from qcl_mixnet.preprocessing.table_preprocessor import TablePreprocessor
 
 # Enough of a training for the checks that ask for accuracy.
 TRAINED = {"epochs": 8, "random_state": 0, "max_learning_rate": 5e-2}
@@ -318,23 +312,3 @@ def test_permutation_importance__frame_with_categories__finds_the_informative_co
     importance = dict(zip(frame.columns, found.importances_mean, strict=True))
     assert importance["colour"] > 0.3  # 0.5 in the mean where it alone decides
     assert max(abs(importance["noise"]), abs(importance["shape"])) < 0.1
-
-
-MODULES = [
-    found.name
-    for package in (qcl_mixnet.model, qcl_mixnet.data)
-    for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
-]
-
-
-@pytest.mark.parametrize("name", MODULES)
-def test_doctests__every_module__its_examples_hold(name):
-    module = importlib.import_module(name)
-    results = doctest.testmod(module)
-    assert results.failed == 0
-    assert results.attempted > 0 or ">>>" not in inspect.getsource(module)
-
-
-def test_doctests__the_estimator_and_the_preprocessor_have_examples():
-    assert ">>>" in QCLMixNetClassifier.__doc__
-    assert ">>>" in TablePreprocessor.__doc__

@@ -11,12 +11,9 @@ import pyarrow as pa
 import pytest
 import scipy.sparse
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from sklearn.exceptions import DataConversionWarning, NotFittedError
 
 from qcl_mixnet import QCLMixNetClassifier
-from qcl_mixnet.engine.threads import resolve_threads
 
 N = 24
 A = np.random.default_rng(0).normal(size=(N, 3))
@@ -231,86 +228,6 @@ def test_labels__every_row_its_own__are_taken_with_a_warning():
     assert model.predict_proba(A).shape == (N, N)
 
 
-PARAMETERS = [
-    *[("epochs", value) for value in (0, -1, 1.5, "1", None, np.nan)],
-    *[("batch_size", value) for value in (1, 0, -1, 64.0, "big", None)],
-    *[("learning_rate", value) for value in (0, -1, np.nan, np.inf, "fast", None)],
-    *[("max_learning_rate", value) for value in (0, -1, np.nan, np.inf, "fast")],
-    *[("weight_decay", value) for value in (-1, np.nan, np.inf)],
-    *[("quantum", 1), ("attention", "yes"), ("mixup", None)],
-    *[("theta_std", value) for value in (-1, np.nan, np.inf)],
-    *[("gate", "open"), ("neighbor_space", "outer"), ("intra_class", "l1")],
-    *[("n_neighbors", value) for value in (0, 2.0, None)],
-    *[("mixup_alpha", value) for value in (0, np.inf)],
-    *[("loss_weight", value) for value in (-0.1, 1.1, np.nan)],
-    *[("focal_gamma", -1), ("variance_weight", np.inf), ("temperature", 0)],
-    *[("supcon_reduction", "max"), ("triplet_margin", -1), ("triplet_distance", None)],
-    *[("checkpoint", "best"), ("checkpoint", None)],
-    *[("validation_fraction", value) for value in (0, 1, -1, "half")],
-    *[("n_members", value) for value in (0, -1, 2.0, "3", None)],
-    *[("bagging", value) for value in ("x", True, 3)],
-    *[("calibrate", value) for value in ("yes", 1, None)],
-    *[("decision", value) for value in ("f2", None, 3)],
-    *[("categorical_features", value) for value in ("all", 3)],
-    *[("device", value) for value in ("tpu", "", None, 0)],
-    *[("n_jobs", value) for value in (0, 1.5, "all")],
-    *[("random_state", value) for value in ("a", -1, 2**32, 1.0, np.random.default_rng(0))],
-    *[("verbose", value) for value in (-1, "much", None)],
-]
-
-
-@pytest.mark.parametrize(("name", "value"), PARAMETERS, ids=lambda value: str(value)[:20])
-def test_parameter__out_of_its_range__is_named(name, value):
-    check(A, expected=rf"\b{name}\b", **{name: value})
-
-
-@pytest.mark.parametrize(
-    ("parameters", "expected"),
-    [
-        ({"decision": {"a": -1, "b": 1}}, "decision weight of class 'a' is -1"),
-        ({"decision": {"a": 1}}, "Decision weights lack class 'b'"),
-        ({"categorical_features": ["nope"]}, "categorical_features holds the name 'nope'"),
-        ({"categorical_features": [9]}, "categorical_features holds position 9"),
-        ({"categorical_features": [-1]}, "categorical_features holds position -1"),
-        ({"categorical_features": [True]}, "categorical_features is a mask of 1"),
-        ({"categorical_features": ["size", 1]}, "categorical_features holds values of type"),
-        ({"checkpoint": "test"}, "eval_set belongs to checkpoint='test'"),
-        ({"bagging": "folds"}, "n_members must be at least 2"),
-        ({"validation_fraction": 1e-9, "checkpoint": "validation"}, "validation_fraction=1e-09"),
-        ({"n_neighbors": 10**6}, None),
-        ({"batch_size": 10**9}, None),
-        ({"mixup_alpha": 1e-300}, None),
-        ({"mixup_alpha": 1e300}, None),
-        ({"focal_gamma": 1e6}, None),
-        ({"epochs": np.int64(1), "batch_size": np.int32(8), "n_jobs": np.int64(1)}, None),
-        ({"n_members": np.int8(2), "n_neighbors": np.uint8(3), "mixup": np.True_}, None),
-        ({"learning_rate": np.float32(0.1), "max_learning_rate": np.float64(0.1)}, None),
-        ({"decision": pd.Series([1, 2], index=["b", "a"])}, None),
-        ({"decision": pd.Series([1, 2])}, "Decision weights name 0, which is none of the classes"),
-        ({"random_state": 2**32 - 1}, None),
-        ({"random_state": None}, None),
-        ({"n_jobs": -100}, None),
-    ],
-)
-def test_parameters__unusual__work_or_are_named(parameters, expected):
-    check(frame(), expected=expected, **parameters)
-
-
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
-@pytest.mark.parametrize("device", ["cuda", "cuda:99"])
-def test_device__cuda_where_there_is_none__is_named(device):
-    check(A, expected=f"device='{device}' asks for CUDA", device=device)
-
-
-@pytest.mark.parametrize("device", ["meta", "vulkan", "xpu", "hpu"])
-def test_device__that_is_not_there__is_named(device):
-    check(A, expected=f"device='{device}'", device=device)
-
-
-def test_n_jobs__enormous__is_limited():
-    assert resolve_threads(10**6) <= 1024
-
-
 @pytest.mark.parametrize("method", ["predict", "predict_proba", "transform", "embed", "score"])
 def test_predict__before_fit__says_so(method):
     arguments = (A, Y) if method == "score" else (A,)
@@ -375,75 +292,3 @@ def test_eval_set__unusable__is_refused(part):
         pytest.raises(ValueError, match=r"2 features|inconsistent numbers of samples"),
     ):
         model.fit(A, Y, eval_set=eval_set)
-
-
-CELLS = st.one_of(
-    st.floats(),
-    st.integers(-(2**70), 2**70),
-    st.booleans(),
-    st.text(max_size=3),
-    st.binary(max_size=2),
-    st.none(),
-    st.just(pd.NA),
-    st.decimals(allow_nan=False),  # pandas itself fails on a signalling NaN
-    st.dates(),
-    st.tuples(),
-)
-KINDS_OF_CELLS = [
-    st.floats(),
-    st.floats(width=16),
-    st.floats(-1e3, 1e3),
-    st.integers(-(2**63), 2**63 - 1),
-    st.booleans(),
-    st.text(alphabet="ab\0é", max_size=2),
-    st.sampled_from(["x", "y", None]),
-    st.sampled_from([True, False, None]),
-    st.sampled_from([0.0, np.nan]),
-    st.datetimes(datetime.datetime(1900, 1, 1), datetime.datetime(2100, 1, 1)),
-    CELLS,
-]
-
-
-@st.composite
-def columns(draw, n_rows):
-    cells = draw(st.sampled_from(KINDS_OF_CELLS))
-    values = draw(st.lists(cells, min_size=n_rows, max_size=n_rows))
-    if draw(st.booleans()):
-        return pd.Series(values, dtype=object)
-    if draw(st.booleans()):
-        return pd.Series(pd.Categorical([str(value) for value in values]))
-    try:
-        return pd.Series(values)
-    except (ValueError, TypeError, OverflowError):  # pandas cannot hold them in one column
-        return pd.Series(values, dtype=object)
-
-
-@st.composite
-def frames(draw, n_columns):
-    n_rows = draw(st.integers(2, 10))
-    return pd.DataFrame({f"c{i}": draw(columns(n_rows)) for i in range(n_columns)})
-
-
-@pytest.mark.filterwarnings(
-    "ignore::qcl_mixnet.preprocessing.table_preprocessor.UnseenLevelsWarning"
-)
-@settings(max_examples=60, deadline=None, derandomize=True, database=None)
-@given(data=st.data())
-def test_any_frame__works_or_is_a_value_or_type_error(data):
-    n_columns = data.draw(st.integers(1, 3))
-    X = data.draw(frames(n_columns))
-    X_new = data.draw(st.one_of(st.just(X[::-1]), frames(n_columns)))
-    labels = data.draw(st.sampled_from([[0, 1], ["a", "b", "c"], [True, False]]))
-    others = data.draw(st.lists(st.sampled_from(labels), min_size=len(X), max_size=len(X)))
-    y = [*labels[:2], *others[2:]]
-    parameters = data.draw(
-        st.sampled_from([{}, {"n_members": 2, "bagging": "bootstrap"}, {"calibrate": True}])
-    )
-    try:
-        model = make_model(**parameters).fit(X, y)
-        found = [model.predict_proba(X), model.predict_proba(X_new)]
-    except (ValueError, TypeError):
-        return
-    for probabilities in found:
-        assert np.isfinite(probabilities).all()
-        np.testing.assert_allclose(probabilities.sum(axis=1), 1)

@@ -7,8 +7,9 @@ from pytorch_metric_learning.distances import LpDistance
 from pytorch_metric_learning.losses import SupConLoss, TripletMarginLoss
 from pytorch_metric_learning.miners import MultiSimilarityMiner
 
+from qcl_mixnet.model.cpu_step import kernel_options
 from qcl_mixnet.model.kernels.loss import hybrid_loss
-from qcl_mixnet.model.losses import HybridLoss, focal_loss
+from qcl_mixnet.model.losses import HybridLoss, LossOptions, focal_loss
 
 LABELS = torch.tensor([0, 0, 0, 0, 1, 1, 1, 1])
 
@@ -32,7 +33,7 @@ def by_library(rows, power):
 )
 def test_losses__rows_of_zeros__are_the_library_s_with_finite_gradients(zero, distance, power):
     # weight 0: the total is the contrastive and the triplet term.
-    loss = HybridLoss(2, 4, weight=0.0, triplet_distance=distance).double()
+    loss = HybridLoss(2, 4, LossOptions(loss_weight=0.0, triplet_distance=distance)).double()
     logits = torch.zeros(8, 2, dtype=torch.float64)
     theirs = make_rows(*zero)
     supcon, triplet = by_library(theirs, power)
@@ -50,8 +51,8 @@ def test_losses__rows_of_zeros__are_the_library_s_with_finite_gradients(zero, di
     gradient = np.empty((1, 8, 4))
     hybrid_loss(
         logits.numpy()[None], mine.detach().numpy()[None], LABELS.numpy()[None],
-        np.zeros((1, 2, 4)), np.array([0.0, 3.0, 0.8, 0.2, 0.5, 0.1]), False, False, power == 2,
-        by_kernel, np.empty((1, 8, 2)), gradient, np.empty((1, 2, 4)),
+        np.zeros((1, 2, 4)), *kernel_options(loss.options, np.dtype(np.float64)), by_kernel,
+        np.empty((1, 8, 2)), gradient, np.empty((1, 2, 4)),
     )  # fmt: skip
     assert by_kernel[0, 4] == pytest.approx(supcon.item(), abs=1e-9)
     assert by_kernel[0, 5] == pytest.approx(triplet.item(), abs=1e-9)

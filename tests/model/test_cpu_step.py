@@ -10,7 +10,7 @@ from torch import nn
 from qcl_mixnet.engine.loop import flatten_parameters
 from qcl_mixnet.engine.stacking import stack
 from qcl_mixnet.model.cpu_step import CompiledStep
-from qcl_mixnet.model.losses import HybridLoss
+from qcl_mixnet.model.losses import HybridLoss, LossOptions
 from qcl_mixnet.model.network import QCLMixNet
 
 MIXED = [0, 1, 2, 0, 1, 0, 0, 2, 1, 0, 0, 1]
@@ -27,9 +27,9 @@ LOSSES = [
     {"intra_class": "mse"},
     {"supcon_reduction": "sum"},
     {"triplet_distance": "squared_euclidean"},
-    {"gamma": 0.0},
-    {"gamma": 0.5},
-    {"weight": 0.2, "beta": 1.5, "temperature": 0.7, "margin": 0.1},
+    {"focal_gamma": 0.0},
+    {"focal_gamma": 0.5},
+    {"loss_weight": 0.2, "variance_weight": 1.5, "temperature": 0.7, "triplet_margin": 0.1},
 ]
 
 
@@ -39,7 +39,7 @@ def make_group(n_members=3, network=None, loss=None, n_features=5, n_classes=7):
     nets, losses = [], []
     for _ in range(n_members):
         nets.append(QCLMixNet.build(n_features, n_classes, generator=generator, **(network or {})))
-        losses.append(HybridLoss(n_classes, 8, **(loss or {})))
+        losses.append(HybridLoss(n_classes, 8, LossOptions(**(loss or {}))))
         losses[-1].reset_parameters(generator)
     net, stacked_loss = stack(nets).double(), stack(losses).double()
     with torch.no_grad():

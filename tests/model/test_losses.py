@@ -11,10 +11,11 @@ import torch
 from pytorch_metric_learning.losses import SupConLoss, TripletMarginLoss
 from pytorch_metric_learning.miners import MultiSimilarityMiner
 
+from qcl_mixnet.model.cpu_step import kernel_options
 from qcl_mixnet.model.kernels.loss import hybrid_loss
 from qcl_mixnet.model.losses import (
-    MINER_EPSILON,
     HybridLoss,
+    LossOptions,
     cosine_similarity,
     inter_class_separation,
     mined_triplet_loss,
@@ -48,18 +49,10 @@ def by_kernel(loss, logits, embeddings, labels):
     """The same of a group of one, from the kernel."""
     centroids = loss.centroids.detach()
     arrays = [t.unsqueeze(0).numpy() for t in (logits, embeddings, labels, centroids)]
-    constants = loss.weight, loss.gamma, loss.beta, loss.temperature, loss.margin, MINER_EPSILON
     gradients = [np.full_like(arrays[i], np.nan) for i in (0, 1, 3)]
     terms = np.full((1, 6), np.nan, arrays[0].dtype)
-    hybrid_loss(
-        *arrays,
-        np.array(constants, arrays[0].dtype),
-        loss.intra_class == "mse",
-        loss.supcon_reduction == "sum",
-        loss.triplet_distance == "squared_euclidean",
-        terms,
-        *gradients,
-    )
+    options = kernel_options(loss.options, arrays[0].dtype)
+    hybrid_loss(*arrays, *options, terms, *gradients)
     return tuple(torch.from_numpy(array[0]) for array in (terms, *gradients))
 
 
@@ -163,7 +156,7 @@ def test_hybrid_loss__equals_naive_loops(form, labels, seed):
 @FORMS
 def test_hybrid_loss__readings_of_the_paper__equal_naive_loops(form, option, naive):
     logits, embeddings, y, _ = make_batch(BATCHES["balanced"])
-    loss = HybridLoss(3, 8, **option).double()
+    loss = HybridLoss(3, 8, LossOptions(**option)).double()
     loss.reset_parameters(torch.Generator().manual_seed(3))
     expected = naive_hybrid_loss(
         logits.tolist(), embeddings.tolist(), y.tolist(), loss.centroids.tolist(), **naive
@@ -179,7 +172,7 @@ def test_hybrid_loss__readings_of_the_paper__equal_naive_loops(form, option, nai
 @FORMS
 def test_hybrid_loss__value_and_gradients_equal_pytorch_metric_learning(form, labels, option):
     logits, embeddings, y, plain = make_batch(labels)
-    loss = HybridLoss(len(plain.centroids), 8, **option).double()
+    loss = HybridLoss(len(plain.centroids), 8, LossOptions(**option)).double()
     loss.load_state_dict(plain.state_dict())
     reference = ReferenceLoss(loss)
     inputs = [logits.clone().requires_grad_(), embeddings.clone().requires_grad_()]
@@ -201,7 +194,7 @@ def test_reference_loss__equals_naive_loops():
 
 def test_reference_loss__sum_reduction__is_refused():
     with pytest.raises(ValueError, match="supcon_reduction='mean'"):
-        ReferenceLoss(HybridLoss(2, 8, supcon_reduction="sum"))
+        ReferenceLoss(HybridLoss(2, 8, LossOptions(supcon_reduction="sum")))
 
 
 def test_supervised_contrastive_loss__library_and_sum_over_anchors():
@@ -272,6 +265,6 @@ def test_hybrid_loss__float32__agrees_with_float64(form):
 
 
 @pytest.mark.parametrize("option", ["intra_class", "supcon_reduction", "triplet_distance"])
-def test_hybrid_loss__unknown_reading__names_the_choices(option):
+def test_loss_options__unknown_reading__names_the_choices(option):
     with pytest.raises(ValueError, match=rf"{option} must be one of .*got 'other'"):
-        HybridLoss(2, 8, **{option: "other"})
+        LossOptions(**{option: "other"})

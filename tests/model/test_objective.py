@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from qcl_mixnet.engine.loop import AutogradObjective, batch_bounds, flatten_parameters
+from qcl_mixnet.engine.loop import batch_bounds, flatten_parameters
+from qcl_mixnet.engine.objectives import AutogradObjective
 from qcl_mixnet.engine.stacking import stack
 from qcl_mixnet.model import objective as module
 from qcl_mixnet.model.losses import HybridLoss
@@ -39,11 +40,11 @@ def make_objective(*problems, order=None, **options):
     return made
 
 
-def terms_of(made, places, engine):
+def terms_of(made, batch, engine):
     """Terms of a mini-batch, ``(n_terms, members)``, from the kernels or from PyTorch."""
     if engine == "compiled":
-        return made.differentiate(places, made.buffer.grad)
-    return made(places).detach()
+        return made.backward(batch, made.buffer.grad)
+    return made(batch).detach()
 
 
 def loss_of(problem, engine, **options):
@@ -74,8 +75,8 @@ def test_terms__with_mixup__use_the_draws_of_their_places(engine):
     made = make_objective(problem, order=order.unsqueeze(0))
     draws = draw_mixup(40, alpha=0.4, rng=np.random.default_rng(0), dtype=x.dtype)[10:17]
     rows = order[10:17]
-    batch = mix(x[rows], nearest_neighbors(x[rows], 5), draws)
-    expected = loss(*net.logits_and_embedding(batch), y[rows]).total.detach()
+    mixed = mix(x[rows], nearest_neighbors(x[rows], 5), draws)
+    expected = loss(*net.logits_and_embedding(mixed), y[rows]).total.detach()
     torch.testing.assert_close(terms_of(made, slice(10, 17), engine)[0, 0], expected)
 
 
@@ -110,12 +111,12 @@ def test_terms__mixed_some_batches_ahead__are_those_of_each_batch_by_itself(
             made.start_epoch(order)
         draws = [draw_mixup(n_rows, alpha=0.4, rng=one, dtype=torch.float64) for one in rngs]
         for start, stop in batch_bounds(n_rows, 16):
-            places = slice(start, stop)
-            terms = terms_of(made, places, engine)
+            batch = slice(start, stop)
+            terms = terms_of(made, batch, engine)
             for member, (net, loss, x, y) in enumerate(problems):
-                rows = order[member, places]
-                batch = mix(x[rows], nearest_neighbors(x[rows], 5), draws[member][places])
-                expected = loss(*net.logits_and_embedding(batch), y[rows])
+                rows = order[member, batch]
+                mixed = mix(x[rows], nearest_neighbors(x[rows], 5), draws[member][batch])
+                expected = loss(*net.logits_and_embedding(mixed), y[rows])
                 torch.testing.assert_close(terms[:, member], torch.stack(expected).detach())
     blocks = [2, 2, 1]
     expected = [(n * n_members, 16, 3) for n in blocks]
@@ -130,10 +131,10 @@ def test_terms__whole_epoch_mixed_at_once__the_next_is_mixed_anew(mixed_rows, en
     made, rng = make_objective(problem), np.random.default_rng(0)
     for _ in "ab":
         draws = draw_mixup(32, alpha=0.4, rng=rng, dtype=x.dtype)
-        for places in (slice(0, 16), slice(16, 32)):
-            terms = terms_of(made, places, engine)
-            batch = mix(x[places], nearest_neighbors(x[places], 5), draws[places])
-            expected = torch.stack(loss(*net.logits_and_embedding(batch), y[places])).detach()
+        for batch in (slice(0, 16), slice(16, 32)):
+            terms = terms_of(made, batch, engine)
+            mixed = mix(x[batch], nearest_neighbors(x[batch], 5), draws[batch])
+            expected = torch.stack(loss(*net.logits_and_embedding(mixed), y[batch])).detach()
             torch.testing.assert_close(terms[:, 0], expected)
         made.start_epoch(torch.arange(32).unsqueeze(0))
     assert mixed_rows == 2 * [(2, 16, 3)]
@@ -167,8 +168,8 @@ def test_terms__neighbours_in_the_network_s_space__are_those_of_its_evaluation(s
     points = (net.projection(points) if space == "embedding" else points).detach()
     net.train()
     draws = draw_mixup(40, alpha=0.4, rng=np.random.default_rng(0), dtype=x.dtype)[16:32]
-    batch = mix(x[16:32], nearest_neighbors(points[16:32], 5), draws)
-    expected = torch.stack(loss(*net.logits_and_embedding(batch), y[16:32])).detach()
+    mixed = mix(x[16:32], nearest_neighbors(points[16:32], 5), draws)
+    expected = torch.stack(loss(*net.logits_and_embedding(mixed), y[16:32])).detach()
     torch.testing.assert_close(terms_of(made, slice(16, 32), engine)[:, 0], expected)
 
 
@@ -187,15 +188,15 @@ def test_draws__without_mixup__are_made_all_the_same():
 
 
 @pytest.mark.parametrize("space", ["input", "embedding"])
-def test_differentiate__gradients_and_terms__are_those_of_autograd(space):
+def test_backward__gradients_and_terms__are_those_of_autograd(space):
     made, other = (
         make_objective(*(make_problem(seed=seed) for seed in range(3)), neighbor_space=space)
         for _ in "ab"
     )
     for start in (0, 16):  # gradients of the second step replace those of the first
-        places = slice(start, start + 16)
-        terms = made.differentiate(places, made.buffer.grad)
-        expected = AutogradObjective.differentiate(other, places, other.buffer.grad)
+        batch = slice(start, start + 16)
+        terms = made.backward(batch, made.buffer.grad)
+        expected = AutogradObjective.backward(other, batch, other.buffer.grad)
         assert not terms.requires_grad
         assert not expected.requires_grad
         torch.testing.assert_close(terms, expected, rtol=1e-9, atol=1e-12)
@@ -203,12 +204,12 @@ def test_differentiate__gradients_and_terms__are_those_of_autograd(space):
         assert made.buffer.grad.any()
 
 
-def test_differentiate__of_another_training__writes_into_its_buffer():
+def test_backward__of_another_training__writes_into_its_buffer():
     made = make_objective(make_problem())
     first = terms_of(made, slice(0, 20), "compiled"), made.buffer.grad.clone()
     made.buffer.grad.zero_()
     again = flatten_parameters(list(made.parameters()))
-    terms = made.differentiate(slice(0, 20), again.grad)
+    terms = made.backward(slice(0, 20), again.grad)
     torch.testing.assert_close(terms, first[0])
     torch.testing.assert_close(again.grad, first[1])
     assert not made.buffer.grad.any()

@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from qcl_mixnet.engine.loop import (
-    AutogradObjective,
     TrainingOptions,
     flatten_parameters,
     train,
 )
+from qcl_mixnet.engine.objectives import AutogradObjective
 from qcl_mixnet.engine.randomness import Streams
 from qcl_mixnet.engine.stacking import stack, unstack
 from qcl_mixnet.model.losses import HybridLoss
@@ -100,8 +100,8 @@ def test_mixup__reference_and_engine__equal_a_loop_over_rows(n_rows):
 class Recorder(HybridObjective):
     """Remembers the loss of every step."""
 
-    def differentiate(self, places, gradients):
-        terms = super().differentiate(places, gradients)
+    def backward(self, batch, gradients):
+        terms = super().backward(batch, gradients)
         self.losses = [*getattr(self, "losses", []), terms[0].item()]
         return terms
 
@@ -109,7 +109,7 @@ class Recorder(HybridObjective):
 class ByAutograd(HybridObjective):
     """As on a GPU: PyTorch's operations, and gradients by autograd."""
 
-    differentiate = AutogradObjective.differentiate
+    backward = AutogradObjective.backward
 
 
 class RecorderByAutograd(Recorder, ByAutograd):
@@ -175,7 +175,7 @@ def test_gradients__first_step__are_the_reference_s(made_by, mixup):
     )  # fmt: skip
     values = flatten_parameters(list(objective.parameters()))
     objective.start_epoch(torch.arange(len(x)).unsqueeze(0))
-    objective.differentiate(slice(0, len(x)), values.grad)
+    objective.backward(slice(0, len(x)), values.grad)
     draws = draw_mixup(len(x), alpha=0.4, rng=np.random.default_rng(2), dtype=x.dtype)
     batch = mixup_row_by_row(x, draws, 5) if mixup else x
     reference_loss(*reference(batch), y).backward()

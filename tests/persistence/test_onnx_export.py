@@ -1,3 +1,4 @@
+import copy
 import json
 import sys
 
@@ -105,7 +106,8 @@ def test_to_onnx__large_offsets__keep_their_digits():
 def test_to_onnx__saturated_probabilities__as_the_estimator():
     X, y = make_table()
     model = fitted(X, y)
-    model._stacked.classifier.weight.data *= 1e4
+    model.networks_[0].classifier.weight.data *= 1e4
+    model = copy.deepcopy(model)  # which makes the networks what predicts
     model.calibration_temperature_ = 20.0
     assert_same(model, X)
 
@@ -113,8 +115,8 @@ def test_to_onnx__saturated_probabilities__as_the_estimator():
 def test_to_onnx__small_running_variance__batch_norm_has_its_epsilon():
     X, y = make_table()
     model = fitted(X, y)
-    model._stacked.representation[1].running_var *= 1e-2
-    assert_same(model, X)
+    model.networks_[0].representation[1].running_var *= 1e-2
+    assert_same(copy.deepcopy(model), X)  # the copy predicts by the networks as they are now
 
 
 def test_to_onnx__float32_input__float32_in_and_out():
@@ -204,9 +206,10 @@ def test_to_onnx__unfitted__is_refused():
 
 
 def test_to_onnx__without_the_package__names_the_extra(monkeypatch):
+    model = fitted(*make_table(), epochs=1)
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(ImportError, match=r'pip install "qcl-mixnet\[onnx\]"'):
-        QCLMixNetClassifier().to_onnx()
+        model.to_onnx()
 
 
 def test_to_onnx__more_than_a_file_can_hold__is_refused(monkeypatch):

@@ -13,6 +13,7 @@ from qcl_mixnet.preprocessing.features import (
     level_text,
     listed_columns,
     numbers,
+    one_hot_into,
 )
 
 
@@ -95,3 +96,18 @@ def test_listed_columns__nothing__none(listed):
 def test_listed_columns__not_those_of_the_table__error(listed, names, words):
     with pytest.raises(ValueError, match=f"categorical_features.*{words}"):
         listed_columns(listed, names, 3)
+
+
+def test_one_hot_into__known_level_gap_and_unknown_level__in_their_columns():
+    levels = np.array(["1", "a", np.nan], dtype=object)
+    out = np.zeros((4, 3), dtype=np.float32)
+    assert one_hot_into(out, pd.Series(["a", None, 1.0, "new"], dtype=object), levels)
+    np.testing.assert_array_equal(out, [[0, 1, 0], [0, 0, 1], [1, 0, 0], [0, 0, 0]])
+
+
+@pytest.mark.parametrize(("cells", "known"), [(["new"], False), ([None], True), ([], True)])
+def test_one_hot_into__no_value_is_a_level__says_so(cells, known):
+    out = np.zeros((len(cells), 1), dtype=np.float32)
+    found = one_hot_into(out, pd.Series(cells, dtype=object), np.array(["a"], dtype=object))
+    assert found is known
+    assert not out.any()

@@ -1,10 +1,7 @@
 import math
-from itertools import combinations
 
 import pandas as pd
 import pytest
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.text import Text
 
 from qcl_mixnet.evaluation.metrics import METRICS
 
@@ -35,45 +32,6 @@ def _make_metrics(scores, families, *, repeats=2, not_run=(), test_selected=()):
     return pd.DataFrame(rows)
 
 
-def _tick_labels(axis):
-    """Labels of the ticks within the limits; matplotlib keeps others, which it does not draw."""
-    low, high = sorted(axis.get_view_interval())
-    return [tick.label1 for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high]
-
-
-def _check_legible(figure):
-    """Draw; then no text may leave the figure, and no two texts may overlap."""
-    FigureCanvasAgg(figure).draw()
-    texts = [*figure.texts, figure._supxlabel]
-    for legend in [*figure.legends, *(axes.get_legend() for axes in figure.axes)]:
-        texts += [*legend.get_texts(), legend.get_title()] if legend else []
-    for axes in figure.axes:
-        texts += [*axes.texts, axes.xaxis.label, axes.title, axes._left_title]
-        texts += [*_tick_labels(axes.xaxis), *_tick_labels(axes.yaxis)]
-    drawn = {text for text in texts if text and text.get_visible() and text.get_text()}
-    boxes = {text: text.get_window_extent().padded(-0.5) for text in drawn}
-    for text, box in boxes.items():
-        assert figure.bbox.x0 <= box.x0 < box.x1 <= figure.bbox.x1, text
-        assert figure.bbox.y0 <= box.y0 < box.y1 <= figure.bbox.y1, text
-    for (a, box_a), (b, box_b) in combinations(boxes.items(), 2):
-        assert not box_a.overlaps(box_b), (a, b)
-
-
-def _words(figure):
-    """All that is written in a figure, outside and inside its axes."""
-    return "\n".join(text.get_text() for text in figure.findobj(Text) if text.get_text())
-
-
 @pytest.fixture
 def make_metrics():
     return _make_metrics
-
-
-@pytest.fixture
-def check_legible():
-    return _check_legible
-
-
-@pytest.fixture
-def words():
-    return _words

@@ -20,38 +20,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from qcl_mixnet.engine.isolation import own_settings
-from qcl_mixnet.estimators.labels import number_labels
-
-
-def encode_classes(y: Any, *, model: str) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
-    """Turn labels of any kind into 0 to C-1.
-
-    Parameters
-    ----------
-    y : array-like of shape (n_samples,)
-        Labels as `qcl_mixnet.estimators.labels.label_array` takes them.
-    model : str
-        Name of the model, for the message.
-
-    Returns
-    -------
-    classes, codes
-        The sorted labels, and the position of each row's label among them.
-
-    Raises
-    ------
-    ValueError
-        If `y` has gaps, is no classification target or holds a single class.
-    """
-    classes, codes = number_labels(y)
-    if len(classes) == 0:
-        raise ValueError(f"{model} needs at least 2 classes in the training rows, and y is empty.")
-    if len(classes) < 2:
-        raise ValueError(
-            f"{model} needs at least 2 classes in the training rows and y has one class, "
-            f"{classes[0]!s}."
-        )
-    return classes, codes
+from qcl_mixnet.estimators.labels import encode_labels
 
 
 class _EncodedClassifier(ClassifierMixin, BaseEstimator):
@@ -98,7 +67,7 @@ class _EncodedClassifier(ClassifierMixin, BaseEstimator):
             For a parameter out of its range, unusable data, or a single class.
         """
         self._validate_params()
-        self.classes_, codes = encode_classes(y, model=type(self).__name__)
+        self.classes_, codes = encode_labels(y)
         X, codes = validate_data(self, X, codes, ensure_all_finite=self._finite())
         self.model_ = self._build(len(codes)).fit(X, codes)
         return self

@@ -16,7 +16,7 @@ import torch
 from sklearn.utils._param_validation import Interval
 from torch import Tensor, nn
 
-from qcl_mixnet.engine.loop import AutogradObjective
+from qcl_mixnet.engine.objectives import AutogradObjective
 from qcl_mixnet.estimators.base import Checkpoint, NetworkClassifier
 
 Network = TypeVar("Network", bound=nn.Module)

@@ -26,7 +26,8 @@ from qcl_mixnet.baselines.deep_networks import (
 )
 from qcl_mixnet.engine.randomness import Streams
 from qcl_mixnet.engine.stacking import take_rows
-from qcl_mixnet.estimators.base import TRAINING_CONSTRAINTS, in_chunks
+from qcl_mixnet.estimators.base import TRAINING_CONSTRAINTS
+from qcl_mixnet.estimators.chunks import in_chunks
 
 # For each value of the table a convolution holds a hundred numbers, a recurrent layer that reads
 # columns a thousand: 2^16 values at a time take some 0.3 GB at most, however wide the table.
@@ -50,9 +51,9 @@ class CrossEntropyObjective(BaselineObjective):
         super().__init__(network)
         self.x, self.labels = x, labels
 
-    def __call__(self, places: slice) -> Tensor:
-        """Loss of the rows that stand at these places of the epoch's order."""
-        rows = self.order[:, places]
+    def __call__(self, batch: slice) -> Tensor:
+        """Loss of a mini-batch, given as a slice of the epoch's order."""
+        rows = self.order[:, batch]
         logits = self.network(take_rows(self.x, rows))
         labels = self.labels.gather(1, rows)
         losses = nn.functional.cross_entropy(logits.mT, labels, reduction="none")
@@ -71,14 +72,12 @@ class DeepClassifier(CrossEntropyClassifier):
     def _make_network(self, n_features: int, n_classes: int) -> nn.Module:
         """Lay the network out; its values are drawn afterwards."""
 
-    def _build(self, n_inputs: int, generator: torch.Generator) -> tuple[nn.Module, nn.Module]:
-        network = build(lambda: self._make_network(n_inputs, len(self.classes_)), generator)
-        return network, nn.Identity()
+    def _build(self, n_inputs: int, generator: torch.Generator) -> nn.Module:
+        return build(lambda: self._make_network(n_inputs, len(self.classes_)), generator)
 
     def _objective(
         self,
         network: nn.Module,
-        loss: nn.Module,  # noqa: ARG002
         x: Tensor,
         labels: Tensor,
         streams: Sequence[Streams],  # noqa: ARG002

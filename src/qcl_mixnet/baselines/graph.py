@@ -50,9 +50,9 @@ class GraphObjective(BaselineObjective):
         super().__init__(network)
         self.graph, self.labels = graph, labels
 
-    def __call__(self, places: slice) -> Tensor:
-        """Loss of the epoch's rows at these places, not of the neighbours that they drag in."""
-        rows = self.order[0, places]  # of the only member
+    def __call__(self, batch: slice) -> Tensor:
+        """Loss of a mini-batch's own rows, not of the neighbours that they drag in."""
+        rows = self.order[0, batch]  # of the only member
         logits = row_logits(self.network, self.graph, rows)
         return nn.functional.cross_entropy(logits, self.labels[rows]).view(1, 1)
 
@@ -106,15 +106,13 @@ class GraphClassifier(CrossEntropyClassifier):
     hidden_width: int = HIDDEN_WIDTH
     n_layers: int = 2
 
-    def _build(self, n_inputs: int, generator: torch.Generator) -> tuple[GraphNetwork, nn.Module]:
+    def _build(self, n_inputs: int, generator: torch.Generator) -> GraphNetwork:
         options = {name: getattr(self, name) for name in self._network_options}
-        network = self._network.build(n_inputs, len(self.classes_), generator=generator, **options)
-        return network, nn.Identity()
+        return self._network.build(n_inputs, len(self.classes_), generator=generator, **options)
 
     def _objective(
         self,
         network: nn.Module,
-        loss: nn.Module,  # noqa: ARG002
         x: Tensor,
         labels: Tensor,
         streams: Sequence[Streams],  # noqa: ARG002

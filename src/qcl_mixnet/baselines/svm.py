@@ -18,8 +18,8 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from qcl_mixnet.baselines.classical import encode_classes
 from qcl_mixnet.engine.isolation import own_settings
+from qcl_mixnet.estimators.labels import encode_labels
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -149,7 +149,7 @@ class SVMSmoteClassifier(ClassifierMixin, BaseEstimator):
             For a parameter out of its range, unusable data, or a single class.
         """
         self._validate_params()
-        self.classes_, codes = encode_classes(y, model=type(self).__name__)
+        self.classes_, codes = encode_labels(y)
         X, codes = validate_data(self, X, codes, dtype=np.float64)
         self._warn_about_single_rows(codes)
         random_state = check_random_state(self.random_state)

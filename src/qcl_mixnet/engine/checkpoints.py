@@ -14,7 +14,7 @@ class Checkpoints:
     Parameters
     ----------
     network : nn.Module
-        The stacked networks (see `stacking`).
+        The stacked networks (see `engine.stacking`).
     n_members : int
 
     Attributes
@@ -26,24 +26,24 @@ class Checkpoints:
     def __init__(self, network: nn.Module, n_members: int):
         self.state = list(network.state_dict().values())  # these are the live tensors
         self.n_members = n_members
-        self.best = self.now = self._snapshot()
+        self.best = self.now = self._values()
         self.scores = np.full(n_members, -np.inf)
 
-    def _snapshot(self) -> dict[torch.dtype, Tensor]:
+    def _values(self) -> dict[torch.dtype, Tensor]:
         """Copy all values, `(members, n_values)` for each type: few operations, many layers."""
         parts: dict[torch.dtype, list[Tensor]] = {}
         for value in self.state:
             parts.setdefault(value.dtype, []).append(value.reshape(self.n_members, -1))
         return {dtype: torch.cat(values, dim=1) for dtype, values in parts.items()}
 
-    def look(self) -> NDArray[np.bool_]:
+    def snapshot(self) -> NDArray[np.bool_]:
         """Note the values of now, and whether all of a member's are finite, `(members,)`."""
-        self.now = self._snapshot()
+        self.now = self._values()
         finite = [values.isfinite().all(1) for values in self.now.values()]
         return torch.stack(finite).all(0).cpu().numpy()
 
     def update(self, members: NDArray[np.bool_], scores: NDArray[np.float64] | None) -> None:
-        """Keep some members as they were at the last look."""
+        """Keep some members as they were at the last snapshot."""
         if scores is not None:
             self.scores[members] = scores[members]
         if members.all():

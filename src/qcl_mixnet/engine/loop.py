@@ -1,14 +1,12 @@
 """The training engine of every network here: batches, schedule and checkpoint rule; no science.
 
-Networks train as members of a group, stacked along a leading axis (see `stacking`): seeds,
+Networks train as members of a group, stacked along a leading axis (see `engine.stacking`): seeds,
 repeats, folds or bags of one model, each with its own rows, order, draws and checkpoint. What a
-mini-batch's loss is, an `Objective` says: QCL-MixNet's is in `objective`, the baselines'
-are beside their networks.
+mini-batch's loss is, an `Objective` says.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -20,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from qcl_mixnet.engine.checkpoints import Checkpoints
+from qcl_mixnet.engine.objectives import Objective
 from qcl_mixnet.engine.threads import training_threads
 
 # A batch of one row has no variance for batch norm and no neighbour for mixup.
@@ -43,54 +42,6 @@ class TrainingOptions:
     learning_rate: float = 1e-3
     max_learning_rate: float | None = 1e-2
     weight_decay: float = 1e-5
-
-
-class Objective(Protocol):
-    """What the engine minimises, for every member."""
-
-    @property
-    def term_names(self) -> tuple[str, ...]:
-        """The loss, named "loss", which is minimised, and what else the history shows."""
-
-    def parameters(self) -> Iterable[nn.Parameter]:
-        """All that is trained: the networks' parameters and the losses' own."""
-
-    def start_epoch(self, order: Tensor) -> None:
-        """Get ready for an epoch: its random draws, and all else that need not wait for a step.
-
-        `order` is `(members, n_rows)`: each member's training rows in the epoch's order.
-        """
-
-    def differentiate(self, places: slice, gradients: Tensor) -> Tensor:
-        """Take the loss of a mini-batch and write its gradients, summed over members.
-
-        Parameters
-        ----------
-        places : slice
-            Where in the epoch's order the batch stands.
-        gradients : Tensor of shape (n_values,)
-            Gradients of all parameters, whose own `grad` are views of it: replaced.
-
-        Returns
-        -------
-        Tensor of shape (n_terms, members)
-            What `term_names` says; no gradient.
-        """
-
-
-class AutogradObjective(ABC):
-    """An objective that leaves its gradients to PyTorch."""
-
-    @abstractmethod
-    def __call__(self, places: slice) -> Tensor:
-        """Terms of a mini-batch, `(n_terms, members)`, the loss first."""
-
-    def differentiate(self, places: slice, gradients: Tensor) -> Tensor:
-        """Write the gradients and give the terms; see `Objective`."""
-        terms = self(places)
-        gradients.zero_()
-        terms[0].sum().backward()
-        return terms.detach()
 
 
 class Scheduler(Protocol):
@@ -298,7 +249,7 @@ class _Loop:
     def _judge(self, epoch: int, means: dict[str, NDArray[np.float64]]) -> None:
         """Note the epoch down, and keep every member that is at its best."""
         scores = means.get("macro_f1")
-        finite = self.kept.look() & np.isfinite(means["loss"])
+        finite = self.kept.snapshot() & np.isfinite(means["loss"])
         better = np.zeros(len(self.results), dtype=bool)
         for member, result in enumerate(self.results):
             if result.diverged_at is not None:
@@ -339,7 +290,7 @@ def _take_steps(
     (values,) = optimizer.param_groups[0]["params"]
     for start, stop in bounds:
         # Kept on the device: reading a value would wait for it at every step.
-        steps.append(objective.differentiate(slice(start, stop), values.grad))
+        steps.append(objective.backward(slice(start, stop), values.grad))
         optimizer.step()
         if scheduler is not None:
             scheduler.step()

@@ -1,43 +1,91 @@
-"""Training the networks of many estimators as members of groups.
+"""Training networks as members of groups: whatever can train together does.
 
 An estimator may have one network or an ensemble, and estimators of one kind may be fitted at once
 (repeats, seeds): whatever networks have the same shape and the same number of training rows train
-together (see `stacking`).
+together (see `engine.stacking`). What a network is, a `Learner` knows.
 """
 
 from __future__ import annotations
 
 import copy
 import logging
-import warnings
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
-from sklearn.exceptions import ConvergenceWarning
+from numpy.typing import NDArray
 from sklearn.metrics import f1_score
 from torch import Tensor, nn
 
-from qcl_mixnet.engine.isolation import own_settings
 from qcl_mixnet.engine.loop import TrainingOptions, TrainingResult, train
+from qcl_mixnet.engine.objectives import Objective
 from qcl_mixnet.engine.progress import EpochReport
 from qcl_mixnet.engine.randomness import Streams
 from qcl_mixnet.engine.stacking import stack, unstack
 from qcl_mixnet.engine.threads import resolve_threads
 
-if TYPE_CHECKING:
-    from qcl_mixnet.estimators.base import NetworkClassifier
-
 logger = logging.getLogger(__name__)
 
-# batch_size="auto": the paper's batch up to this number of rows, twice as large above it, where a
-# CPU spends the least time on a row: smaller batches are more steps, and in larger ones the metric
-# losses, which look at all pairs of rows, cost more.
-MANY_ROWS = 100_000
-SMALL_BATCH, LARGE_BATCH = 64, 128
+
+class Learner(Protocol):
+    """What the engine asks of whoever wants networks trained: an estimator's science."""
+
+    @property
+    def kind(self) -> Hashable:
+        """Equal for learners whose networks may train together if their shapes agree."""
+
+    @property
+    def stackable(self) -> bool:
+        """Whether networks of this kind can be stacked; the others train one by one."""
+
+    @property
+    def device(self) -> str:
+        """PyTorch device to train on."""
+
+    @property
+    def n_jobs(self) -> int | None:
+        """Threads on a CPU; None: as many as PyTorch uses; -1: one for every core."""
+
+    @property
+    def verbose(self) -> int | bool:
+        """Whether to show a progress bar."""
+
+    def options(self, n_rows: int) -> TrainingOptions:
+        """How to train on so many rows."""
+
+    def build(self, n_inputs: int, generator: torch.Generator) -> nn.Module:
+        """Make an untrained network, on the CPU.
+
+        Parameters
+        ----------
+        n_inputs : int
+            Width of the preprocessed rows.
+        generator : torch.Generator
+            Source of the first parameters.
+        """
+
+    def objective(
+        self, network: nn.Module, x: Tensor, labels: Tensor, streams: Sequence[Streams]
+    ) -> Objective:
+        """Make the objective of the members of a group.
+
+        Parameters
+        ----------
+        network : nn.Module
+            What `build` made, stacked, on the device of `x`.
+        x : Tensor of shape (members, n_samples, n_inputs), float32
+            Preprocessed rows; without the members axis where a kind cannot be stacked.
+        labels : Tensor of shape (members, n_samples), int64
+            Positions in `classes_`; likewise.
+        streams : sequence of Streams
+            Each member's. `init` has drawn the network; what else the objective trains comes next
+            from it. `mixup` is for its draws during the training.
+        """
+
+    def logits(self, network: nn.Module, x: Tensor) -> Tensor:
+        """Logits `(..., n_samples, n_classes)` of preprocessed rows, a chunk at a time."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +94,8 @@ class PreparedMember:
 
     Attributes
     ----------
+    learner : Learner
+        Whose network it is.
     x : Tensor of shape (n_samples, n_inputs)
         Preprocessed rows; networks of one estimator share them.
     labels : Tensor of shape (n_samples,)
@@ -61,6 +111,7 @@ class PreparedMember:
         training rows' have codes of their own.
     """
 
+    learner: Learner
     x: Tensor
     labels: Tensor
     streams: Streams
@@ -83,126 +134,66 @@ class TrainedMember:
     result: TrainingResult
 
 
-# A network to be: the estimator that it belongs to, and what it trains on.
-Member = tuple["NetworkClassifier", PreparedMember]
+def train_groups(
+    ensembles: Sequence[Sequence[PreparedMember]],
+) -> list[list[TrainedMember | None]]:
+    """Train the networks of many estimators, together where they can be.
 
-
-def fit_members(
-    models: Sequence[NetworkClassifier],
-    tables: Sequence[tuple[Any, ArrayLike]],
-    eval_sets: Sequence[tuple[Any, ArrayLike] | None] | None = None,
-) -> None:
-    """Fit many estimators of one kind, together where they can be: repeats, seeds, folds or bags.
-
-    The same as fitting each on its own table, and faster. Networks train together when their
-    estimators are alike but for `random_state` and their tables have the same numbers of rows,
-    columns and classes; the others make groups of their own. A group that does not fit into the
-    device's memory is halved.
+    Networks train together when their learners are of one kind and their tables have the same
+    numbers of rows and columns. A group that does not fit into the device's memory is halved.
 
     Parameters
     ----------
-    models : sequence of NetworkClassifier
-        Unfitted; alike but for `random_state` if they are to train together.
-    tables : sequence of tuple (X, y)
-        Training rows of each.
-    eval_sets : sequence of tuple (X, y), optional
-        As of `NetworkClassifier.fit`, for each.
+    ensembles : sequence of sequence of PreparedMember
+        The networks of each estimator.
+
+    Returns
+    -------
+    list of list of TrainedMember or None
+        In the order of the networks; None for those whose turn did not come before an
+        interruption.
 
     Raises
     ------
-    ValueError, TrainingDivergedError
-        As `NetworkClassifier.fit`.
+    TrainingDivergedError
+        When a network diverges in its first epoch.
     KeyboardInterrupt
-        When the user interrupts. Estimators whose first epoch was over are fitted then.
+        In the first epoch of a group.
     """
-    with own_settings():
-        results = _fit_members(models, tables, eval_sets or [None] * len(models))
-    # Once all is kept: a warning may be an error to the user, and the models are fitted then.
-    for _, result in results:
-        if result is not None and result.diverged_at is not None:
-            warnings.warn(
-                f"The loss stopped being finite in epoch {result.diverged_at}; the network of "
-                f"epoch {result.best_epoch} is kept.",
-                ConvergenceWarning,
-                stacklevel=4,  # where fit was called
-            )
-    # Raised again, though there is something to keep: who called fit, a cross-validation say, must
-    # not go on with a partly trained network.
-    for model, result in results:
-        if result is None:
-            raise KeyboardInterrupt("The training was interrupted before its first epoch was over.")
-        if result.interrupted:
-            raise KeyboardInterrupt(
-                f"The training was interrupted after epoch {len(result.history)} of "
-                f"{model.epochs}; the best so far is kept (epoch {result.best_epoch}), and the "
-                f"estimator is fitted.{model._lost_by_interruption()}"
-            )
-
-
-def _fit_members(
-    models: Sequence[NetworkClassifier],
-    tables: Sequence[tuple[Any, ArrayLike]],
-    eval_sets: Sequence[tuple[Any, ArrayLike] | None],
-) -> list[tuple[NetworkClassifier, TrainingResult | None]]:
-    """Fit all; give each network's estimator and how its training went.
-
-    That is None for networks whose turn did not come before an interruption.
-    """
-    for model in models:
-        model._validate_params()
-    prepared = []
-    for model, table, eval_set in zip(models, tables, eval_sets, strict=True):
-        prepared.append(model._prepare(*table, eval_set))
+    members = [member for ensemble in ensembles for member in ensemble]
     # Networks of an ensemble share a table; stacked with others, it would be copied for each.
-    members = [
-        (model, own, id(model) if len(all_own) > 1 else None)
-        for model, all_own in zip(models, prepared, strict=True)
-        for own in all_own
+    owners = [
+        number if len(ensemble) > 1 else None
+        for number, ensemble in enumerate(ensembles)
+        for _ in ensemble
     ]
-    all_trained = _train_groups(members)
-    trained = iter(all_trained)
-    for model, all_own in zip(models, prepared, strict=True):
-        pairs = [(own, next(trained)) for own in all_own]
-        done = [(own, member) for own, member in pairs if member is not None]
-        if done:
-            model._keep(done)
-    return [
-        (model, None if member is None else member.result)
-        for (model, *_), member in zip(members, all_trained, strict=True)
-    ]
-
-
-def _train_groups(
-    members: Sequence[tuple[NetworkClassifier, PreparedMember, int | None]],
-) -> list[TrainedMember | None]:
-    """Train all; None for those whose turn did not come before an interruption."""
-    groups: dict[Any, list[int]] = {}
-    for i, (model, member, ensemble) in enumerate(members):
-        groups.setdefault((ensemble, _group_key(i, model, member)), []).append(i)
+    groups: dict[Hashable, list[int]] = {}
+    for i, (member, owner) in enumerate(zip(members, owners, strict=True)):
+        groups.setdefault((owner, _group_key(i, member)), []).append(i)
     trained: list[TrainedMember | None] = [None] * len(members)
     for indices in groups.values():
-        group = _train_in_halves([members[i][:2] for i in indices])
+        group = _train_in_halves([members[i] for i in indices])
         for i, done in zip(indices, group, strict=True):
             trained[i] = done
         if any(done.result.interrupted for done in group):
             break
-    return trained
+    in_order = iter(trained)
+    return [[next(in_order) for _ in ensemble] for ensemble in ensembles]
 
 
-def _group_key(i: int, model: NetworkClassifier, member: PreparedMember) -> Any:
-    """What members of a group must share: kind, parameters and shapes."""
-    if not model._stackable:
+def _group_key(i: int, member: PreparedMember) -> Hashable:
+    """What members of a group must share: kind and shapes."""
+    if not member.learner.stackable:
         return i
-    parameters = {k: v for k, v in model.get_params().items() if k != "random_state"}
     scored = None if member.scored_x is None else member.scored_x.shape
-    n_classes, shape, own_rows = len(model.classes_), member.x.shape, member.rows is not None
-    return type(model), repr(parameters), n_classes, shape, member.n_rows, own_rows, scored
+    own_rows = member.rows is not None
+    return member.learner.kind, member.x.shape, member.n_rows, own_rows, scored
 
 
-def _train_in_halves(members: Sequence[Member]) -> list[TrainedMember]:
+def _train_in_halves(members: Sequence[PreparedMember]) -> list[TrainedMember]:
     """Train a group; one that does not fit into the device's memory in two halves."""
     # A copy of the streams: a group that ran out of memory has drawn from them.
-    before = copy.deepcopy([member.streams for _, member in members])
+    before = copy.deepcopy([member.streams for member in members])
     try:
         return train_members(members)
     except torch.OutOfMemoryError:
@@ -212,56 +203,46 @@ def _train_in_halves(members: Sequence[Member]) -> list[TrainedMember]:
     logger.warning(
         "A group of %d networks does not fit into the memory of %s; it is trained in two groups, "
         "of %d and %d.",
-        len(members), members[0][0].device_, half, len(members) - half,
+        len(members), members[0].learner.device, half, len(members) - half,
     )  # fmt: skip
     fresh = [
-        (model, replace(member, streams=streams))
-        for (model, member), streams in zip(members, before, strict=True)
+        replace(member, streams=streams) for member, streams in zip(members, before, strict=True)
     ]
     return [*_train_in_halves(fresh[:half]), *_train_in_halves(fresh[half:])]
 
 
-def train_members(members: Sequence[Member]) -> list[TrainedMember]:
-    """Train networks of one kind, parameters and shapes as one group."""
-    model, first = members[0]
-    own = [member for _, member in members]
-    built = [model._build(member.x.shape[1], member.streams.init) for model, member in members]
-    networks = [network.to(model.device_) for network, _ in built]
-    join = stack if model._stackable else _only
-    network, loss = join(networks), join([loss.to(model.device_) for _, loss in built])
-    objective = model._objective(
+def train_members(members: Sequence[PreparedMember]) -> list[TrainedMember]:
+    """Train networks of one kind and shape as one group."""
+    first = members[0]
+    learner = first.learner
+    networks = [
+        member.learner.build(member.x.shape[1], member.streams.init).to(learner.device)
+        for member in members
+    ]
+    network = stack(networks) if learner.stackable else _only(networks)
+    objective = learner.objective(
         network,
-        loss,
-        _joined([member.x for member in own]) if model._stackable else first.x,
-        _joined([member.labels for member in own]) if model._stackable else first.labels,
-        [member.streams for member in own],
+        _joined([member.x for member in members]) if learner.stackable else first.x,
+        _joined([member.labels for member in members]) if learner.stackable else first.labels,
+        [member.streams for member in members],
     )
-    options = _training_options(model, first.n_rows)
-    rows = [member.rows for member in own if member.rows is not None]
-    with EpochReport(options.epochs, getattr(model, "verbose", 0)) as report:
+    options = learner.options(first.n_rows)
+    rows = [member.rows for member in members if member.rows is not None]
+    with EpochReport(options.epochs, learner.verbose) as report:
         results = train(
             network,
             objective,
             first.n_rows,
             options,
-            [member.streams.batches for member in own],
+            [member.streams.batches for member in members],
             _epoch_score(members),
             rows=torch.stack(rows) if rows else None,
-            n_threads=resolve_threads(getattr(model, "n_jobs", None)),
+            n_threads=resolve_threads(learner.n_jobs),
             on_epoch=report,
         )
-    if model._stackable:
+    if learner.stackable:
         unstack(network, networks)
     return [TrainedMember(n.eval(), r) for n, r in zip(networks, results, strict=True)]
-
-
-def _training_options(model: NetworkClassifier, n_rows: int) -> TrainingOptions:
-    options = {f.name: getattr(model, f.name) for f in fields(TrainingOptions)}
-    if options["batch_size"] == "auto":
-        options["batch_size"] = SMALL_BATCH if n_rows <= MANY_ROWS else LARGE_BATCH
-    # A numpy integer is none to PyTorch's scheduler.
-    options["epochs"], options["batch_size"] = int(options["epochs"]), int(options["batch_size"])
-    return TrainingOptions(**options)
 
 
 def _only(networks: Sequence[nn.Module]) -> nn.Module:
@@ -277,21 +258,23 @@ def _joined(tensors: Sequence[Tensor]) -> Tensor:
     return torch.stack(list(tensors))
 
 
-def _epoch_score(members: Sequence[Member]) -> Callable[[nn.Module], NDArray[np.float64]] | None:
+def _epoch_score(
+    members: Sequence[PreparedMember],
+) -> Callable[[nn.Module], NDArray[np.float64]] | None:
     """Each member's macro F1 on its own rows, whatever classes these hold; None without rows."""
-    scored = [member.scored_x for _, member in members if member.scored_x is not None]
+    scored = [member.scored_x for member in members if member.scored_x is not None]
     if not scored:
         return None
-    first, _ = members[0]
-    x = _joined(scored) if first._stackable else scored[0]
+    learner = members[0].learner
+    x = _joined(scored) if learner.stackable else scored[0]
 
     def macro_f1(network: nn.Module) -> NDArray[np.float64]:
-        predicted = first._logits(network, x).argmax(dim=-1).cpu().numpy()
+        predicted = learner.logits(network, x).argmax(dim=-1).cpu().numpy()
         predicted = predicted.reshape(len(members), -1)
         return np.array(
             [
                 f1_score(member.scored_y, codes, average="macro", zero_division=0)
-                for (_, member), codes in zip(members, predicted, strict=True)
+                for member, codes in zip(members, predicted, strict=True)
             ]
         )
 

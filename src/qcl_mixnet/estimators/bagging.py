@@ -19,7 +19,7 @@ class Bag:
     in_bag : ndarray of int64
         Training rows, sorted; a bootstrap's may repeat.
     out_of_bag : ndarray of int64
-        The others, sorted: what the network has not seen.
+        The other training rows, sorted: those that the network has not seen.
     """
 
     in_bag: Rows
@@ -39,8 +39,9 @@ def folds(labels: NDArray[np.int64], n_folds: int, rng: np.random.Generator) -> 
     labels : ndarray of shape (n_samples,)
         Encoded labels.
     n_folds : int
-        At least 2.
+        Number of folds and of networks, at least 2.
     rng : numpy.random.Generator
+        Decides which row is in which fold.
 
     Raises
     ------
@@ -78,7 +79,9 @@ def bootstraps(labels: NDArray[np.int64], n_bags: int, rng: np.random.Generator)
     labels : ndarray of shape (n_samples,)
         Encoded labels.
     n_bags : int
+        Number of networks.
     rng : numpy.random.Generator
+        Decides which rows are drawn.
     """
     classes = [np.flatnonzero(labels == c) for c in np.unique(labels)]
     bags = []

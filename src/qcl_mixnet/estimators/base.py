@@ -1,15 +1,15 @@
 """What every network here is to its user: a scikit-learn classifier that reads raw tables.
 
-QCL-MixNet, its ablations and the network baselines differ in `NetworkClassifier._build`
-and `NetworkClassifier._objective` alone; tables, labels, held-out rows, the checkpoint rule
-and predictions are the same for all.
+QCL-MixNet, its ablations and the network baselines differ in the network and the objective that
+they make; tables, labels, held-out rows, the checkpoint rule and predictions are the same for all.
 """
 
 from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, fields
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal, Self, get_args
 
@@ -17,27 +17,25 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
+from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import _safe_indexing, check_consistent_length, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor, nn
 
 from qcl_mixnet.engine.devices import resolve_device
 from qcl_mixnet.engine.isolation import own_settings
-from qcl_mixnet.engine.loop import Objective
-from qcl_mixnet.engine.members import PreparedMember, TrainedMember, fit_members
+from qcl_mixnet.engine.loop import TrainingOptions, TrainingResult
+from qcl_mixnet.engine.members import PreparedMember, TrainedMember, train_groups
+from qcl_mixnet.engine.objectives import Objective
 from qcl_mixnet.engine.randomness import Streams
+from qcl_mixnet.estimators.chunks import in_chunks, softmax
 from qcl_mixnet.estimators.holdout import holdout_split
 from qcl_mixnet.estimators.labels import codes_among, encode_labels
+from qcl_mixnet.estimators.table_inputs import TableInputs
 from qcl_mixnet.preprocessing.table_preprocessor import TablePreprocessor
-from qcl_mixnet.preprocessing.tables import as_table
 
 Checkpoint = Literal["last", "validation", "test"]
-
-# Rows that are predicted at a time: few enough that what the layers make of them stays in a
-# CPU's cache. A million rows of 50 columns took eight networks a third of the time of 65,536.
-PREDICTION_CHUNK = 2048
 
 # Checks of the parameters that all networks share; a subclass adds its own.
 TRAINING_CONSTRAINTS: dict[str, list[Any]] = {
@@ -59,55 +57,30 @@ class TestSelectionWarning(UserWarning):
     __test__ = False  # keeps pytest from collecting a class whose name starts with "Test"
 
 
-class NetworkClassifier(ClassifierMixin, BaseEstimator, ABC):
+class NetworkClassifier(ClassifierMixin, TableInputs, ABC):
     """Base of the classifiers that train a network.
 
     A subclass declares its constructor, with the parameters of `TRAINING_CONSTRAINTS` among
-    its own, and builds its network and objective in `_build`. For the attributes after
-    `fit` see `QCLMixNetClassifier`.
+    its own, and makes its network and objective. For the attributes after `fit` see
+    `QCLMixNetClassifier`.
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = TRAINING_CONSTRAINTS
 
     best_epoch_: int | list[int]
 
-    # Whether networks of this kind can be stacked (see `stacking`) and trained together.
+    # Whether networks of this kind can be stacked (see `engine.stacking`) and trained together.
     _stackable: ClassVar[bool] = True
 
     @abstractmethod
-    def _build(self, n_inputs: int, generator: torch.Generator) -> tuple[nn.Module, nn.Module]:
-        """Make an untrained network and its loss, on the CPU.
-
-        Parameters
-        ----------
-        n_inputs : int
-            Width of the preprocessed rows.
-        generator : torch.Generator
-            Source of the first parameters.
-        """
+    def _build(self, n_inputs: int, generator: torch.Generator) -> nn.Module:
+        """Make an untrained network, on the CPU: `Learner.build`."""
 
     @abstractmethod
     def _objective(
-        self,
-        network: nn.Module,
-        loss: nn.Module,
-        x: Tensor,
-        labels: Tensor,
-        streams: Sequence[Streams],
+        self, network: nn.Module, x: Tensor, labels: Tensor, streams: Sequence[Streams]
     ) -> Objective:
-        """Make the objective of the members of a group.
-
-        Parameters
-        ----------
-        network, loss : nn.Module
-            What `_build` made, stacked, on the device of `x`.
-        x : Tensor of shape (members, n_samples, n_inputs), float32
-            Preprocessed rows; without the members axis where a kind cannot be stacked.
-        labels : Tensor of shape (members, n_samples), int64
-            Positions in `classes_`; likewise.
-        streams : sequence of Streams
-            Each member's; `mixup` is for the objective's draws.
-        """
+        """Make the objective of the members of a group: `Learner.objective`."""
 
     def _logits(self, network: nn.Module, x: Tensor) -> Tensor:
         """Logits `(..., n_samples, n_classes)` of preprocessed rows, a chunk at a time."""
@@ -199,6 +172,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator, ABC):
             scored = scored_table, codes_among(self.classes_, eval_set[1], name="y of eval_set")
             check_consistent_length(*scored)
         member = PreparedMember(
+            learner=_EstimatorLearner(self),
             x=self._to_tensor(train_table),
             labels=torch.from_numpy(labels[train_rows]).to(self.device_),
             streams=streams,
@@ -249,54 +223,126 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator, ABC):
         proba = self.predict_proba(X)  # first, too
         return self.classes_[proba.argmax(axis=1)]
 
-    def __sklearn_tags__(self) -> Any:
-        """Gaps are welcome; so are categories, but scikit-learn's checks know numbers alone."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        return tags
 
-    def _validate_table(self, X: Any, *, reset: bool) -> Any:
-        """Check shape and columns, and for anything but a DataFrame the type too."""
-        X = as_table(X)
-        if isinstance(X, pd.DataFrame):
-            validate_data(self, X, skip_check_array=True, reset=reset)
-            if len(X) == 0:
-                raise ValueError(
-                    f"Found a table of 0 rows; {type(self).__name__} needs at least 1."
-                )
-            return X
-        # Infinity is left to the preprocessor, which says where it is.
-        return validate_data(self, X, reset=reset, dtype="numeric", ensure_all_finite=False)
-
-    def _inputs(self, X: Any) -> Tensor:
-        """Preprocessed rows `(n_samples, n_inputs)` of a table to predict."""
-        check_is_fitted(self)
-        return self._to_tensor(self._validate_table(X, reset=False))
-
-    def _to_tensor(self, X: Any) -> Tensor:
-        return torch.from_numpy(self.preprocessor_.transform(X)).to(self.device_)
+# batch_size="auto": the paper's batch up to this number of rows, twice as large above it, where a
+# CPU spends the least time on a row: smaller batches are more steps, and in larger ones the metric
+# losses, which look at all pairs of rows, cost more.
+MANY_ROWS, SMALL_BATCH, LARGE_BATCH = 100_000, 64, 128
 
 
-@torch.no_grad()
-def in_chunks(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """Apply a function of rows to any number of them, a chunk at a time to bound memory.
+@dataclass(frozen=True)
+class _EstimatorLearner:
+    """An estimator as the engine sees it: a `Learner`."""
+
+    model: NetworkClassifier
+
+    @property
+    def kind(self) -> Hashable:
+        parameters = {k: v for k, v in self.model.get_params().items() if k != "random_state"}
+        return type(self.model), repr(parameters), len(self.model.classes_)
+
+    @property
+    def stackable(self) -> bool:
+        return self.model._stackable
+
+    @property
+    def device(self) -> str:
+        return self.model.device_
+
+    @property
+    def n_jobs(self) -> int | None:
+        return getattr(self.model, "n_jobs", None)
+
+    @property
+    def verbose(self) -> int | bool:
+        return getattr(self.model, "verbose", 0)
+
+    def options(self, n_rows: int) -> TrainingOptions:
+        options = {f.name: getattr(self.model, f.name) for f in fields(TrainingOptions)}
+        if options["batch_size"] == "auto":
+            options["batch_size"] = SMALL_BATCH if n_rows <= MANY_ROWS else LARGE_BATCH
+        # PyTorch's scheduler takes no integer of numpy's.
+        options |= {name: int(options[name]) for name in ("epochs", "batch_size")}
+        return TrainingOptions(**options)
+
+    def build(self, n_inputs: int, generator: torch.Generator) -> nn.Module:
+        return self.model._build(n_inputs, generator)
+
+    def objective(
+        self, network: nn.Module, x: Tensor, labels: Tensor, streams: Sequence[Streams]
+    ) -> Objective:
+        return self.model._objective(network, x, labels, streams)
+
+    def logits(self, network: nn.Module, x: Tensor) -> Tensor:
+        return self.model._logits(network, x)
+
+
+def fit_members(
+    models: Sequence[NetworkClassifier],
+    tables: Sequence[tuple[Any, ArrayLike]],
+    eval_sets: Sequence[tuple[Any, ArrayLike] | None] | None = None,
+) -> None:
+    """Fit many estimators of one kind, together where they can be: repeats, seeds, folds or bags.
+
+    The same as fitting each on its own table, and faster. Networks train together when their
+    estimators are alike but for `random_state` and their tables have the same numbers of rows,
+    columns and classes; the others make groups of their own (`train_groups`).
 
     Parameters
     ----------
-    function : callable
-        From rows `(..., n, width)` to `(..., n, n_out)`.
-    x : Tensor of shape (..., n_samples, width)
+    models : sequence of NetworkClassifier
+        Unfitted; alike but for `random_state` if they are to train together.
+    tables : sequence of tuple (X, y)
+        Training rows of each.
+    eval_sets : sequence of tuple (X, y), optional
+        As of `NetworkClassifier.fit`, for each.
 
-    Returns
-    -------
-    Tensor of shape (..., n_samples, n_out)
+    Raises
+    ------
+    ValueError, TrainingDivergedError
+        As `NetworkClassifier.fit`.
+    KeyboardInterrupt
+        When the user interrupts. Estimators whose first epoch was over are fitted then.
     """
-    return torch.cat([function(chunk) for chunk in x.split(PREDICTION_CHUNK, dim=-2)], dim=-2)
+    with own_settings():
+        results = _fit_members(models, tables, eval_sets or [None] * len(models))
+    # Once all is kept: a warning may be an error to the user, and the models are fitted then.
+    for _, result in results:
+        if result is not None and result.diverged_at is not None:
+            warnings.warn(
+                f"The loss stopped being finite in epoch {result.diverged_at}; the network of "
+                f"epoch {result.best_epoch} is kept.",
+                ConvergenceWarning,
+                stacklevel=4,  # where fit was called
+            )
+    # Raised again, though there is something to keep: who called fit, a cross-validation say, must
+    # not go on with a partly trained network.
+    for model, result in results:
+        if result is None:
+            raise KeyboardInterrupt("The training was interrupted before its first epoch was over.")
+        if result.interrupted:
+            raise KeyboardInterrupt(
+                f"The training was interrupted after epoch {len(result.history)} of "
+                f"{model.epochs}; the best so far is kept (epoch {result.best_epoch}), and the "
+                f"estimator is fitted.{model._lost_by_interruption()}"
+            )
 
 
-def softmax(logits: Tensor) -> Tensor:
-    """Probabilities `(..., n_classes)` of logits.
-
-    In float64, so that every row sums to 1 within rounding that metrics accept.
-    """
-    return logits.double().softmax(-1)
+def _fit_members(
+    models: Sequence[NetworkClassifier],
+    tables: Sequence[tuple[Any, ArrayLike]],
+    eval_sets: Sequence[tuple[Any, ArrayLike] | None],
+) -> list[tuple[NetworkClassifier, TrainingResult | None]]:
+    """Fit all; give each network's estimator and how its training went, None if it had no turn."""
+    for model in models:
+        model._validate_params()
+    prepared = []
+    for model, table, eval_set in zip(models, tables, eval_sets, strict=True):
+        prepared.append(model._prepare(*table, eval_set))
+    results: list[tuple[NetworkClassifier, TrainingResult | None]] = []
+    for model, own, trained in zip(models, prepared, train_groups(prepared), strict=True):
+        done = [(one, net) for one, net in zip(own, trained, strict=True) if net is not None]
+        if done:
+            model._keep(done)
+        results += [(model, None if net is None else net.result) for net in trained]
+    return results

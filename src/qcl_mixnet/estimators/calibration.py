@@ -40,7 +40,8 @@ def fit_temperature(probabilities: ArrayLike, labels: ArrayLike) -> float:
     Returns
     -------
     float
-        From `LOWEST_TEMPERATURE` to `HIGHEST_TEMPERATURE`; above 1 if the model is overconfident.
+        Between `LOWEST_TEMPERATURE` and `HIGHEST_TEMPERATURE`; above 1 if the model is
+        overconfident.
 
     Raises
     ------
@@ -104,12 +105,14 @@ def check_probabilities(
     Parameters
     ----------
     probabilities : array-like of shape (n_samples, n_classes)
+        One column for each class.
     allow_empty : bool
-        Whether there may be no rows.
+        Accept an array without rows.
 
     Returns
     -------
     ndarray of float64, shape (n_samples, n_classes)
+        The same numbers.
 
     Raises
     ------
@@ -138,8 +141,9 @@ def check_labels(labels: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.int64]
     Parameters
     ----------
     labels : array-like of shape (n_samples,)
+        Encoded labels.
     shape : tuple of int
-        `(n_samples, n_classes)` of the probabilities.
+        Shape `(n_samples, n_classes)` of the probabilities.
 
     Returns
     -------

@@ -18,15 +18,15 @@ def check_class_weights(
     Parameters
     ----------
     weights : mapping of label to float, Series, or sequence of shape (n_classes,)
-        A mapping and what `by_label` turns into one name the classes, in any order. A
-        sequence follows the order of `classes`.
+        A mapping, or what `by_label` turns into one, names the classes in any order. A sequence
+        follows the order of `classes`.
     classes : array-like of shape (n_classes,)
-        Labels.
+        Labels, in the order that the weights shall have.
 
     Returns
     -------
     ndarray of float64, shape (n_classes,)
-        As given, not scaled.
+        The weights as they were given, without scaling.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def by_label(weights: Any) -> Any:
     Parameters
     ----------
     weights : Series, DataFrame of one column, mapping or sequence
-        The index of the first two names the classes.
+        The index of a Series or a DataFrame names the classes.
 
     Raises
     ------

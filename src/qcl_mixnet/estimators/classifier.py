@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from numbers import Integral, Real
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, ClassVar, Literal, TypeVar, get_args
 
 import numpy as np
 import torch
@@ -18,19 +18,19 @@ from qcl_mixnet.engine.devices import resolve_device
 from qcl_mixnet.engine.isolation import own_settings
 from qcl_mixnet.engine.randomness import Streams
 from qcl_mixnet.estimators.base import Checkpoint
-from qcl_mixnet.estimators.ensemble import Bagging, Decision, EnsembleClassifier
-from qcl_mixnet.estimators.portable import PortableMixin
+from qcl_mixnet.estimators.ensemble import Bagging, Decision
+from qcl_mixnet.estimators.portable import PortableEnsemble
 from qcl_mixnet.model.kernels import compile_all
 from qcl_mixnet.model.layers import Gate
-from qcl_mixnet.model.losses import HybridLoss, IntraClass, Reduction, TripletDistance
-from qcl_mixnet.model.network import EMBEDDING_WIDTH, REPRESENTATION_WIDTH, QCLMixNet
+from qcl_mixnet.model.losses import IntraClass, LossOptions, Reduction, TripletDistance
+from qcl_mixnet.model.network import REPRESENTATION_WIDTH, QCLMixNet
 from qcl_mixnet.model.objective import HybridObjective, MixupOptions, NeighborSpace
 from qcl_mixnet.preprocessing.table_preprocessor import TablePreprocessor
 
+Options = TypeVar("Options", LossOptions, MixupOptions)
 
-class QCLMixNetClassifier(
-    PortableMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, EnsembleClassifier
-):
+
+class QCLMixNetClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, PortableEnsemble):
     """Quantum-informed contrastive learning with dynamic mixup, for imbalanced tables.
 
     A small network with quantum-entanglement-inspired layers is trained on kNN-guided mixtures of
@@ -165,13 +165,11 @@ default="argmax"
     (178, 3)
     """
 
-    networks_: list[QCLMixNet]  # type: ignore[assignment]
-
     # Told to the benchmark, which keeps the representation of test rows for figure 4.
     transform_is_representation: ClassVar[bool] = True
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **EnsembleClassifier._parameter_constraints,
+        **PortableEnsemble._parameter_constraints,
         "categorical_features": ["array-like", StrOptions({"infer"}), None],
         **{part: ["boolean"] for part in ("quantum", "attention", "mixup")},
         "theta_std": [Interval(Real, 0, None, closed="left")],
@@ -314,39 +312,21 @@ default="argmax"
     def _make_preprocessor(self) -> TablePreprocessor:
         return TablePreprocessor(categorical_features=self.categorical_features)
 
-    def _build(self, n_inputs: int, generator: torch.Generator) -> tuple[QCLMixNet, HybridLoss]:
-        n_classes = len(self.classes_)
+    def _build(self, n_inputs: int, generator: torch.Generator) -> QCLMixNet:
         parts = {
             name: getattr(self, name) for name in ("quantum", "attention", "theta_std", "gate")
         }
-        network = QCLMixNet.build(n_inputs, n_classes, generator=generator, **parts)
-        loss = HybridLoss(
-            n_classes,
-            EMBEDDING_WIDTH,
-            weight=self.loss_weight,
-            gamma=self.focal_gamma,
-            beta=self.variance_weight,
-            temperature=self.temperature,
-            margin=self.triplet_margin,
-            intra_class=self.intra_class,
-            supcon_reduction=self.supcon_reduction,
-            triplet_distance=self.triplet_distance,
-        ).float()
-        loss.reset_parameters(generator)
-        return network, loss
+        return QCLMixNet.build(n_inputs, len(self.classes_), generator=generator, **parts)
 
     def _objective(
-        self,
-        network: nn.Module,
-        loss: nn.Module,
-        x: Tensor,
-        labels: Tensor,
-        streams: Sequence[Streams],
+        self, network: nn.Module, x: Tensor, labels: Tensor, streams: Sequence[Streams]
     ) -> HybridObjective:
         assert isinstance(network, QCLMixNet)  # what _build makes
-        assert isinstance(loss, HybridLoss)
         if x.device.type == "cpu":
             compile_all()
-        options = MixupOptions(**{f.name: getattr(self, f.name) for f in fields(MixupOptions)})
-        rngs = [one.mixup for one in streams]
-        return HybridObjective(network, loss, x, labels, options, rngs)
+        loss, mixup = self._options(LossOptions), self._options(MixupOptions)
+        return HybridObjective.build(network, x, labels, loss, mixup, streams)
+
+    def _options(self, kind: type[Options]) -> Options:
+        """Options of a kind, by the names that they share with the parameters."""
+        return kind(**{field.name: getattr(self, field.name) for field in fields(kind)})

@@ -30,7 +30,8 @@ FloatArray = NDArray[np.float64]
 _LOG_RANGE = float(np.log(100))
 # Breakpoints closer than this are one: products of rounded numbers could not tell the sides apart.
 _NARROWEST = 1e-9
-# Above the rounding of the cumulated scores, far below what one row changes.
+# A gain must exceed this: it is more than the rounding of the cumulated scores, and far less than
+# what one row changes.
 _SCORE_TOLERANCE = 1e-9
 _MAX_SWEEPS = 20
 
@@ -44,8 +45,9 @@ class DecisionWeights:
     weights : ndarray of float64, shape (n_classes,)
         Positive; the largest is 1.
     score_before, score_after : float
-        Score of the plain and of the weighted argmax on the rows tuned on, never lower after. Both
-        are too good an estimate for new rows by what tuning fitted of the noise.
+        Score of the plain and of the weighted argmax on the rows that the weights were tuned on.
+        `score_after` is never the lower one. For new rows it is too good an estimate, because
+        tuning also fits the noise of these rows.
     """
 
     weights: FloatArray
@@ -65,12 +67,13 @@ def tune_decision_weights(
     """Tune one weight a class for a score of the weighted argmax.
 
     One class at a time, rarest first, the best of all weights is found exactly: the score is
-    constant between the weights at which a row changes its class. Of the widest best stretch the
-    middle, in logarithms, is taken, which is furthest from losing what was gained. This is repeated
-    until nothing improves; another combination of several weights may still be better.
+    constant between the weights at which a row changes its class. The middle, in logarithms, of the
+    widest stretch with the best score is taken, because it is furthest from losing what was gained.
+    This is repeated until nothing improves; another combination of several weights may still be
+    better.
 
-    The log weights are then shrunk towards their mean, those of small classes most, and scaled for
-    the largest weight to be 1. If the shrunk weights score below the plain argmax, all become 1.
+    The log weights are then shrunk towards their mean, those of small classes most, and scaled so
+    that the largest weight is 1. If the shrunk weights score below the plain argmax, all become 1.
 
     A class of fewer than `min_rows` rows keeps weight 1. As no other class exceeds that, it loses
     none of the rows that the plain argmax gives it.
@@ -92,6 +95,7 @@ def tune_decision_weights(
     Returns
     -------
     DecisionWeights
+        The weights and the scores that they were chosen by.
 
     Raises
     ------
@@ -127,11 +131,14 @@ def apply_decision_weights(probabilities: ArrayLike, weights: ArrayLike) -> IntA
     Parameters
     ----------
     probabilities : array-like of shape (n_samples, n_classes)
+        One column for each class.
     weights : array-like of shape (n_classes,)
+        One positive number for each class.
 
     Returns
     -------
     ndarray of int64, shape (n_samples,)
+        Codes of the classes.
     """
     weighted = np.asarray(probabilities, dtype=np.float64) * np.asarray(weights, dtype=np.float64)
     return weighted.argmax(axis=1)
@@ -193,11 +200,15 @@ def _score_curve(
     Parameters
     ----------
     log_p : ndarray of shape (n_samples, n_classes)
+        Logarithms of the probabilities.
     log_weights : ndarray of shape (n_classes,)
+        Logarithms of the weights.
     true : ndarray of shape (n_samples,)
+        Encoded labels.
     c : int
         Class whose weight varies.
     metric : str
+        The score.
 
     Returns
     -------

@@ -20,8 +20,9 @@ from qcl_mixnet.engine.randomness import Streams
 from qcl_mixnet.engine.stacking import stack
 from qcl_mixnet.engine.threads import limited_threads
 from qcl_mixnet.estimators.bagging import Bag, bootstraps, folds
-from qcl_mixnet.estimators.base import NetworkClassifier, in_chunks, softmax
+from qcl_mixnet.estimators.base import NetworkClassifier
 from qcl_mixnet.estimators.calibration import apply_temperature, fit_temperature
+from qcl_mixnet.estimators.chunks import in_chunks, softmax
 from qcl_mixnet.estimators.class_weights import check_class_weights
 from qcl_mixnet.estimators.decision import (
     DecisionMetric,

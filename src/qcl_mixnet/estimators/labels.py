@@ -1,4 +1,4 @@
-"""Labels as networks need them, whatever container they come in."""
+"""Labels as classifiers need them, whatever container they come in."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def encode_labels(y: ArrayLike) -> tuple[NDArray[Any], NDArray[np.int64]]:
     Parameters
     ----------
     y : array-like of shape (n_samples,)
-        As `label_array` takes them.
+        Labels of any kind that `label_array` reads.
 
     Returns
     -------
@@ -43,14 +43,14 @@ def encode_labels(y: ArrayLike) -> tuple[NDArray[Any], NDArray[np.int64]]:
     ValueError
         For gaps, continuous labels, labels of no known type, or fewer than two classes.
     """
-    classes, labels = number_labels(y)
+    classes, labels = _number_labels(y)
     if len(classes) < 2:
         found = f"one class: {classes[0]}" if len(classes) else "no labels"
         raise ValueError(f"A classifier needs at least 2 classes; y holds {found}.")
     return classes, labels
 
 
-def number_labels(y: Any, name: str = "y") -> tuple[NDArray[Any], NDArray[np.int64]]:
+def _number_labels(y: Any, name: str = "y") -> tuple[NDArray[Any], NDArray[np.int64]]:
     """Number the classes as `encode_labels` does, however few they are."""
     classes, labels = np.unique(label_array(y, name), return_inverse=True)
     return classes, labels.astype(np.int64)
@@ -62,11 +62,11 @@ def codes_among(classes: NDArray[Any], y: Any, *, name: str) -> NDArray[np.int64
     Parameters
     ----------
     classes : ndarray of shape (n_classes,)
-        What `encode_labels` returned.
+        The classes that `encode_labels` returned.
     y : array-like of shape (n_samples,)
-        As `label_array` takes them.
+        Labels of any kind that `label_array` reads.
     name : str
-        For messages.
+        What messages call `y`.
 
     Returns
     -------
@@ -76,9 +76,9 @@ def codes_among(classes: NDArray[Any], y: Any, *, name: str) -> NDArray[np.int64
     Raises
     ------
     ValueError
-        As `label_array`, and when the labels are of another type than the classes.
+        Where `label_array` raises one, and when the labels are of another type than the classes.
     """
-    found, positions = number_labels(y, name)
+    found, positions = _number_labels(y, name)
     known = {label: code for code, label in enumerate(classes.tolist())}
     codes = np.array([known.get(label, -1) for label in found.tolist()], dtype=np.int64)
     new = codes < 0
@@ -95,22 +95,22 @@ def codes_among(classes: NDArray[Any], y: Any, *, name: str) -> NDArray[np.int64
 def label_array(y: Any, name: str = "y") -> NDArray[Any]:
     """Turn labels into an array whose values are the user's own.
 
-    Rows go by position: an index is not looked at, as in scikit-learn.
+    Rows go by position: an index is ignored, as in scikit-learn.
 
     Parameters
     ----------
     y : array-like of shape (n_samples,)
-        Integers, booleans, text, or floats that are whole numbers. A list, an array (with a mask,
-        too), a Series, an Index, a data frame of one column, or an array of pandas, PyArrow or
-        polars. As objects the labels must all be of one of these kinds.
+        Integers, booleans, text, or floats that are whole numbers, in a list, an array (also one
+        with a mask), a Series, an Index, a data frame of one column, or an array of pandas,
+        PyArrow or polars. If they are objects, all of them must be of one of these kinds.
     name : str, default="y"
-        For messages.
+        What messages call `y`.
 
     Returns
     -------
     ndarray of shape (n_samples,)
-        Of booleans, integers, floats or text; text may also be objects, and integers are objects
-        where 64 bits do not hold them.
+        Booleans, integers, floats or text. Text may also come as objects, and integers do where
+        64 bits do not hold them.
 
     Raises
     ------
@@ -137,7 +137,7 @@ def label_array(y: Any, name: str = "y") -> NDArray[Any]:
 
 
 def _without_container(y: Any, name: str) -> Any:
-    """Labels as an array of NumPy, gaps as gaps; of two dimensions, if they have these."""
+    """Turn labels into an array of NumPy that keeps their gaps and their dimensions."""
     if scipy.sparse.issparse(y):
         return y  # refused in scikit-learn's words
     if isinstance(y, np.ma.MaskedArray):

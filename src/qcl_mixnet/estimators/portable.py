@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Literal, cast
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from sklearn.utils.validation import check_is_fitted
+
+from qcl_mixnet.engine.devices import resolve_device
+from qcl_mixnet.engine.isolation import own_settings
+from qcl_mixnet.engine.stacking import stack
+from qcl_mixnet.estimators.calibration import SMALLEST_PROBABILITY
+from qcl_mixnet.estimators.class_weights import by_label
+from qcl_mixnet.estimators.ensemble import EnsembleClassifier
+from qcl_mixnet.model.network import QCLMixNet
+from qcl_mixnet.persistence.errors import ModelFileError
+from qcl_mixnet.persistence.fitted_state import FittedState
+from qcl_mixnet.preprocessing.tables import quoted
 
 if TYPE_CHECKING:
     import onnx
 
-    from qcl_mixnet.estimators.classifier import QCLMixNetClassifier
 
+class PortableEnsemble(EnsembleClassifier):
+    """Base of `QCLMixNetClassifier`: an ensemble that can be written to files and read again.
 
-class PortableMixin:
-    """Methods of `QCLMixNetClassifier` that read or write it.
-
-    The modules behind them, and the libraries of those, are imported when a method is called.
+    It hands a `FittedState` to the modules that write and takes one from those that read. They, and
+    the libraries behind them, are imported when a method is called.
     """
+
+    networks_: list[QCLMixNet]  # type: ignore[assignment]
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         """Write the fitted estimator to a directory, without pickle.
@@ -39,12 +54,18 @@ class PortableMixin:
         """
         from qcl_mixnet.persistence.files import save_model
 
-        save_model(cast("QCLMixNetClassifier", self), path, overwrite=overwrite)
+        state = self._fitted_state()
+        try:
+            decision = by_label(state.parameters["decision"])
+        except (ValueError, TypeError) as error:  # weights that were set after fit
+            raise ModelFileError(f"The model cannot be saved to {path}: {error}") from error
+        state = replace(state, parameters={**state.parameters, "decision": decision})
+        save_model(state, path, check_parameters=self._check_parameters, overwrite=overwrite)
 
     @classmethod
     def load(
         cls, path: str | os.PathLike[str], device: str = "auto", *, max_bytes: int = 2 * 2**30
-    ) -> QCLMixNetClassifier:
+    ) -> Self:
         """Read an estimator that `save` wrote; nothing in the files is executed.
 
         Parameters
@@ -70,7 +91,11 @@ class PortableMixin:
         """
         from qcl_mixnet.persistence.files import load_model
 
-        return load_model(path, device=device, max_bytes=max_bytes)
+        device = resolve_device(device)
+        state = load_model(path, check_parameters=cls._check_parameters, max_bytes=max_bytes)
+        model = cls(**state.parameters)
+        model._take_over(state, device)
+        return model
 
     def to_onnx(
         self,
@@ -105,4 +130,51 @@ class PortableMixin:
         """
         from qcl_mixnet.persistence.onnx_export import to_onnx
 
-        return to_onnx(cast("QCLMixNetClassifier", self), path, input_dtype=input_dtype)
+        return to_onnx(self._fitted_state(), path, input_dtype=input_dtype)
+
+    @classmethod
+    def _check_parameters(cls, parameters: dict[str, Any]) -> None:
+        """Refuse parameters that the constructor does not take."""
+        if unknown := set(parameters) - set(cls._get_param_names()):
+            raise ValueError(f"unknown parameter {quoted(sorted(unknown))}")
+        cls(**parameters)._validate_params()
+
+    def _fitted_state(self) -> FittedState:
+        check_is_fitted(self)
+        return FittedState(
+            class_name=type(self).__name__,
+            parameters=self.get_params(deep=False),
+            feature_names=getattr(self, "feature_names_in_", None),
+            classes=self.classes_,
+            preprocessor=self.preprocessor_,
+            networks=self.networks_,
+            calibration_temperature=self.calibration_temperature_,
+            decision_weights=self.decision_weights_,
+            history=self.history_,
+            best_epoch=self.best_epoch_,
+            diverged_at=self.diverged_at_,
+            interrupted=self.interrupted_,
+            test_selected=self.test_selected_,
+            out_of_fold_proba=self.out_of_fold_proba_,
+            smallest_probability=SMALLEST_PROBABILITY,
+        )
+
+    @own_settings()
+    def _take_over(self, state: FittedState, device: str) -> None:
+        """Become fitted, with the networks on a device."""
+        self.preprocessor_ = state.preprocessor.set_output(transform="default")
+        self.n_features_in_ = state.preprocessor.n_features_in_
+        if state.feature_names is not None:
+            self.feature_names_in_ = state.feature_names
+        self.classes_ = state.classes
+        self.device_ = device
+        self.networks_ = [network.to(device) for network in state.networks]
+        self._stacked = stack(self.networks_).eval()
+        self.calibration_temperature_ = state.calibration_temperature
+        self.decision_weights_ = state.decision_weights
+        self.history_ = state.history
+        self.best_epoch_ = state.best_epoch
+        self.diverged_at_ = state.diverged_at
+        self.interrupted_ = state.interrupted
+        self.test_selected_ = state.test_selected
+        self.out_of_fold_proba_ = state.out_of_fold_proba

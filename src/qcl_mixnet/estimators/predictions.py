@@ -23,7 +23,7 @@ def prediction_table(model: EnsembleClassifier, X: Any) -> pd.DataFrame:
     Parameters
     ----------
     model : EnsembleClassifier
-        Fitted.
+        A fitted classifier.
     X : DataFrame or array-like of shape (n_samples, n_features)
         Rows with the columns of the training table.
 

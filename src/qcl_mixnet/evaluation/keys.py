@@ -34,8 +34,10 @@ NUMERICAL_LIBRARIES = (
     "imbalanced-learn",
     "xgboost",
 )
-# Runs in every cell, whatever its model.
-COMMON_MODULES = (f"{PACKAGE}.evaluation.cells", f"{PACKAGE}.data.preprocessing")
+# These run in every cell, whatever its model.
+COMMON_MODULES = (f"{PACKAGE}.evaluation.cells", f"{PACKAGE}.preprocessing.table_preprocessor")
+# Classifiers import this to be saved, loaded and exported; no result depends on it.
+_WITHOUT_RESULTS = f"{PACKAGE}.persistence"
 
 
 def cell_key(data_fingerprint: str, spec: ModelSpec, protocol: EvaluationProtocol) -> str:
@@ -89,13 +91,16 @@ def library_versions() -> dict[str, str]:
 def code_digest(modules: tuple[str, ...]) -> str:
     """Hash the code of some modules and of all that they import, but for installed packages.
 
-    Comments, docstrings and layout do not count. Modules of other packages count by the version
-    of theirs (`library_versions`), this package and a user's own modules by their code.
+    Comments, docstrings and layout do not count, nor does `persistence`, which trains and scores
+    nothing. Modules of other packages count by the version of theirs (`library_versions`), this
+    package and a user's own modules by their code.
     """
     pending, seen = list(modules), dict[str, str]()
     own: dict[str, bool] = {PACKAGE: True}
     while pending:
         name = pending.pop()
+        if name == _WITHOUT_RESULTS or name.startswith(f"{_WITHOUT_RESULTS}."):
+            continue
         top = name.partition(".")[0]
         if top not in own:
             own[top] = not _is_library(top)
@@ -105,7 +110,7 @@ def code_digest(modules: tuple[str, ...]) -> str:
         text = path.read_text(encoding="utf-8")
         try:
             tree = ast.parse(text)
-        except SyntaxError:  # of the user's own; building the model says so
+        except SyntaxError:  # in a module of the user's; building the model says so
             seen[name] = digest(text)
             continue
         seen[name] = hashlib.sha256(ast.dump(_strip_docstrings(tree)).encode()).hexdigest()
@@ -139,12 +144,12 @@ def _source(module: str) -> Path | None:
 def _find(top: str) -> ModuleSpec | None:
     try:
         return find_spec(top)
-    except (ImportError, ValueError):  # of a module that was not imported from a file
+    except (ImportError, ValueError):  # the module was not imported from a file
         return None
 
 
 def _imports(tree: ast.AST, package: str) -> list[str]:
-    """Names of all that a module of `package` imports: of modules, or of things in them."""
+    """Names of the modules that a module of `package` imports, or of things in them."""
     names = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):

@@ -1,9 +1,9 @@
 """QCL-MixNet's training step on a CPU: forward and backward passes by hand.
 
-What PyTorch's modules and `losses` define, this computes for stacked networks with matrix
-products of numpy and the loops of `kernels`, into the very arrays that hold the parameters and
-their gradients. The arithmetic is the same; what is saved is the book-keeping of autograd, which
-for a network this small costs several times the arithmetic.
+What PyTorch's modules and `model.losses` define, this computes for stacked networks with matrix
+products of numpy and the loops of `model.kernels`, into the very arrays that hold the parameters
+and their gradients. The arithmetic is the same; what is saved is the book-keeping of autograd,
+which for a network this small costs several times the arithmetic.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from qcl_mixnet.engine.stacking import BatchNorm1d, Linear
 from qcl_mixnet.model.kernels import layers as kernels
 from qcl_mixnet.model.kernels.loss import hybrid_loss
 from qcl_mixnet.model.layers import QuantumEntanglementLayer, ValueAttention
-from qcl_mixnet.model.losses import MINER_EPSILON, HybridLoss
+from qcl_mixnet.model.losses import MINER_EPSILON, HybridLoss, LossOptions
 from qcl_mixnet.model.network import QCLMixNet
 
 Array = NDArray[Any]
@@ -32,7 +32,7 @@ class CompiledStep:
     ----------
     net, loss
         The stacked networks and losses, on the CPU. Their parameters have gradients to write into
-        (see `training.flatten_parameters`), and keep their memory as long as this is used.
+        (see `engine.loop.flatten_parameters`), and keep their memory as long as this is used.
     members : slice
         Which of them.
     """
@@ -43,15 +43,7 @@ class CompiledStep:
         self.classifier = _chain([net.classifier], members)
         self.projection = _chain([net.projection], members)
         self.centroids, self.centroids_gradient = _arrays(loss.centroids, members)
-        constants = (
-            loss.weight, loss.gamma, loss.beta, loss.temperature, loss.margin, MINER_EPSILON,
-        )  # fmt: skip
-        self.loss_options = (
-            np.array(constants, dtype=self.centroids.dtype),
-            loss.intra_class == "mse",
-            loss.supcon_reduction == "sum",
-            loss.triplet_distance == "squared_euclidean",
-        )
+        self.loss_options = kernel_options(loss.options, self.centroids.dtype)
 
     def __call__(self, x: Array, labels: Array, terms: Array) -> None:
         """Write the gradients of a mini-batch and the terms of its loss.
@@ -75,6 +67,20 @@ class CompiledStep:
             gradient = self.classifier.backward(by_logits)
             gradient += self.projection.backward(by_embeddings)
             self.representation.backward(gradient)
+
+
+def kernel_options(options: LossOptions, dtype: np.dtype[Any]) -> tuple[Array, Array]:
+    """Numbers and flags as `kernels.loss.hybrid_loss` takes them."""
+    numbers = (
+        options.loss_weight, options.focal_gamma, options.variance_weight,
+        options.temperature, options.triplet_margin, MINER_EPSILON,
+    )  # fmt: skip
+    flags = (
+        options.intra_class == "mse",
+        options.supcon_reduction == "sum",
+        options.triplet_distance == "squared_euclidean",
+    )
+    return np.array(numbers, dtype), np.array(flags)
 
 
 class _Stage(Protocol):
@@ -207,5 +213,5 @@ def _slope(activation: nn.Module | None) -> float:
 
 def _arrays(parameter: Tensor, members: slice) -> tuple[Array, Array]:
     """Values and gradient of some members' parameter, in the parameter's own memory."""
-    assert parameter.grad is not None  # training.flatten_parameters made it
+    assert parameter.grad is not None  # engine.loop.flatten_parameters made it
     return parameter.detach().numpy()[members], parameter.grad.numpy()[members]

@@ -2,12 +2,13 @@
 
 All functions take rows along the last axis but one, `(batch, width)`, and integer labels
 `(batch,)`, and return a scalar tensor; with a members axis before these, one value a member.
-GPUs train with them, a CPU with `kernels.loss`. `tests/model/test_losses.py` and
-`test_compiled.py` hold both against naive loops, pytorch-metric-learning and each other.
+GPUs train with them, a CPU with `model.kernels.loss`. `tests/model/test_losses.py` and
+`test_cpu_step.py` hold both against naive loops, pytorch-metric-learning and each other.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal, NamedTuple, get_args
 
 import torch
@@ -24,7 +25,7 @@ Reduction = Literal["mean", "sum"]
 # default of Wang et al. (2019) and of the library that the paper names.
 MINER_EPSILON = 0.1
 
-# Below the rounding of a cosine in float32.
+# Floor of the squared distance of two rows, below the rounding of a cosine in float32.
 SMALLEST_SQUARE = 1e-12
 
 # Squared length below which a normalised row is none: it was zero, or nearly.
@@ -199,57 +200,48 @@ class LossTerms(NamedTuple):
     triplet: Tensor
 
 
+@dataclass(frozen=True)
+class LossOptions:
+    """What the hybrid loss is made of; see `QCLMixNetClassifier` for the meanings."""
+
+    loss_weight: float = 0.5
+    focal_gamma: float = 3.0
+    variance_weight: float = 0.8
+    intra_class: IntraClass = "squared_norm"
+    temperature: float = 0.2
+    supcon_reduction: Reduction = "mean"
+    triplet_margin: float = 0.5
+    triplet_distance: TripletDistance = "euclidean"
+
+    def __post_init__(self) -> None:
+        """Refuse readings of the paper that there are not."""
+        for name, choices in (
+            ("intra_class", get_args(IntraClass)),
+            ("supcon_reduction", get_args(Reduction)),
+            ("triplet_distance", get_args(TripletDistance)),
+        ):
+            if (value := getattr(self, name)) not in choices:
+                raise ValueError(f"{name} must be one of {choices}, got {value!r}.")
+
+
 class HybridLoss(nn.Module):
     """Hybrid loss with learnable class centroids (Eq. 9-16).
 
-        L = a FVL + (1 - a) (SupCon + Triplet)
-        FVL = focal + β intra + inter
+    With a the loss weight and beta that of the variance:
+
+        loss = a * FVL + (1 - a) * (SupCon + Triplet),  FVL = focal + beta * intra + inter
 
     Parameters
     ----------
     n_classes, width : int
         Number of centroids and their width, which is the embedding's.
-    weight : float, default=0.5
-        The a of Eq. 9.
-    gamma : float, default=3.0
-        Exponent of the focal term.
-    beta : float, default=0.8
-        Weight of the intra-class term.
-    temperature : float, default=0.2
-        Temperature of the supervised contrastive term.
-    margin : float, default=0.5
-        Margin of the triplet term.
-    intra_class, supcon_reduction, triplet_distance : str
-        Readings of the paper's open points; see the functions of this module.
+    options : LossOptions, optional
+        The paper's where nothing else is said.
     """
 
-    def __init__(
-        self,
-        n_classes: int,
-        width: int,
-        *,
-        weight: float = 0.5,
-        gamma: float = 3.0,
-        beta: float = 0.8,
-        temperature: float = 0.2,
-        margin: float = 0.5,
-        intra_class: IntraClass = "squared_norm",
-        supcon_reduction: Reduction = "mean",
-        triplet_distance: TripletDistance = "euclidean",
-    ):
+    def __init__(self, n_classes: int, width: int, options: LossOptions | None = None):
         super().__init__()
-        for name, value, choices in (
-            ("intra_class", intra_class, get_args(IntraClass)),
-            ("supcon_reduction", supcon_reduction, get_args(Reduction)),
-            ("triplet_distance", triplet_distance, get_args(TripletDistance)),
-        ):
-            if value not in choices:
-                raise ValueError(f"{name} must be one of {choices}, got {value!r}.")
-        self.weight, self.gamma, self.beta = weight, gamma, beta
-        self.temperature, self.margin = temperature, margin
-        self.intra_class: IntraClass = intra_class
-        self.supcon_reduction: Reduction = supcon_reduction
-        self.triplet_distance: TripletDistance = triplet_distance
+        self.options = options or LossOptions()
         self.centroids = nn.Parameter(torch.zeros(n_classes, width))
 
     def reset_parameters(self, generator: torch.Generator) -> None:
@@ -265,15 +257,20 @@ class HybridLoss(nn.Module):
         embeddings : Tensor of shape (..., batch, width)
         labels : Tensor of shape (..., batch), int64
         """
-        focal = focal_loss(logits, labels, self.gamma)
-        intra = intra_class_variance(embeddings, labels, self.centroids, self.intra_class)
+        options = self.options
+        focal = focal_loss(logits, labels, options.focal_gamma)
+        intra = intra_class_variance(embeddings, labels, self.centroids, options.intra_class)
         inter = inter_class_separation(labels, self.centroids)
         similarity = cosine_similarity(embeddings)
         pairs = same_class_pairs(labels)
         supcon = supervised_contrastive_loss(
-            similarity, pairs, self.temperature, self.supcon_reduction
+            similarity, pairs, options.temperature, options.supcon_reduction
         )
-        triplet = mined_triplet_loss(similarity, pairs, self.margin, self.triplet_distance)
-        focal_variance = focal + self.beta * intra + inter
-        total = self.weight * focal_variance + (1 - self.weight) * (supcon + triplet)
+        triplet = mined_triplet_loss(
+            similarity, pairs, options.triplet_margin, options.triplet_distance
+        )
+        focal_variance = focal + options.variance_weight * intra + inter
+        contrastive = supcon + triplet
+        weight = options.loss_weight
+        total = weight * focal_variance + (1 - weight) * contrastive
         return LossTerms(total, focal, intra, inter, supcon, triplet)

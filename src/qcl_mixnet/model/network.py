@@ -10,6 +10,7 @@ from qcl_mixnet.model.layers import Gate, QuantumEntanglementLayer, ValueAttenti
 
 HIDDEN_WIDTH = 64
 REPRESENTATION_WIDTH = 32
+PROJECTION_WIDTH = 16
 EMBEDDING_WIDTH = 8
 
 
@@ -75,10 +76,10 @@ class QCLMixNet(nn.Module):
         )
         self.classifier = Linear(REPRESENTATION_WIDTH, n_classes)
         self.projection = nn.Sequential(
-            Linear(REPRESENTATION_WIDTH, 16),
-            BatchNorm1d(16),
+            Linear(REPRESENTATION_WIDTH, PROJECTION_WIDTH),
+            BatchNorm1d(PROJECTION_WIDTH),
             nn.ReLU(),
-            Linear(16, EMBEDDING_WIDTH),
+            Linear(PROJECTION_WIDTH, EMBEDDING_WIDTH),
         )
 
     @classmethod

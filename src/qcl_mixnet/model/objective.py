@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from qcl_mixnet.engine.loop import AutogradObjective
-from qcl_mixnet.engine.stacking import take_rows
+from qcl_mixnet.engine.objectives import AutogradObjective
+from qcl_mixnet.engine.randomness import Streams
+from qcl_mixnet.engine.stacking import stack, take_rows
 from qcl_mixnet.engine.threads import member_shares, share
-from qcl_mixnet.model.losses import HybridLoss, LossTerms
+from qcl_mixnet.model.losses import HybridLoss, LossOptions, LossTerms
 from qcl_mixnet.model.mixup import MixupDraws, draw_mixup, knn_mixup
-from qcl_mixnet.model.network import QCLMixNet
+from qcl_mixnet.model.network import EMBEDDING_WIDTH, QCLMixNet
 
 if TYPE_CHECKING:
     from qcl_mixnet.model.cpu_step import CompiledStep
 
-# Of rows that are mixed at a time.
+# Values of the rows that are mixed at a time.
 BLOCK_VALUES = 2**22
 
 NeighborSpace = Literal["input", "representation", "embedding"]
@@ -39,12 +40,12 @@ class MixupOptions:
 class HybridObjective(AutogradObjective):
     """Loss of a mini-batch: mix it, run it through the network, take the hybrid loss.
 
-    On a CPU the network and the loss are those of `compiled`.
+    On a CPU the network and the loss are run by `model.cpu_step`.
 
     Parameters
     ----------
     net, loss
-        The stacked networks and losses (see `stacking`), on the device of `x`.
+        The stacked networks and losses (see `engine.stacking`), on the device of `x`.
     x : Tensor of shape (members, n_samples, n_features)
         Each member's table; expanded where they share one.
     y : Tensor of shape (members, n_samples), int64
@@ -71,6 +72,33 @@ class HybridObjective(AutogradObjective):
         self._gradients: Tensor | None = None
         self.steps: list[tuple[slice, CompiledStep]] = []
 
+    @classmethod
+    def build(
+        cls,
+        net: QCLMixNet,
+        x: Tensor,
+        y: Tensor,
+        loss: LossOptions,
+        mixup: MixupOptions,
+        streams: Sequence[Streams],
+    ) -> Self:
+        """Draw each member's centroids from its `init`, and make the objective of all.
+
+        Parameters
+        ----------
+        net, x, y
+            As for the class.
+        loss, mixup
+            Options of the loss and of the mixup.
+        streams : sequence of Streams
+            Each member's.
+        """
+        losses = []
+        for own in streams:
+            losses.append(HybridLoss(net.n_classes, EMBEDDING_WIDTH, loss).float())
+            losses[-1].reset_parameters(own.init)
+        return cls(net, stack(losses).to(x.device), x, y, mixup, [own.mixup for own in streams])
+
     def parameters(self) -> Iterator[nn.Parameter]:
         """The networks' parameters and the centroids."""
         yield from self.net.parameters()
@@ -82,44 +110,43 @@ class HybridObjective(AutogradObjective):
         self.draws = draw_epoch(order, self.x.dtype, self.options.mixup_alpha, self.rngs)
         self.mixed = range(0)
 
-    def __call__(self, places: slice) -> Tensor:
+    def __call__(self, batch: slice) -> Tensor:
         """Terms of the batch's loss, in the order of `term_names`."""
-        logits, embeddings = self.net.logits_and_embedding(self._batch(places))
-        return torch.stack(self.loss(logits, embeddings, self.labels[:, places]))
+        logits, embeddings = self.net.logits_and_embedding(self._rows(batch))
+        return torch.stack(self.loss(logits, embeddings, self.labels[:, batch]))
 
-    def differentiate(self, places: slice, gradients: Tensor) -> Tensor:
+    def backward(self, batch: slice, gradients: Tensor) -> Tensor:
         """Write the gradients and give the terms."""
         if gradients.device.type != "cpu":
-            return super().differentiate(places, gradients)
+            return super().backward(batch, gradients)
         if self._gradients is not gradients:  # of another training
             # Not at the top: numba takes half a second to import, and prediction needs none of it.
             from qcl_mixnet.model.cpu_step import CompiledStep
 
             self._gradients, members = gradients, member_shares(len(self.x))
             self.steps = [(part, CompiledStep(self.net, self.loss, part)) for part in members]
-        x, labels = self._batch(places).numpy(), self.labels[:, places].numpy()
+        x, labels = self._rows(batch).numpy(), self.labels[:, batch].numpy()
         terms = self.x.new_empty(len(x), len(self.term_names))
         written = terms.numpy()
 
         def step(part: slice, compiled: CompiledStep) -> None:
-            batch = np.ascontiguousarray(x[part]), np.ascontiguousarray(labels[part])
-            compiled(*batch, written[part])
+            own = np.ascontiguousarray(x[part]), np.ascontiguousarray(labels[part])
+            compiled(*own, written[part])
 
         share(step, self.steps)
         return terms.T
 
-    def _batch(self, places: slice) -> Tensor:
+    def _rows(self, batch: slice) -> Tensor:
         """Rows of a mini-batch, mixed."""
         if not self.options.mixup:
-            return take_rows(self.x, self.order[:, places])
+            return take_rows(self.x, self.order[:, batch])
         if self.options.neighbor_space != "input":
-            batch = take_rows(self.x, self.order[:, places])
-            return self._mix(
-                batch, _look_up(self.net, batch, self.options.neighbor_space), self.draws[places]
-            )
-        if places.start not in self.mixed:
-            self._mix_block(places)
-        return self.block[:, places.start - self.mixed.start : places.stop - self.mixed.start]
+            rows = take_rows(self.x, self.order[:, batch])
+            points = _points(self.net, rows, self.options.neighbor_space)
+            return self._mix(rows, points, self.draws[batch])
+        if batch.start not in self.mixed:
+            self._mix_block(batch)
+        return self.block[:, batch.start - self.mixed.start : batch.stop - self.mixed.start]
 
     def _mix_block(self, first: slice) -> None:
         """Mix a mini-batch and those after it, as one group of independent batches.
@@ -151,7 +178,7 @@ def draw_epoch(
     )
 
 
-def _look_up(net: QCLMixNet, x: Tensor, space: NeighborSpace) -> Tensor:
+def _points(net: QCLMixNet, x: Tensor, space: NeighborSpace) -> Tensor:
     """Rows in the network's representation or embedding, without a trace in the network."""
     # Running averages must not move for a look-up, and no gradient flows through a choice.
     was_training = net.training

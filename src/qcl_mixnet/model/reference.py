@@ -114,25 +114,28 @@ class ReferenceLoss(nn.Module):
 
     def __init__(self, loss: HybridLoss):
         super().__init__()
-        if loss.supcon_reduction != "mean":
+        options = loss.options
+        if options.supcon_reduction != "mean":
             raise ValueError("The reference computes supcon_reduction='mean' only.")
-        self.options = loss
+        self.options = options
         self.centroids = nn.Parameter(loss.centroids.detach().clone())
         self.miner = MultiSimilarityMiner(epsilon=0.1)
-        self.supcon = SupConLoss(temperature=loss.temperature)
-        power = 2 if loss.triplet_distance == "squared_euclidean" else 1
-        self.triplet = TripletMarginLoss(margin=loss.margin, distance=LpDistance(power=power))
+        self.supcon = SupConLoss(temperature=options.temperature)
+        power = 2 if options.triplet_distance == "squared_euclidean" else 1
+        self.triplet = TripletMarginLoss(
+            margin=options.triplet_margin, distance=LpDistance(power=power)
+        )
 
     def forward(self, logits: Tensor, embeddings: Tensor, labels: Tensor) -> Tensor:
         """Total loss, a scalar."""
         o = self.options
         cross_entropy = functional.cross_entropy(logits, labels, reduction="none")
-        focal = ((1 - torch.exp(-cross_entropy)) ** o.gamma * cross_entropy).mean()
+        focal = ((1 - torch.exp(-cross_entropy)) ** o.focal_gamma * cross_entropy).mean()
 
         squares = (embeddings - self.centroids[labels]) ** 2
         intra = squares.sum(1).mean() if o.intra_class == "squared_norm" else squares.mean()
 
-        focal_variance = focal + o.beta * intra
+        focal_variance = focal + o.variance_weight * intra
         present = labels.unique()
         if len(present) > 1:
             distances = functional.pdist(self.centroids[present])
@@ -140,7 +143,7 @@ class ReferenceLoss(nn.Module):
 
         contrastive = self.supcon(embeddings, labels)
         triplet = self.triplet(embeddings, labels, self.miner(embeddings, labels))
-        return o.weight * focal_variance + (1 - o.weight) * (contrastive + triplet)
+        return o.loss_weight * focal_variance + (1 - o.loss_weight) * (contrastive + triplet)
 
 
 class _Shuffled(Sampler[int]):

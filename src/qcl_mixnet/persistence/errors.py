@@ -1,5 +1,5 @@
-"""What goes wrong with a saved model."""
+"""What can be wrong with the files of a saved model."""
 
 
 class ModelFileError(ValueError):
-    """A saved model cannot be read; the message says what is wrong with which file."""
+    """A model cannot be saved or read; the message says what is wrong with which file."""

@@ -12,30 +12,19 @@ import os
 import shutil
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
 import numpy as np
 import pydantic
 import safetensors.numpy
-from numpy.typing import NDArray
-from sklearn.utils.validation import check_is_fitted
 
-from qcl_mixnet.engine.devices import resolve_device
 from qcl_mixnet.engine.isolation import own_settings
-from qcl_mixnet.persistence.document import (
-    FORMAT,
-    SCHEMA_VERSION,
-    ModelDocument,
-    TensorFile,
-    from_document,
-    to_document,
-)
+from qcl_mixnet.persistence.document import Tensors, from_document, to_document
 from qcl_mixnet.persistence.errors import ModelFileError
+from qcl_mixnet.persistence.fitted_state import FittedState, ParameterCheck
+from qcl_mixnet.persistence.schema import FORMAT, SCHEMA_VERSION, ModelDocument, TensorFile
 from qcl_mixnet.writing import user_path
-
-if TYPE_CHECKING:
-    from qcl_mixnet.estimators.classifier import QCLMixNetClassifier
 
 JSON_FILE = "model.json"
 TENSORS_FILE = "model.safetensors"
@@ -43,39 +32,40 @@ TENSORS_FILE = "model.safetensors"
 MAX_JSON_BYTES = 64 * 2**20
 MAX_TENSOR_BYTES = 2 * 2**30
 
-Tensors = dict[str, NDArray[Any]]
-
 
 @own_settings()
 def save_model(
-    model: QCLMixNetClassifier, path: str | os.PathLike[str], *, overwrite: bool = False
+    state: FittedState,
+    path: str | os.PathLike[str],
+    *,
+    check_parameters: ParameterCheck,
+    overwrite: bool = False,
 ) -> None:
     """Write a fitted classifier: `QCLMixNetClassifier.save`.
 
     Parameters
     ----------
-    model : QCLMixNetClassifier
-        Fitted, on any device.
+    state : FittedState
+        The classifier, its networks on any device.
     path : str or path
         The directory to write. It appears, with all of its content, when everything is written.
+    check_parameters : callable
+        Raises an error for parameters that the classifier's constructor does not take.
     overwrite : bool, default=False
         Replace a saved model.
 
     Raises
     ------
-    NotFittedError
-        For a model without networks.
     FileExistsError
         When `path` exists and is neither an empty directory nor, with `overwrite`, a saved
         model.
     ModelFileError
         For labels or parameters that the format cannot hold.
     """
-    check_is_fitted(model)
     target = user_path(path).resolve()  # what a link leads to is replaced, not the link
     _check_target(target, overwrite=overwrite)
     try:
-        json_text, data = _encoded(model)
+        json_text, data = _encoded(state, check_parameters)
     except (ValueError, TypeError, OverflowError) as error:
         raise ModelFileError(f"The model cannot be saved to {target}: {_reason(error)}.") from error
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -91,32 +81,32 @@ def save_model(
 
 @own_settings()
 def load_model(
-    path: str | os.PathLike[str], *, device: str = "auto", max_bytes: int = MAX_TENSOR_BYTES
-) -> QCLMixNetClassifier:
+    path: str | os.PathLike[str],
+    *,
+    check_parameters: ParameterCheck,
+    max_bytes: int = MAX_TENSOR_BYTES,
+) -> FittedState:
     """Read a classifier that `save_model` wrote: `QCLMixNetClassifier.load`.
 
     Parameters
     ----------
     path : str or path
         The directory.
-    device : str, default="auto"
-        Where the networks go; the device of the training does not matter.
+    check_parameters : callable
+        Raises an error for parameters that the classifier's constructor does not take.
     max_bytes : int, default=2 GiB
         Largest `model.safetensors` that is read.
 
     Returns
     -------
-    QCLMixNetClassifier
-        With the predictions of the one that was saved, bit-equal on the same CPU.
+    FittedState
+        The classifier that was saved, its networks on the CPU.
 
     Raises
     ------
     ModelFileError
         When anything about the files is not as `save_model` leaves it.
-    ValueError
-        For a device that is not there.
     """
-    device = resolve_device(device)
     directory = user_path(path)
     if not os.path.isdir(directory):
         fault = "is a file" if os.path.exists(directory) else "does not exist"
@@ -124,22 +114,22 @@ def load_model(
     document = _read_document(directory / JSON_FILE)
     tensors = _read_tensors(directory / TENSORS_FILE, document.tensor_file, max_bytes)
     try:
-        return from_document(document, tensors, device)
-    # The checks of parameters and labels are other libraries' and raise what they raise.
+        return from_document(document, tensors, check_parameters)
+    # Other libraries check parameters and labels, and raise errors of all these types.
     except (ValueError, TypeError, OverflowError) as error:
         raise ModelFileError(
             f"{directory} does not hold a usable model: {_reason(error)}; save the model anew."
         ) from error
 
 
-def _encoded(model: QCLMixNetClassifier) -> tuple[str, bytes]:
+def _encoded(state: FittedState, check_parameters: ParameterCheck) -> tuple[str, bytes]:
     """Both files' contents, once it is certain that they can be read again."""
-    content, tensors = to_document(model)
+    content, tensors = to_document(state)
     data = safetensors.numpy.save({name: np.ascontiguousarray(t) for name, t in tensors.items()})
     content["tensor_file"] = _describe(data).model_dump()
     content["sha256"] = _checksum(content)
     # Parameters may have been set after fit to what no constructor takes.
-    from_document(ModelDocument.model_validate(content), tensors, "cpu")
+    from_document(ModelDocument.model_validate(content), tensors, check_parameters)
     text = json.dumps(content, indent=1, allow_nan=False) + "\n"
     if len(text) > MAX_JSON_BYTES:
         raise ValueError(f"names and levels of its columns take more than {MAX_JSON_BYTES} bytes")
@@ -165,7 +155,7 @@ def _check_target(target: Path, *, overwrite: bool) -> None:
 
 
 def _move(written: Path, target: Path) -> None:
-    """Rename a directory, over an older model if there is one; that one survives a failure."""
+    """Rename a directory to `target`. An older model there is replaced, but survives a failure."""
     if not target.exists():
         written.rename(target)
         return
@@ -192,7 +182,7 @@ def _read_document(file: Path) -> ModelDocument:
     try:
         content = json.loads(text, object_pairs_hook=_object, parse_constant=_refuse_constant)
         checksum = _checksum(content)
-    # Besides broken JSON: bytes that are no text, and brackets nested thousands deep.
+    # Broken JSON is not the only reason: bytes may be no text, and brackets nested thousands deep.
     except (ValueError, RecursionError) as error:
         raise ModelFileError(f"{file} is not valid JSON ({error}); copy it anew.") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
@@ -238,7 +228,7 @@ def _read_tensors(file: Path, expected: TensorFile, max_bytes: int) -> Tensors:
         )
     try:
         return safetensors.numpy.load(data)
-    # What safetensors raises for its own errors, and for types that NumPy does not have.
+    # safetensors has an error of its own, and raises others for types that NumPy does not have.
     except (safetensors.SafetensorError, KeyError, ValueError, TypeError) as error:
         raise ModelFileError(
             f"{file} is not a safetensors file ({error}); copy it anew."
@@ -267,7 +257,7 @@ def _describe(data: bytes) -> TensorFile:
 
 
 def _checksum(content: Any) -> str:
-    """SHA-256 of the JSON's content but for the checksum itself, however it is laid out."""
+    """SHA-256 of all content but the checksum itself; the layout of the JSON does not matter."""
     if isinstance(content, dict):
         content = {key: value for key, value in content.items() if key != "sha256"}
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
@@ -286,7 +276,7 @@ def _refuse_constant(name: str) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """The error as a part of a sentence; of pydantic's, the first."""
+    """Word an error as a part of a sentence; of several that pydantic found, the first."""
     if not isinstance(error, pydantic.ValidationError):
         return str(error).rstrip(".")
     first = error.errors(include_url=False, include_context=False)[0]

@@ -8,25 +8,23 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from qcl_mixnet.engine.isolation import own_settings
-from qcl_mixnet.estimators.calibration import SMALLEST_PROBABILITY
+from qcl_mixnet.engine.stacking import stack
 from qcl_mixnet.model.layers import QuantumEntanglementLayer, ValueAttention
-from qcl_mixnet.model.network import QCLMixNet
+from qcl_mixnet.persistence.fitted_state import FittedState
+from qcl_mixnet.preprocessing.table_preprocessor import TablePreprocessor
 from qcl_mixnet.version import __version__
 from qcl_mixnet.writing import user_path, write_atomically
 
 if TYPE_CHECKING:
     import onnx
 
-    from qcl_mixnet.estimators.classifier import QCLMixNetClassifier
-
-# The newest that every runtime since 2022 reads; nothing of a later one is needed.
+# The newest operator set that every runtime since 2022 reads; nothing of a later one is needed.
 OPSET = 17
 
-# What a protocol buffer, and so a file without external data, can hold.
+# A protocol buffer, and so a file without external data, can hold no more.
 _MAX_BYTES = 2**31 - 1
 
 _ELEMENT_TYPES: dict[str, str] = {"float64": "DOUBLE", "float32": "FLOAT"}
@@ -34,7 +32,7 @@ _ELEMENT_TYPES: dict[str, str] = {"float64": "DOUBLE", "float32": "FLOAT"}
 
 @own_settings()
 def to_onnx(
-    model: QCLMixNetClassifier,
+    state: FittedState,
     path: str | os.PathLike[str] | None = None,
     *,
     input_dtype: Literal["float64", "float32"] = "float64",
@@ -46,8 +44,8 @@ def to_onnx(
 
     Parameters
     ----------
-    model : QCLMixNetClassifier
-        Fitted on a table of numeric columns.
+    state : FittedState
+        The state of a classifier that was fitted on a table of numeric columns.
     path : str or path, optional
         A file to write as well; an older one is replaced.
     input_dtype : {"float64", "float32"}, default="float64"
@@ -74,30 +72,29 @@ def to_onnx(
         raise ImportError(
             'ONNX export needs the package onnx; install it with pip install "qcl-mixnet[onnx]".'
         ) from error
-    check_is_fitted(model)
     if input_dtype not in _ELEMENT_TYPES:
         raise ValueError(
             f"input_dtype={input_dtype!r} is none of {', '.join(map(repr, _ELEMENT_TYPES))}."
         )
-    _check_numeric(model)
-    labels = _labels(model.classes_)
+    _check_numeric(state.preprocessor)
+    labels = _labels(state.classes)
 
     graph = _Graph()
-    probabilities = _probabilities(graph, model)
-    weighted = graph.add("Mul", probabilities, graph.constant(model.decision_weights_))
+    probabilities = _probabilities(graph, state)
+    weighted = graph.add("Mul", probabilities, graph.constant(state.decision_weights))
     best = graph.add("ArgMax", weighted, axis=1, keepdims=0)
     graph.add("Gather", graph.constant(labels), best, output="label")
     element = getattr(onnx.TensorProto, _ELEMENT_TYPES[input_dtype])
     graph.add("Cast", probabilities, output="probabilities", to=element)
 
     opsets = [helper.make_opsetid("", OPSET)]
-    rows, n_classes = "n_rows", len(model.classes_)
+    rows, n_features, n_classes = "n_rows", state.preprocessor.n_features_in_, len(state.classes)
     label_type = helper.np_dtype_to_tensor_dtype(labels.dtype)
     proto = helper.make_model(
         helper.make_graph(
             graph.nodes,
             "QCLMixNetClassifier",
-            [helper.make_tensor_value_info("X", element, [rows, model.n_features_in_])],
+            [helper.make_tensor_value_info("X", element, [rows, n_features])],
             [
                 helper.make_tensor_value_info("label", label_type, [rows]),
                 helper.make_tensor_value_info("probabilities", element, [rows, n_classes]),
@@ -110,7 +107,7 @@ def to_onnx(
         producer_version=__version__,
         doc_string="Probabilities and label of every row of X, gaps as NaN; see the metadata.",
     )
-    helper.set_model_props(proto, _metadata(model))
+    helper.set_model_props(proto, _metadata(state))
     onnx.checker.check_model(proto, full_check=True)
     if path is not None:
         data = proto.SerializeToString()
@@ -150,11 +147,10 @@ class _Graph:
         return name
 
 
-def _check_numeric(model: QCLMixNetClassifier) -> None:
-    preprocessor = model.preprocessor_
+def _check_numeric(preprocessor: TablePreprocessor) -> None:
     if len(preprocessor.categorical_columns_):
         position = preprocessor.categorical_columns_[0]
-        names = getattr(preprocessor, "feature_names_in_", range(model.n_features_in_))
+        names = getattr(preprocessor, "feature_names_in_", range(preprocessor.n_features_in_))
         raise ValueError(
             f"Column {names[position]!r} is categorical, and ONNX export is for numeric tables; "
             "encode it as numbers before training, or use save() and load()."
@@ -175,13 +171,13 @@ def _labels(classes: NDArray[Any]) -> NDArray[Any]:
     )
 
 
-def _probabilities(graph: _Graph, model: QCLMixNetClassifier) -> str:
+def _probabilities(graph: _Graph, state: FittedState) -> str:
     """Everything from "X" to the calibrated probabilities, float64."""
     from onnx import TensorProto
 
-    x = _preprocessed(graph, model)
-    network = model._stacked
-    assert isinstance(network, QCLMixNet)  # the stacked network is of its members' class
+    assert state.smallest_probability is not None  # the states that classifiers make have it
+    x = _preprocessed(graph, state.preprocessor)
+    network = stack(state.networks)
     x = _entangled(graph, network.entangle_input, x)
     if isinstance(network.attention, ValueAttention):
         value = _linear(graph, network.attention.value, x)
@@ -192,21 +188,20 @@ def _probabilities(graph: _Graph, model: QCLMixNetClassifier) -> str:
     logits = graph.add("Cast", _linear(graph, network.classifier, x), to=TensorProto.DOUBLE)
     of_members = graph.add("Softmax", logits, axis=-1)
     mean = graph.add("ReduceMean", of_members, axes=[0], keepdims=0)
-    floor = graph.constant(np.float64(SMALLEST_PROBABILITY))
+    floor = graph.constant(np.float64(state.smallest_probability))
     logarithms = graph.add("Log", graph.add("Max", mean, floor))
-    temperature = graph.constant(np.float64(model.calibration_temperature_))
+    temperature = graph.constant(np.float64(state.calibration_temperature))
     return graph.add("Softmax", graph.add("Div", logarithms, temperature), axis=-1)
 
 
-def _preprocessed(graph: _Graph, model: QCLMixNetClassifier) -> str:
+def _preprocessed(graph: _Graph, preprocessor: TablePreprocessor) -> str:
     """Rows `(n_rows, n_features)`, imputed and scaled in float64, then rounded to float32."""
     from onnx import TensorProto
 
-    preprocessor = model.preprocessor_
     x = graph.add("Cast", "X", to=TensorProto.DOUBLE)
     present = graph.add("Not", graph.add("IsNaN", x))
     # A column without a training value is 0 whatever comes; its median, mean and scale say so.
-    known = graph.add("And", present, graph.constant(preprocessor._has_values))
+    known = graph.add("And", present, graph.constant(preprocessor.has_values_))
     x = graph.add("Where", known, x, graph.constant(preprocessor.medians_))
     x = graph.add("Sub", x, graph.constant(preprocessor.means_))
     x = graph.add("Div", x, graph.constant(preprocessor.scales_))
@@ -252,12 +247,11 @@ def _array(tensor: Any) -> NDArray[np.float64]:
     return tensor.detach().cpu().double().numpy()
 
 
-def _metadata(model: QCLMixNetClassifier) -> dict[str, str]:
-    names = getattr(model, "feature_names_in_", None)
+def _metadata(state: FittedState) -> dict[str, str]:
     properties = {
         "qcl_mixnet_version": __version__,
-        "classes": json.dumps(model.classes_.tolist()),
+        "classes": json.dumps(state.classes.tolist()),
     }
-    if names is not None:
-        properties["feature_names"] = json.dumps(names.tolist())
+    if state.feature_names is not None:
+        properties["feature_names"] = json.dumps(state.feature_names.tolist())
     return properties

@@ -1,4 +1,4 @@
-"""A fitted preprocessor as plain values and arrays, and back: what a model file holds of it."""
+"""The part of a saved model that is its preprocessor: plain values and arrays, and back."""
 
 from __future__ import annotations
 
@@ -24,21 +24,23 @@ _ARRAYS: dict[str, tuple[str, type[np.generic]]] = {
     "medians": ("medians_", np.float64),
     "means": ("means_", np.float64),
     "scales": ("scales_", np.float64),
-    "has_values": ("_has_values", np.bool_),
+    "has_values": ("has_values_", np.bool_),
 }
 
 
 class _State(BaseModel):
-    """What of a fitted preprocessor is not an array of numbers.
+    """Everything of a fitted preprocessor that is not an array of numbers.
 
     Attributes
     ----------
     parameters : dict
-        Of the constructor.
+        Parameters of the constructor.
+    n_features : int
+        Number of columns of the table.
     feature_names : list of str or None
-        Where the table had any.
+        Names of the columns, or None if the table had none.
     levels : list of list of str or None
-        Of each categorical column; None stands for a gap.
+        Levels of each categorical column; None among them stands for a gap.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -55,12 +57,12 @@ def preprocessor_state(preprocessor: TablePreprocessor) -> tuple[dict[str, Any],
     Parameters
     ----------
     preprocessor : TablePreprocessor
-        Fitted; left as it is.
+        A fitted one; it is left as it is.
 
     Returns
     -------
     document : dict
-        For JSON: parameters, number and names of the columns, levels.
+        Parameters, number and names of the columns, and levels, all of types that JSON has.
     arrays : dict of str to ndarray
         Positions of the columns, int64; medians, means and scales, float64; whether a numeric
         column had a training value, bool.
@@ -88,7 +90,7 @@ def preprocessor_state(preprocessor: TablePreprocessor) -> tuple[dict[str, Any],
 
 
 def restore_preprocessor(document: dict[str, Any], arrays: Arrays) -> TablePreprocessor:
-    """Put a fitted preprocessor together again; its transforms are bit-equal.
+    """Put a fitted preprocessor together again; it transforms tables to the same bits as before.
 
     Parameters
     ----------
@@ -98,6 +100,7 @@ def restore_preprocessor(document: dict[str, Any], arrays: Arrays) -> TablePrepr
     Returns
     -------
     TablePreprocessor
+        Fitted.
 
     Raises
     ------
@@ -126,8 +129,9 @@ def plain(name: str, value: Any) -> Any:
     Parameters
     ----------
     name : str
-        Of the parameter, for the message.
+        Name of the parameter, for the message.
     value : any
+        Value of the parameter.
 
     Raises
     ------

@@ -29,7 +29,8 @@ def column_kind(column: pd.Series) -> Kind:
     Parameters
     ----------
     column : Series
-        Of any dtype. Cells of an object column are looked at one by one, gaps apart.
+        A column of any dtype. The cells of an object column are examined one by one; gaps do not
+        count.
 
     Returns
     -------
@@ -39,7 +40,7 @@ def column_kind(column: pd.Series) -> Kind:
     Raises
     ------
     ValueError
-        For what is none of these: dates, complex numbers, lists.
+        For a column of anything else, such as dates, complex numbers or lists.
     """
     dtype = column.dtype
     if isinstance(dtype, pd.CategoricalDtype | pd.StringDtype):
@@ -149,6 +150,36 @@ def factorize(column: pd.Series) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.o
     texts = np.empty(len(distinct), dtype=object)
     texts[:] = [level_text(value, column) for value in distinct]
     return codes, texts
+
+
+def one_hot_into(
+    out: npt.NDArray[np.float32], column: pd.Series, levels: npt.NDArray[np.object_]
+) -> bool:
+    """Write 1 where a row has a level.
+
+    Parameters
+    ----------
+    out : ndarray of shape (n_samples, n_levels)
+        Zeros, to be written into.
+    column : Series of shape (n_samples,)
+        Categories, booleans or numbers.
+    levels : ndarray of shape (n_levels,)
+        Texts as `level_text` spells them; NaN, at the end, is the level of gaps.
+
+    Returns
+    -------
+    bool
+        False if the column has values and none of them is among the levels.
+    """
+    codes, texts = factorize(column)
+    position = {level: j for j, level in enumerate(levels) if isinstance(level, str)}
+    of_gaps = len(position) if len(position) < len(levels) else -1
+    # Code -1, a gap, reads the last entry; a level unseen in training has position -1.
+    of_codes = np.array([*(position.get(text, -1) for text in texts), of_gaps])
+    positions = of_codes[codes]
+    rows = np.flatnonzero(positions >= 0)
+    out[rows, positions[rows]] = 1
+    return len(texts) == 0 or bool((of_codes[:-1] >= 0).any())
 
 
 def level_text(value: Any, column: pd.Series) -> str:

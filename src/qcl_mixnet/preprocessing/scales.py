@@ -13,8 +13,8 @@ from qcl_mixnet.preprocessing.tables import quoted
 
 FloatArray = npt.NDArray[np.float64]
 
-# A column is constant if its standard deviation is at most so many units of rounding of its largest
-# number: scikit-learn's bound for as many rows.
+# A column is constant if its standard deviation is at most this many units of rounding of its
+# largest number; scikit-learn has the same bound for as many rows.
 _ROUNDING = 1000
 
 
@@ -28,14 +28,14 @@ def learn_scales(
     block : ndarray of shape (n_samples, n_columns)
         Training rows without gaps.
     names : Index of length n_columns
-        For the message.
+        Names of the columns, for the message.
 
     Returns
     -------
     means, scales : ndarray of shape (n_columns,)
         The scale is the standard deviation; 0 and 1 for a constant column.
     varies : ndarray of bool, shape (n_columns,)
-        False for a constant column: what follows from other values, no training row has said.
+        False for a constant column, whose training rows do not say what other values would mean.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def check_float32(block: FloatArray, names: pd.Index[Any]) -> None:
     Raises
     ------
     ValueError
-        With their names.
+        For such columns; the message names them.
     """
     too_large = np.abs(block).max(axis=0) > np.finfo(np.float32).max
     if too_large.any():

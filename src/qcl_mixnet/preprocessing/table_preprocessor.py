@@ -20,15 +20,16 @@ from qcl_mixnet.preprocessing.features import (
     infinity_error,
     listed_columns,
     numbers,
+    one_hot_into,
 )
 from qcl_mixnet.preprocessing.scales import check_float32, learn_scales
 from qcl_mixnet.preprocessing.tables import as_table, quoted
 
-# How NumPy treats floating-point errors unless told otherwise. What the user has told it is meant
-# for the user's numbers: it must not decide whether a table can be read.
+# NumPy's own treatment of floating-point errors. The user may have set another for the user's own
+# numbers, and that must not decide whether a table can be read.
 _own_errors = np.errstate(divide="warn", over="warn", under="ignore", invalid="warn")
 
-# Numbers that `fit` reads at once, 32 MiB of float64, and rows that `transform` does: no copy of a
+# `fit` reads so many numbers at once, 32 MiB of float64, and `transform` so many rows: no copy of a
 # table of millions of rows is made, and a batch of rows stays in the processor's cache.
 _BLOCK = 2**22
 _ROWS = 2**14
@@ -65,8 +66,8 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         with None: booleans count as 0 and 1, text is an error. Levels of a numeric column go by
         value, 1 and 1.0 being the same.
     max_levels : int, default=1000
-        Most levels that a categorical column may have, a gap included. Each is a column of the
-        result, and what has more of them is rather a row's identifier than a category.
+        The most levels that a categorical column may have; gaps count as one. Each level becomes a
+        column of the result, and a column with more of them identifies rows rather than a category.
 
     Attributes
     ----------
@@ -79,6 +80,9 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
     medians_, means_, scales_ : ndarray of shape (n_numeric,), float64
         What a numeric column's gaps are filled with, and what is then subtracted and divided by:
         0 and 1 with `scale=False`. 0, 0 and 1 for a column without a training value.
+    has_values_ : ndarray of shape (n_numeric,), bool
+        False for a numeric column that is zeros in every table: one without a training value and,
+        with `scale=True`, one whose training values are all the same.
     levels_ : list of ndarray of object
         Each categorical column's levels as sorted strings, NaN last where training rows have gaps.
 
@@ -127,6 +131,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         X : DataFrame or numeric array-like of shape (n_samples, n_features)
             Training rows only. A DataFrame of pandas, or one that `as_table` converts.
         y : ignored
+        Not used; scikit-learn's pipelines pass it.
 
         Returns
         -------
@@ -186,7 +191,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         start = n_numeric
         unseen = []
         for i, levels in zip(self.categorical_columns_.tolist(), self.levels_, strict=True):
-            if not _encode_into(out[:, start : start + len(levels)], table.iloc[:, i], levels):
+            if not one_hot_into(out[:, start : start + len(levels)], table.iloc[:, i], levels):
                 unseen.append(table.columns[i])
             start += len(levels)
         if unseen:
@@ -253,7 +258,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         n_numeric = len(self.numeric_columns_)
         self.medians_, self.means_ = np.zeros(n_numeric), np.zeros(n_numeric)
         self.scales_ = np.ones(n_numeric)
-        self._has_values = np.zeros(n_numeric, dtype=bool)
+        self.has_values_ = np.zeros(n_numeric, dtype=bool)
         infinite: dict[Any, int] = {}
         width = max(1, _BLOCK // len(table))
         for start in range(0, n_numeric, width):
@@ -267,7 +272,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
                 if count := np.isinf(values).sum():
                     infinite[column.name] = int(count)
                 if not gaps.all():
-                    self._has_values[start + j] = True
+                    self.has_values_[start + j] = True
                     with np.errstate(over="ignore", invalid="ignore"):
                         self.medians_[start + j] = np.median(values[~gaps])
                 block[:, j] = np.where(gaps, self.medians_[start + j], values)
@@ -276,7 +281,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
                 if self.scale:
                     means, scales, varies = learn_scales(block, names)
                     # A constant column gives zeros whatever comes later.
-                    self._has_values[which] &= varies
+                    self.has_values_[which] &= varies
                     self.means_[which] = np.where(varies, means, self.medians_[which])
                     self.scales_[which] = scales
                 else:
@@ -302,7 +307,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         """Fill and standardise the numeric columns; return which of them are not finite then."""
         not_finite = set()
         # Without a training value, or with one alone, there is no scale: others must not pass raw.
-        for j in np.flatnonzero(self._has_values):
+        for j in np.flatnonzero(self.has_values_):
             i = int(self.numeric_columns_[j])
             values = numbers(table.iloc[:, i], _ONCE_NUMERIC)
             gaps = np.isnan(values)
@@ -315,24 +320,6 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
             if not np.isfinite(out[:, j]).all():
                 not_finite.add(i)
         return not_finite
-
-
-def _encode_into(
-    out: npt.NDArray[np.float32], column: pd.Series, levels: npt.NDArray[np.object_]
-) -> bool:
-    """Write 1 where a row has a level, into zeros of shape (n_samples, n_levels).
-
-    False: the column has values, and none of them is among the levels.
-    """
-    codes, texts = factorize(column)
-    position = {level: j for j, level in enumerate(levels) if isinstance(level, str)}
-    of_gaps = len(position) if len(position) < len(levels) else -1
-    # Code -1, a gap, reads the last entry; a level unseen in training has position -1.
-    of_codes = np.array([*(position.get(text, -1) for text in texts), of_gaps])
-    positions = of_codes[codes]
-    rows = np.flatnonzero(positions >= 0)
-    out[rows, positions[rows]] = 1
-    return len(texts) == 0 or bool((of_codes[:-1] >= 0).any())
 
 
 def _not_finite_error(table: pd.DataFrame) -> ValueError:

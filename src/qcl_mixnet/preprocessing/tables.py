@@ -23,7 +23,7 @@ def as_table(X: Any) -> Any:
     -------
     DataFrame, ndarray or whatever `X` is
         An array with a mask comes back with NaN for what is masked, which scikit-learn's checks
-        would take for values. What is no dataframe is left to those checks.
+        would take for values. Whatever is no dataframe is left to those checks.
 
     Raises
     ------

@@ -7,8 +7,6 @@ so the configuration loader gives it the name, as `${reports:benchmark}`.
 
 import json
 import logging
-import os
-import uuid
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -139,11 +137,8 @@ def finish_reports(folder: Path, kind: str, record: Mapping[str, Any]) -> None:
 
 def _point_latest_at(folder: Path, root: Path) -> None:
     """Link `latest` in `root` to a folder below it, with a warning where that cannot be."""
-    link = root / LATEST
-    made = link.with_name(f".{LATEST}.{uuid.uuid4().hex}")
+    link, target = root / LATEST, folder.relative_to(root)
     try:
-        made.symlink_to(folder.relative_to(root), target_is_directory=True)
-        os.replace(made, link)
+        write_atomically(link, lambda path: path.symlink_to(target, target_is_directory=True))
     except OSError as error:
-        made.unlink(missing_ok=True)
         logger.warning("%s cannot point at %s (%s); look there.", link, folder, error)

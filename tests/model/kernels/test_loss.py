@@ -6,7 +6,7 @@ import pytest
 from qcl_mixnet.model.kernels.loss import hybrid_loss
 from qcl_mixnet.model.losses import MINER_EPSILON
 
-CONSTANTS = (0.5, 3.0, 0.8, 0.2, 0.5, MINER_EPSILON)
+NUMBERS = (0.5, 3.0, 0.8, 0.2, 0.5, MINER_EPSILON)
 LABELS = [0, 1, 2, 0, 1, 0, 0, 2, 1, 0]
 
 
@@ -19,20 +19,20 @@ def make_group(dtype=np.float64, n_members=3, labels=LABELS, n_classes=4):
     return logits, embeddings, labels, centroids
 
 
-def run(logits, embeddings, labels, centroids, constants=CONSTANTS, readings=(False,) * 3):
+def run(logits, embeddings, labels, centroids, numbers=NUMBERS, flags=(False,) * 3):
     """Terms ``(members, 6)`` and derivatives by the logits, embeddings and centroids."""
     terms = np.full((len(logits), 6), np.nan, logits.dtype)
     gradients = [np.full_like(array, np.nan) for array in (logits, embeddings, centroids)]
-    constants = np.array(constants, logits.dtype)
-    hybrid_loss(logits, embeddings, labels, centroids, constants, *readings, terms, *gradients)
+    options = np.array(numbers, logits.dtype), np.array(flags)
+    hybrid_loss(logits, embeddings, labels, centroids, *options, terms, *gradients)
     return terms, gradients
 
 
-@pytest.mark.parametrize("readings", [(False,) * 3, (True,) * 3], ids=["default", "other"])
+@pytest.mark.parametrize("flags", [(False,) * 3, (True,) * 3], ids=["default", "other"])
 @pytest.mark.parametrize("which", [0, 1, 2], ids=["logits", "embeddings", "centroids"])
-def test_gradients__are_differences_of_the_loss(which, readings):
+def test_gradients__are_differences_of_the_loss(which, flags):
     group = make_group(n_members=1)
-    _, gradients = run(*group, readings=readings)
+    _, gradients = run(*group, flags=flags)
     inputs = [group[0], group[1], group[3]]
     flat, step = inputs[which].reshape(-1), 1e-6
     found = []
@@ -40,7 +40,7 @@ def test_gradients__are_differences_of_the_loss(which, readings):
         value, totals = flat[i], []
         for moved in (value + step, value - step):
             flat[i] = moved
-            totals.append(run(*group, readings=readings)[0][0, 0])
+            totals.append(run(*group, flags=flags)[0][0, 0])
         flat[i] = value
         found.append((totals[0] - totals[1]) / (2 * step))
     np.testing.assert_allclose(gradients[which].reshape(-1), found, rtol=1e-5, atol=1e-7)
@@ -107,9 +107,7 @@ def test_certain_rows__focal_term_and_its_gradient_vanish(gamma):
     logits, embeddings, labels, centroids = make_group()
     logits[:] = 0
     np.put_along_axis(logits, labels[..., None], 800, axis=2)
-    terms, (by_logits, *_) = run(
-        logits, embeddings, labels, centroids, (0.5, gamma, *CONSTANTS[2:])
-    )
+    terms, (by_logits, *_) = run(logits, embeddings, labels, centroids, (0.5, gamma, *NUMBERS[2:]))
     np.testing.assert_array_equal(terms[:, 1], 0)
     np.testing.assert_array_equal(by_logits, 0)
 

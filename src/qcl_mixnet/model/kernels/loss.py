@@ -6,14 +6,11 @@ import numpy as np
 
 from qcl_mixnet.engine.kernels import Array, compiled
 
-# Of squared distances.
-FLOOR = 1e-12
+# Compiled in: numba's cache notices an edit of this file alone.
+from qcl_mixnet.model.losses import SHORT, SMALLEST_SQUARE
 
-# That a row is divided by, as in torch.nn.functional.normalize.
+# What a row is divided by at least, as in torch.nn.functional.normalize.
 SMALLEST_NORM = 1e-12
-
-# Squared length below which a normalised row is none: it was zero, or nearly.
-SHORT = 0.999
 
 
 @compiled
@@ -22,10 +19,8 @@ def hybrid_loss(
     embeddings: Array,
     labels: Array,
     centroids: Array,
-    constants: Array,
-    mean_squares: bool,
-    sum_anchors: bool,
-    squared: bool,
+    numbers: Array,
+    flags: Array,
     terms: Array,
     logits_gradient: Array,
     embeddings_gradient: Array,
@@ -40,9 +35,9 @@ def hybrid_loss(
     logits, embeddings, labels, centroids : ndarray
         `(members, batch, n_classes)`, `(members, batch, width)`, `(members, batch)` and
         `(members, n_classes, width)`.
-    constants : ndarray of shape (6,)
-        weight, gamma, beta, temperature, margin and the miner's epsilon, of the logits' type.
-    mean_squares, sum_anchors, squared : bool
+    numbers : ndarray of shape (6,)
+        a (Eq. 9), gamma, beta, temperature, margin, the miner's epsilon; of the logits' type.
+    flags : ndarray of bool, shape (3,)
         `intra_class="mse"`, `supcon_reduction="sum"`, `triplet_distance="squared_euclidean"`.
     terms : ndarray of shape (members, 6)
         Written: total, focal, intra, inter, supcon, triplet.
@@ -50,7 +45,8 @@ def hybrid_loss(
         Written: derivatives of the total, of the shapes above.
     """
     members, batch, width = embeddings.shape
-    weight, gamma, beta, temperature, margin, epsilon = constants
+    weight, gamma, beta, temperature, margin, epsilon = numbers
+    mean_squares, sum_anchors, squared = flags
     sorted_embeddings = np.empty((batch, width), embeddings.dtype)
     sorted_gradient = np.empty((batch, width), embeddings.dtype)
     unit = np.empty((batch, width), embeddings.dtype)
@@ -92,11 +88,9 @@ def _by_class(labels: Array, n_classes: int) -> tuple[Array, Array, Array]:
     for label in labels:
         bounds[label + 1] += 1
     bounds = bounds.cumsum()
-    order, starts, stops = (
-        np.empty(batch, np.int64),
-        np.empty(batch, np.int64),
-        np.empty(batch, np.int64),
-    )
+    order = np.empty(batch, np.int64)
+    starts = np.empty(batch, np.int64)
+    stops = np.empty(batch, np.int64)
     following = bounds.copy()
     for i in range(batch):
         label = labels[i]
@@ -262,17 +256,9 @@ def _supcon(
 
 @compiled
 def _triplet(
-    similarity: Array,
-    starts: Array,
-    stops: Array,
-    margin: float,
-    epsilon: float,
-    squared: bool,
-    scale: float,
-    distances: Array,
-    balance: Array,
-    gradient: Array,
-) -> float:
+    similarity: Array, starts: Array, stops: Array, margin: float, epsilon: float, squared: bool,
+    scale: float, distances: Array, balance: Array, gradient: Array,
+) -> float:  # fmt: skip
     """Eq. 16 over the pairs of a Multi-Similarity miner; adds the derivative to `gradient`.
 
     A triplet above zero adds its positive's distance and takes its negative's away, so each pair's
@@ -292,11 +278,11 @@ def _triplet(
         start, stop = starts[i], stops[i]
         row, far, counts = similarity[i], distances[i], balance[i]
         for j in range(batch):
-            square = max(lengths[i] + lengths[j] - 2 * row[j], row.dtype.type(FLOOR))
+            square = max(lengths[i] + lengths[j] - 2 * row[j], row.dtype.type(SMALLEST_SQUARE))
             far[j] = square if squared else np.sqrt(square)
         if lengths[i] < SHORT:
             for j in range(batch):
-                if lengths[j] < SHORT and lengths[i] + lengths[j] - 2 * row[j] < FLOOR:
+                if lengths[j] < SHORT and lengths[i] + lengths[j] - 2 * row[j] < SMALLEST_SQUARE:
                     far[j] = 0
         nearest_negative, farthest_positive = -np.inf, np.inf
         for j in range(batch):
@@ -326,7 +312,7 @@ def _triplet(
         for j in range(batch):
             total += balance[i, j] * distances[i, j]
             # Distances at the floor, or at 0 between rows of zeros, do not move with the cosine.
-            moves = lengths[i] + lengths[j] - 2 * similarity[i, j] >= FLOOR
+            moves = lengths[i] + lengths[j] - 2 * similarity[i, j] >= SMALLEST_SQUARE
             if not moves:
                 continue
             slope = distances.dtype.type(2) if squared else 1 / distances[i, j]

@@ -9,8 +9,9 @@ from sklearn.datasets import make_classification
 from qcl_mixnet import QCLMixNetClassifier
 from qcl_mixnet.engine import members
 from qcl_mixnet.engine.loop import TrainingOptions
-from qcl_mixnet.engine.members import fit_members, train_members
+from qcl_mixnet.engine.members import train_members
 from qcl_mixnet.engine.randomness import Streams
+from qcl_mixnet.estimators.base import fit_members
 
 
 def make_table(n_rows=40, seed=0):
@@ -115,7 +116,7 @@ def test_fit__ensemble_beyond_the_memory__is_halved_and_the_same(monkeypatch, ca
     def small_device(group):
         sizes.append(len(group))
         if len(group) > 2:
-            for _, member in group:  # some of the group's randomness is gone by then
+            for member in group:  # some of the group's randomness is gone by then
                 member.streams.batches.random()
                 member.streams.init.seed()
             raise torch.OutOfMemoryError("too little")
@@ -205,9 +206,15 @@ def test_fit__one_network_too_large_for_the_device__is_told(monkeypatch):
         fit_members(single_models(2), [make_table()] * 2)
 
 
+def learner(model):
+    """What the engine sees of an estimator."""
+    (member,) = model._prepare(*make_table())
+    return member.learner
+
+
 @pytest.mark.parametrize(("n_rows", "expected"), [(100_000, 64), (100_001, 128)])
 def test_batch_size__auto__doubles_above_100_000_rows(n_rows, expected):
-    options = members._training_options(QCLMixNetClassifier(), n_rows)
+    options = learner(QCLMixNetClassifier()).options(n_rows)
     assert options == TrainingOptions(batch_size=expected)
-    fixed = members._training_options(QCLMixNetClassifier(batch_size=32), n_rows)
+    fixed = learner(QCLMixNetClassifier(batch_size=32)).options(n_rows)
     assert fixed.batch_size == 32

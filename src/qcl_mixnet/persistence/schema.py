@@ -1,0 +1,102 @@
+"""The fields of a saved model's JSON document and what each of them may hold."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from qcl_mixnet.model.layers import Gate
+
+FORMAT = "qcl-mixnet-model"
+# Raise it with every change that this version of the package could not read.
+SCHEMA_VERSION = 1
+
+Scalar = bool | int | float | str
+PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class TensorFile(_Strict):
+    """Size and SHA-256 of the file that holds the tensors."""
+
+    size: int
+    sha256: str
+
+
+class Classes(_Strict):
+    """The labels: a NumPy dtype and the values."""
+
+    dtype: Annotated[str, Field(pattern=r"^([<>|][biuf][1248]|[<>]U\d{1,8}|\|O)$")]
+    values: Annotated[list[Scalar], Field(min_length=2)]
+
+
+class Architecture(_Strict):
+    """What a network was built with; parameters of the estimator may have been set since."""
+
+    quantum: bool
+    attention: bool
+    theta_std: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    gate: Gate
+
+
+class Training(_Strict):
+    """How the training went; `history` names the columns of the history."""
+
+    best_epoch: int | list[int]
+    diverged_at: int | None
+    interrupted: bool
+    test_selected: bool
+    history: list[str]
+
+
+class ModelDocument(_Strict):
+    """Everything of a saved model that is not a tensor.
+
+    Attributes
+    ----------
+    format, schema_version, package_version, library_versions
+        What wrote the file. Nothing depends on the last two; they are for people who read it.
+    class_name : str
+        Class of the estimator.
+    parameters : dict
+        Parameters of its constructor. Where `decision` is a mapping, it is a dict with the single
+        key "pairs".
+    feature_names : list of str or None
+        Columns of the table that the estimator was fitted on.
+    classes : Classes
+        Labels, sorted.
+    architecture : Architecture
+        How the networks are built.
+    preprocessor : dict
+        See `qcl_mixnet.persistence.preprocessor`.
+    calibration_temperature : float
+        What the logarithms of the probabilities are divided by.
+    decision_weights : list of float
+        One weight for each class.
+    training : Training
+        How the training went.
+    tensor_file : TensorFile
+        The file beside this one.
+    sha256 : str
+        SHA-256 of all the other content.
+    """
+
+    format: Literal["qcl-mixnet-model"]
+    schema_version: int
+    package_version: str
+    library_versions: dict[str, str]
+    class_name: Literal["QCLMixNetClassifier"]
+    parameters: dict[str, Any]
+    feature_names: list[str] | None
+    classes: Classes
+    architecture: Architecture
+    preprocessor: dict[str, Any]
+    calibration_temperature: PositiveFloat
+    decision_weights: list[PositiveFloat]
+    training: Training
+    tensor_file: TensorFile
+    sha256: str
