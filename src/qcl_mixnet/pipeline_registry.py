@@ -18,16 +18,13 @@ from qcl_mixnet.pipelines import (
     statistics,
     training,
 )
-from qcl_mixnet.project.configuration import (
-    configuration_loader,
-    run_in_progress,
-)
 from qcl_mixnet.project.parameters import (
     Configuration,
     ConfigurationError,
     InferenceOptions,
     parse_section,
 )
+from qcl_mixnet.project.registration import configuration_loader, run_in_progress
 from qcl_mixnet.speed.measurement import SpeedOptions
 
 logger = logging.getLogger(__name__)

@@ -5,7 +5,8 @@ from qcl_mixnet.project.hooks import BenchmarkHooks
 from qcl_mixnet.project.kedro_mlflow_hooks import TrackingHooks
 from qcl_mixnet.project.report_folders import BenchmarkConfigLoader
 from qcl_mixnet.project.session import BenchmarkContext, BenchmarkSession, SessionHooks
-from qcl_mixnet.telemetry import switch_off_telemetry, switch_off_update_check
+from qcl_mixnet.project.update_check import switch_off_update_check
+from qcl_mixnet.telemetry import switch_off_telemetry
 
 switch_off_telemetry()
 switch_off_update_check()

@@ -19,10 +19,3 @@ def switch_off_telemetry() -> None:
     """
     for name, value in SWITCHES.items():
         os.environ.setdefault(name, value)
-
-
-def switch_off_update_check() -> None:
-    """Keep Kedro-Viz from asking PyPI for its newest version at every start and page."""
-    from kedro_viz.integrations import pypi
-
-    pypi._PYPI_ENDPOINT = ""  # no address: the answer is the one that it gives offline

@@ -1,7 +1,8 @@
-"""Where users want files, and files that appear when they are whole."""
+"""What every room needs to write files: where, when they are whole, and in strict JSON."""
 
 from __future__ import annotations
 
+import math
 import os
 import uuid
 from collections.abc import Callable
@@ -37,3 +38,14 @@ def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def strict_json(value: Any) -> Any:
+    """Put None for numbers that are not finite: JSON has none, and browsers refuse to read them."""
+    if isinstance(value, dict):
+        return {key: strict_json(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [strict_json(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -9,32 +9,16 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from qcl_mixnet.baselines.classical import (
-    HistGradientBoosting,
     KNNClassifier,
     XGBoostClassifier,
 )
-
-
-def expected_failures(estimator: Any) -> dict[str, str]:
-    if isinstance(estimator, HistGradientBoosting):
-        return {
-            "check_sample_weight_equivalence_on_dense_data": (
-                "scikit-learn's own class fails it: bins do not know the weights"
-            ),
-            "check_class_weight_classifiers": (
-                "the check sets n_iter_no_change, a parameter of the early stopping left out here"
-            ),
-        }
-    return {}
 
 
 @parametrize_with_checks(
     [
         XGBoostClassifier(n_estimators=3, max_depth=2),
         KNNClassifier(n_neighbors=3),
-        HistGradientBoosting(max_iter=3, min_samples_leaf=2),
     ],
-    expected_failed_checks=expected_failures,
 )
 def test_scikit_learn_estimator_checks(estimator: Any, check: Any) -> None:
     check(estimator)
@@ -43,7 +27,6 @@ def test_scikit_learn_estimator_checks(estimator: Any, check: Any) -> None:
 TINY = [
     XGBoostClassifier(n_estimators=20, min_child_weight=0, random_state=0),
     KNNClassifier(n_neighbors=1),
-    HistGradientBoosting(max_iter=20, min_samples_leaf=1, random_state=0),
 ]
 
 
@@ -129,13 +112,3 @@ def test_knn__equals_its_library_where_nothing_is_cut(overlapping: Any) -> None:
     ours = KNNClassifier(n_neighbors=7, weights="distance").fit(X[::2], y[::2])
     theirs = KNeighborsClassifier(n_neighbors=7, weights="distance").fit(X[::2], y[::2])
     np.testing.assert_array_equal(ours.predict_proba(X), theirs.predict_proba(X))
-
-
-def test_hist_gradient_boosting__large_table_with_a_class_of_one_row() -> None:
-    # scikit-learn's default stops early from 10001 rows on and cannot stratify a lone row.
-    rng = np.random.default_rng(0)
-    X, y = rng.normal(size=(10_002, 1)), rng.integers(0, 2, 10_002)
-    y[0] = 2
-    model = HistGradientBoosting(max_iter=2).fit(X, y)
-    assert model.do_early_stopping_ is False
-    assert model.predict_proba(X[:3]).shape == (3, 3)

@@ -153,11 +153,6 @@ def test_check_table__all_different_decimal_commas__are_no_identifier():
         check_table(frame, "tiny")
 
 
-def test_check_table__least_class_size__can_be_raised():
-    with pytest.raises(DataError, match=r"class '1' .* has 2 rows; .* needs 3"):
-        check_table(table(), "tiny", min_class_rows=3)
-
-
 def test_describe_table__counts_what_it_says():
     frame = table(x=[1.0, np.nan, 2, 3, 4, 5])
     assert describe_table(frame) == {
@@ -169,21 +164,7 @@ def test_describe_table__counts_what_it_says():
         "classes": 2,
         "class_counts": {"0": 4, "1": 2},
         "imbalance_ratio": 2.0,
-        "imbalance_ratio_test": 1.0,
     }
-
-
-@pytest.mark.parametrize("target", [[0, 0, 0, 0, 0, 1], list("aabbcc")])
-def test_describe_table__no_stratified_test_part__has_no_ratio(target):
-    assert describe_table(table(target=target))["imbalance_ratio_test"] is None
-
-
-def test_describe_table__class_absent_from_the_test_part__is_left_out_of_its_ratio():
-    target = ["a"] * 81 + ["b"] * 61 + ["c"] * 4 + ["d"] * 2
-    frame = pd.DataFrame({"x": range(148), "target": target})
-    described = describe_table(frame)
-    assert described["imbalance_ratio"] == 40.5
-    assert described["imbalance_ratio_test"] == pytest.approx(17.0, abs=1.0)
 
 
 def test_check_table__identifier__names_column_count_limit_and_remedy():

@@ -106,7 +106,7 @@ def test_check_table__unused_categories__are_no_classes():
 )
 def test_check_target__no_classes__one_sentence(labels, words):
     with pytest.raises(DataError, match=words) as failure:
-        check_target(pd.Series(labels), "mine", 2)
+        check_target(pd.Series(labels), "mine")
     assert "'mine'" in str(failure.value)
     assert "\n" not in str(failure.value)
 
@@ -122,4 +122,4 @@ def test_check_target__no_classes__one_sentence(labels, words):
     ids=["few fractions", "many whole", "many texts", "dates"],
 )
 def test_check_target__many_classes_of_rows_enough__pass(labels):
-    check_target(pd.Series(labels), "mine", 2)
+    check_target(pd.Series(labels), "mine")

@@ -10,7 +10,8 @@ from qcl_mixnet import QCLMixNetClassifier
 from qcl_mixnet.engine import members
 from qcl_mixnet.engine.loop import TrainingDivergedError
 from qcl_mixnet.engine.progress import EpochReport
-from qcl_mixnet.evaluation.cells import CellData, run_cell
+from qcl_mixnet.evaluation.cell_data import CellData
+from qcl_mixnet.evaluation.cells import run_cell
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
 from qcl_mixnet.evaluation.specs import ModelSpec
 from qcl_mixnet.evaluation.splits import Split

@@ -15,7 +15,8 @@ from sklearn.model_selection import train_test_split
 
 from qcl_mixnet.baselines.deep import MLPNetworkClassifier
 from qcl_mixnet.estimators.classifier import QCLMixNetClassifier
-from qcl_mixnet.evaluation.cells import CellData, run_cell
+from qcl_mixnet.evaluation.cell_data import CellData
+from qcl_mixnet.evaluation.cells import run_cell
 from qcl_mixnet.evaluation.keys import cell_key
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
 from qcl_mixnet.evaluation.specs import ModelSpec

@@ -9,7 +9,7 @@ from qcl_mixnet.evaluation.protocol import EvaluationProtocol
 # 12 rows: x 6, y 4, z 2. The first split's test part has x 3 and y 1, and no z.
 SCHEMA = {
     "rows": 12, "features": 3, "classes": 3, "class_counts": {"x": 6, "y": 4, "z": 2},
-    "imbalance_ratio_test": 7.5, "class_names": ["x", "y", "z"],
+    "class_names": ["x", "y", "z"],
     "provenance": {"dataset": "mine", "source": "openml", "origin": "somewhere"},
 }  # fmt: skip
 SPLITS = pd.DataFrame(

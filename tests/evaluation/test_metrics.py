@@ -6,7 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from qcl_mixnet.evaluation import METRICS, EvaluationError, per_class_scores, score_predictions
+from qcl_mixnet.evaluation import (
+    METRICS,
+    EvaluationError,
+    Metric,
+    per_class_scores,
+    score_predictions,
+)
 
 # Confusion matrix (rows true, columns predicted):  2 1 0 | 1 1 0 | 0 0 1
 TRUE = [0, 0, 0, 1, 1, 2]
@@ -188,3 +194,14 @@ def test_bad_predictions__sentence(arguments: Any, sentence: str) -> None:
 def test_per_class__wrong_number_of_names__sentence() -> None:
     with pytest.raises(EvaluationError, match="class_names has 1 entries and proba has 2 columns"):
         per_class_scores([0, 1], [0, 1], GOOD, ["a"])
+
+
+def test_metric__without_its_worst_value__cannot_be_made() -> None:
+    with pytest.raises(TypeError, match="worst"):
+        Metric("New loss", False)  # type: ignore[call-arg]
+
+
+def test_metrics__worst_value__is_no_good_one() -> None:
+    for metric in METRICS.values():
+        if metric.worst is not None:
+            assert metric.worst <= 0 if metric.higher_is_better else metric.worst >= 1

@@ -36,7 +36,7 @@ CLASSICAL = {
     "logistic_regression": "LR",
     "knn": "KNN",
 }
-# Small enough for a test; a parameter named here leaves the grid.
+# Small enough for a test.
 TINY = {
     "xgboost": {"n_estimators": 3},
     "balanced_random_forest": {"n_estimators": 3},
@@ -47,6 +47,10 @@ TINY = {
 
 def spec(class_: str = "sklearn.ensemble.RandomForestClassifier", **changes: Any) -> ModelSpec:
     return ModelSpec.model_validate({"class": class_, "family": "ml", "label": "M", **changes})
+
+
+def with_params(given: ModelSpec, params: dict[str, Any]) -> ModelSpec:
+    return given.model_copy(update={"params": {**given.params, **params}})
 
 
 def read_spec(name: str) -> ModelSpec:
@@ -73,7 +77,7 @@ def test_classical_models__fit_a_mixed_table_and_keep_their_label(
     X, y = mixed_table
     loaded = read_spec(name)
     assert (loaded.family, loaded.label) == ("ml", CLASSICAL[name])
-    model = build_model(loaded, random_state=0, overrides=TINY.get(name))
+    model = build_model(with_params(loaded, TINY.get(name, {})), random_state=0)
     first = clone(model).fit(X, y).predict_proba(X)
     assert first.shape == (60, 4)
     np.testing.assert_allclose(first.sum(axis=1), 1, rtol=1e-5)
@@ -87,10 +91,23 @@ def test_labels__are_those_of_the_paper() -> None:
 
 
 def test_gradient_boosting__another_class_takes_the_same_specification(mixed_table: Any) -> None:
-    changes = {"class_": "sklearn.ensemble.GradientBoostingClassifier"}
-    loaded = read_spec("gradient_boosting").model_copy(update=changes)
-    model = build_model(loaded, random_state=0, overrides={"n_estimators": 2})
+    loaded = read_spec("gradient_boosting")
+    params = {k: v for k, v in loaded.params.items() if k != "early_stopping"}
+    changes = {"class_": "sklearn.ensemble.GradientBoostingClassifier", "params": params}
+    loaded = loaded.model_copy(update=changes)
+    model = build_model(with_params(loaded, {"n_estimators": 2}), random_state=0)
     assert type(model.fit(*mixed_table)[-1]).__name__ == "GradientBoostingClassifier"
+
+
+def test_gradient_boosting__large_table_with_a_class_of_one_row__is_fitted() -> None:
+    # scikit-learn's default stops early from 10001 rows on and cannot stratify a lone row.
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(10_002, 1)), rng.integers(0, 2, 10_002)
+    y[0] = 2
+    loaded = with_params(read_spec("gradient_boosting"), TINY["gradient_boosting"])
+    model = build_model(loaded, random_state=0).fit(X, y)
+    assert model[-1].do_early_stopping_ is False
+    assert model.predict_proba(X[:3]).shape == (3, 3)
 
 
 def test_build_model__pipeline_with_preprocessor_unless_told_otherwise() -> None:
@@ -113,12 +130,9 @@ def test_random_state__reaches_nested_estimators_and_yields_to_params() -> None:
     assert "model__random_state" not in without.get_params()
 
 
-def test_overrides__replace_params_and_leave_the_grid() -> None:
+def test_build_grid__names__are_those_of_the_built_model() -> None:
     given = spec(params={"n_estimators": 7, "max_depth": 2}, grid={"n_estimators": [3, 4]})
-    model = build_model(given, random_state=0, overrides={"n_estimators": 9})
-    assert (model["model"].n_estimators, model["model"].max_depth) == (9, 2)
     assert build_grid(given) == {"model__n_estimators": [3, 4]}
-    assert build_grid(given, overrides={"n_estimators": 9}) is None
     assert build_grid(spec(grid={"max_depth": [1]}, preprocess=False)) == {"max_depth": [1]}
     assert build_grid(spec()) is None
 
@@ -131,13 +145,13 @@ def test_grid_search__takes_what_the_builders_give(mixed_table: Any) -> None:
     assert search.best_params_["model__max_depth"] in (1, 3)
 
 
-@pytest.mark.parametrize("where", ["params", "overrides", "grid"])
+@pytest.mark.parametrize("where", ["params", "grid"])
 def test_unknown_parameter__error_suggests_the_nearest(where: str) -> None:
     wrong = {"n_estimater": [5] if where == "grid" else 5}
-    given = spec(**({where: wrong} if where != "overrides" else {}))
+    given = spec(**{where: wrong})
     sentence = r"Unknown parameter 'n_estimater' of model class .*; did you mean 'n_estimators'\?"
     with pytest.raises(ModelSpecError, match=sentence):
-        build_model(given, random_state=0, overrides=wrong if where == "overrides" else None)
+        build_model(given, random_state=0)
 
 
 def test_unknown_parameter__error_lists_the_known_where_none_is_near() -> None:
@@ -147,13 +161,13 @@ def test_unknown_parameter__error_lists_the_known_where_none_is_near() -> None:
         )
 
 
-@pytest.mark.parametrize("where", ["params", "overrides", "grid"])
+@pytest.mark.parametrize("where", ["params", "grid"])
 def test_value_out_of_range__error_before_any_training(where: str) -> None:
     wrong = {"n_estimators": [10, 0] if where == "grid" else 0}
-    given = spec(**({where: wrong} if where != "overrides" else {}))
+    given = spec(**{where: wrong})
     sentence = r"'n_estimators' parameter .* must be an int in the range \[1, inf\). Got 0"
     with pytest.raises(ModelSpecError, match=sentence):
-        build_model(given, random_state=0, overrides=wrong if where == "overrides" else None)
+        build_model(given, random_state=0)
 
 
 @pytest.mark.parametrize(
@@ -326,7 +340,7 @@ def test_module_that_is_nowhere__error_says_where_to_put_it() -> None:
 def test_build_model__does_not_change_the_specification() -> None:
     given = spec(params={"max_depth": 2}, grid={"max_depth": [1, 2]})
     before = given.model_copy(deep=True)
-    build_model(given, random_state=0, overrides={"max_depth": 5})
+    build_model(given, random_state=0)
     grid = build_grid(given)
     assert grid is not None
     grid["model__max_depth"].append(9)

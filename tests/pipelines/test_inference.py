@@ -14,6 +14,7 @@ from qcl_mixnet.estimators.predictions import prediction_table
 from qcl_mixnet.mlflow_model import log_model, model_signature
 from qcl_mixnet.pipelines.inference import nodes
 from qcl_mixnet.project.parameters import ConfigurationError
+from qcl_mixnet.scoring import score_file
 
 
 def make_table(n=50, seed=0):
@@ -97,7 +98,7 @@ def test_inference__server_dies__predictions_are_on_disk(
             monkeypatch.setattr(f"mlflow.tracking.MlflowClient.{method}", gone)
         return prediction_table(*args)
 
-    monkeypatch.setattr(nodes, "prediction_table", predict_and_lose_the_server)
+    monkeypatch.setattr(score_file, "prediction_table", predict_and_lose_the_server)
     project.run(pipelines=("inference",), params={"inference": options})
     assert len(pd.read_csv(tmp_path / "out/scored.csv")) == 11
     assert "Reports are on disk but not in MLflow" in caplog.text
@@ -224,7 +225,7 @@ def test_score_table__interrupted__leaves_no_file(options, tmp_path, monkeypatch
     def interrupt(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(nodes, "prediction_table", interrupt)
+    monkeypatch.setattr(score_file, "prediction_table", interrupt)
     with pytest.raises(KeyboardInterrupt):
         nodes.score_table(options)
     assert list((tmp_path / "out").iterdir()) == []

@@ -9,13 +9,12 @@ from kedro.config import MissingConfigException
 from kedro.framework.startup import bootstrap_project
 
 from qcl_mixnet.pipeline_registry import BENCHMARK, register_pipelines
-from qcl_mixnet.project.configuration import (
+from qcl_mixnet.project.parameters import ConfigurationError
+from qcl_mixnet.project.registration import (
     SessionOptions,
-    check_configuration,
     configuration_loader,
     registering_for,
 )
-from qcl_mixnet.project.parameters import ConfigurationError
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -35,6 +34,10 @@ def conf(copied_conf):
 def loader(conf, env=None, params=None):
     with registering_for(SessionOptions(env, params, str(conf))):
         return configuration_loader()
+
+
+def check(conf, env=None):
+    return loader(conf, env).configuration
 
 
 def register(conf, env=None, params=None):
@@ -59,7 +62,7 @@ def test_unreadable_file__names_file_line_and_cause(conf, name, content):
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(content[0])
     with pytest.raises(ConfigurationError) as caught:
-        check_configuration(loader(conf))
+        check(conf)
     message = str(caught.value)
     assert message.startswith(f"{path}")
     assert content[1] in message.replace("did not find expected", "expected")
@@ -78,9 +81,9 @@ def test_unreadable_file_of_another_kind__is_named_too(conf, kind):
 
 def test_files_of_another_environment__are_not_looked_at(conf):
     (conf / "test/parameters_more.yml").write_text("a: [")
-    check_configuration(loader(conf))
+    check(conf)
     with pytest.raises(ConfigurationError, match=r"test/parameters_more\.yml"):
-        check_configuration(loader(conf, env="test"))
+        check(conf, env="test")
 
 
 def test_missing_credentials__stay_what_kedro_expects(conf):
@@ -91,7 +94,7 @@ def test_missing_credentials__stay_what_kedro_expects(conf):
 def test_interpolation_of_nothing__is_told(conf):
     (conf / "local/parameters_more.yml").write_text("data_root: ${nowhere}\n")
     with pytest.raises(ConfigurationError, match="'nowhere' not found; correct it") as caught:
-        check_configuration(loader(conf))
+        check(conf)
     assert "\n" not in str(caught.value)
 
 

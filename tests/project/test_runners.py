@@ -12,8 +12,8 @@ from qcl_mixnet.evaluation.cells import CellResult
 from qcl_mixnet.evaluation.keys import cell_key
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
 from qcl_mixnet.evaluation.specs import ModelSpec, ModelSpecError
-from qcl_mixnet.project.configuration import SessionOptions, registering_for
 from qcl_mixnet.project.datasets import CellDataset, TableDataset, Unavailable
+from qcl_mixnet.project.registration import SessionOptions, registering_for
 from qcl_mixnet.project.runners import (
     IncrementalParallelRunner,
     IncrementalSequentialRunner,

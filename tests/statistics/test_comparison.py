@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from scipy import stats
 
 from qcl_mixnet.evaluation import EvaluationError
-from qcl_mixnet.evaluation.metrics import METRICS
+from qcl_mixnet.evaluation.metrics import METRICS, Metric
 from qcl_mixnet.reporting.published import published_benchmark, published_ranks
 from qcl_mixnet.statistics import friedman_test
 from qcl_mixnet.statistics.comparison import (
@@ -138,6 +138,16 @@ def test_compare_models__failed_cell__stands_for_the_metrics_worst_score(score):
     found = compare_models(make_metrics(scores), OPTIONS)["comparisons"]
     larger = {metric for metric in METRICS if found[metric][0]["prob_control_better"] > 0.2}
     assert larger == ({"mcc", "brier"} if score == 0.5 else set(METRICS) - {"log_loss"})
+
+
+def test_compare_models__failed_cell_of_a_loss__stands_for_the_worst_of_that_loss(monkeypatch):
+    scores = pd.DataFrame({"b": [0.1, 0.5, 0.1], "a": [0.9, np.nan, 0.9]}, index=SCORES.index)
+    shares = []
+    for worst in (1.0, 2.0):  # a score of 0, which does not outweigh, and one of -1, which does
+        monkeypatch.setitem(METRICS, "brier", Metric("A loss", False, worst=worst))
+        (row,) = compare_models(make_metrics(scores), OPTIONS)["comparisons"]["brier"]
+        shares.append(row["prob_control_better"])
+    assert shares[0] < 0.2 < shares[1]
 
 
 def strict(statistics):

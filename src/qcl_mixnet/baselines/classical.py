@@ -1,7 +1,7 @@
 """Classical baselines that need help beyond scikit-learn.
 
-Decision tree, random forest, logistic regression and Balanced Random Forest are used as their
-libraries made them (see `conf/base/models`); SVM with SMOTE has a module of its own.
+Decision tree, random forest, gradient boosting, logistic regression and Balanced Random Forest are
+used as their libraries made them (see `conf/base/models`); SVM with SMOTE has a module of its own.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -234,47 +233,4 @@ class KNNClassifier(_EncodedClassifier):
             weights=self.weights,
             metric=self.metric,
             n_jobs=self.n_jobs,
-        )
-
-
-class HistGradientBoosting(HistGradientBoostingClassifier):
-    """Histogram gradient boosting without early stopping.
-
-    scikit-learn's default sets a stratified validation part aside once there are more than
-    10000 training rows. That part fails on a class of one row, costs the rare classes rows on
-    any other table, and would make the protocol depend on the size of the table.
-
-    Parameters
-    ----------
-    learning_rate, max_iter, max_leaf_nodes, max_depth, min_samples_leaf, l2_regularization, \
-max_features, max_bins, class_weight, random_state
-        As in `sklearn.ensemble.HistGradientBoostingClassifier`, with its defaults.
-    """
-
-    def __init__(
-        self,
-        *,
-        learning_rate: float = 0.1,
-        max_iter: int = 100,
-        max_leaf_nodes: int | None = 31,
-        max_depth: int | None = None,
-        min_samples_leaf: int = 20,
-        l2_regularization: float = 0.0,
-        max_features: float = 1.0,
-        max_bins: int = 255,
-        class_weight: str | dict[Any, float] | None = None,
-        random_state: int | np.random.RandomState | None = None,
-    ) -> None:
-        super().__init__(
-            learning_rate=learning_rate,
-            max_iter=max_iter,
-            max_leaf_nodes=max_leaf_nodes,
-            max_depth=max_depth,
-            min_samples_leaf=min_samples_leaf,
-            l2_regularization=l2_regularization,
-            max_features=max_features,
-            max_bins=max_bins,
-            class_weight=class_weight,
-            early_stopping=False,
-            random_state=random_state,
         )

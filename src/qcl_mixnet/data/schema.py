@@ -1,11 +1,9 @@
 """What a table must be before a model sees it, and how to describe it."""
 
-import math
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import train_test_split
 
 from qcl_mixnet.data.errors import DataError
 from qcl_mixnet.data.gaps import codes_among_numbers, is_gap_like
@@ -24,10 +22,8 @@ _MOST_LEVELS = 100
 _MOSTLY_NUMBERS = 0.9
 """Share of numbers from which a column of strings is taken for a damaged numeric one."""
 
-_TEST_SHARE = 0.2
 
-
-def check_table(frame: pd.DataFrame, name: str, *, min_class_rows: int = 2) -> None:
+def check_table(frame: pd.DataFrame, name: str) -> None:
     """Check that a table can be split, fitted and scored.
 
     Missing values in features are allowed, as are strings. What passes can be read by every model:
@@ -39,8 +35,6 @@ def check_table(frame: pd.DataFrame, name: str, *, min_class_rows: int = 2) -> N
         Features and a column `target` with at least two classes.
     name : str
         Name of the data set, for messages.
-    min_class_rows : int, default=2
-        The least number of rows of a class; a stratified split needs two.
 
     Raises
     ------
@@ -52,7 +46,7 @@ def check_table(frame: pd.DataFrame, name: str, *, min_class_rows: int = 2) -> N
         too large, no column that varies.
     """
     _check_columns(frame, name)
-    check_target(frame[TARGET], name, min_class_rows)
+    check_target(frame[TARGET], name)
     features = frame.drop(columns=TARGET)
     check_cells(features, name)
     for _, column in features.items():
@@ -73,13 +67,11 @@ def describe_table(frame: pd.DataFrame) -> dict[str, Any]:
     -------
     dict
         `rows`, `features`, `numeric`, `categorical`, `missing_cells`, `classes`,
-        `class_counts` (label as text to rows, largest first), `imbalance_ratio` (largest
-        class by smallest) and `imbalance_ratio_test` (the same in a stratified 20 % part,
-        over the classes that are in it; None where there can be no such part).
+        `class_counts` (label as text to rows, largest first) and `imbalance_ratio` (largest
+        class by smallest).
     """
     features = frame.drop(columns=TARGET)
-    target = plain_target(frame[TARGET])
-    counts = target.value_counts()
+    counts = plain_target(frame[TARGET]).value_counts()
     numeric = sum(_is_numeric(column) for _, column in features.items())
     return {
         "rows": len(frame),
@@ -90,7 +82,6 @@ def describe_table(frame: pd.DataFrame) -> dict[str, Any]:
         "classes": len(counts),
         "class_counts": {str(label): int(count) for label, count in counts.items()},
         "imbalance_ratio": float(counts.max() / counts.min()),
-        "imbalance_ratio_test": _test_part_ratio(target),
     }
 
 
@@ -175,16 +166,6 @@ def _check_few_levels(column: pd.Series, name: str) -> None:
             f"{len(column)} rows, more than {_MOST_LEVELS} and than half of them; it looks like "
             "an identifier: leave it out with `drop` of the source"
         )
-
-
-def _test_part_ratio(target: pd.Series) -> float | None:
-    counts = target.value_counts()
-    n_test = math.ceil(_TEST_SHARE * len(target))
-    if counts.min() < 2 or min(n_test, len(target) - n_test) < len(counts):
-        return None
-    _, test = train_test_split(target, test_size=_TEST_SHARE, stratify=target, random_state=0)
-    test_counts = test.value_counts()
-    return float(test_counts.max() / test_counts.min())
 
 
 def _rows(count: int) -> str:

@@ -13,6 +13,8 @@ from pandas.api.extensions import ExtensionDtype
 from qcl_mixnet.data.errors import DataError
 from qcl_mixnet.preprocessing.features import level_text
 
+# One for each part of a stratified split.
+_MIN_CLASS_ROWS = 2
 _MOST_CLASSES = 20
 """Classes up to which nobody takes a target for an identifier or a quantity."""
 
@@ -70,16 +72,14 @@ def _is_whole(values: npt.NDArray[np.floating]) -> bool:
     return bool(np.abs(values).max(initial=0) < 2**53)
 
 
-def check_target(target: pd.Series, name: str, min_class_rows: int) -> None:
-    """Check that a column holds at least two classes of enough rows each.
+def check_target(target: pd.Series, name: str) -> None:
+    """Check that a column holds at least two classes, each of enough rows for a stratified split.
 
     Parameters
     ----------
     target : pandas.Series of shape (n_rows,)
     name : str
         Name of the data set, for messages.
-    min_class_rows : int
-        The least number of rows of a class.
 
     Raises
     ------
@@ -102,10 +102,10 @@ def check_target(target: pd.Series, name: str, min_class_rows: int) -> None:
             "least two: check the target column and `positive` of the source"
         )
     _check_looks_like_classes(labels, counts, name)
-    if counts.min() < min_class_rows:
+    if counts.min() < _MIN_CLASS_ROWS:
         raise DataError(
             f"class '{counts.idxmin()}' of data set '{name}' has {_rows(int(counts.min()))}; a "
-            f"stratified split needs {min_class_rows}: remove the class or join it with another"
+            f"stratified split needs {_MIN_CLASS_ROWS}: remove the class or join it with another"
         )
 
 

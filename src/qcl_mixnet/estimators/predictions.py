@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from qcl_mixnet.estimators.decision import apply_decision_weights
-from qcl_mixnet.estimators.ensemble import EnsembleClassifier
 
 LABEL = "label"
 
 
-def probability_columns(model: EnsembleClassifier) -> list[str]:
+class Predictor(Protocol):
+    """What a table of predictions needs of a fitted classifier."""
+
+    classes_: npt.NDArray[Any]
+    decision_weights_: npt.NDArray[np.float64]
+
+    def predict_proba(self, X: Any) -> npt.NDArray[np.floating]:
+        """Give the probability of every class, in the order of `classes_`."""
+
+
+def probability_columns(model: Predictor) -> list[str]:
     """Names of the columns of probabilities, in the order of the classes."""
     return [f"proba_{label}" for label in model.classes_]
 
 
-def prediction_table(model: EnsembleClassifier, X: Any) -> pd.DataFrame:
+def prediction_table(model: Predictor, X: Any) -> pd.DataFrame:
     """Predict labels and probabilities at once.
 
     Parameters
     ----------
-    model : EnsembleClassifier
+    model : Predictor
         A fitted classifier.
     X : DataFrame or array-like of shape (n_samples, n_features)
         Rows with the columns of the training table.

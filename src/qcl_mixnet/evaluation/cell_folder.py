@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import math
 import os
 import shutil
 from collections.abc import Callable
@@ -17,7 +16,7 @@ from typing import Any
 import pandas as pd
 
 from qcl_mixnet.evaluation.cells import CellResult
-from qcl_mixnet.writing import write_atomically
+from qcl_mixnet.writing import strict_json, write_atomically
 
 logger = logging.getLogger(__name__)
 
@@ -110,7 +109,7 @@ class CellFolder:
             if len(frame):
                 write_atomically(path, partial(frame.to_parquet, index=False))
                 files[path.name] = _sha256(path)
-        record = complete(_without_nan({**result.record, "files": files}))
+        record = complete(strict_json({**result.record, "files": files}))
         text = json.dumps(record, indent=2, allow_nan=False)
         write_atomically(folder / RECORD, lambda path: path.write_text(text, encoding="utf-8"))
         self.show(key)
@@ -136,15 +135,6 @@ def _link(source: Path, target: Path) -> None:
         os.link(source, target)
     except OSError:
         shutil.copyfile(source, target)
-
-
-def _without_nan(value: Any) -> Any:
-    """Put null for what JSON has no number for."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
-    return [_without_nan(item) for item in value] if isinstance(value, list) else value
 
 
 def _sha256(path: Path) -> str:

@@ -22,38 +22,13 @@ import torch
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from qcl_mixnet.evaluation.fitting import Fitted, final_step, fit_repeats, split_parts, warm_up
+from qcl_mixnet.evaluation.cell_data import CellData, split_parts
+from qcl_mixnet.evaluation.fitting import Fitted, final_step, fit_repeats, warm_up
 from qcl_mixnet.evaluation.keys import cell_key, library_versions
 from qcl_mixnet.evaluation.metrics import score_predictions
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
 from qcl_mixnet.evaluation.search import GridFitWarning
 from qcl_mixnet.evaluation.specs import ModelSpec, ModelSpecError, no_probabilities
-from qcl_mixnet.evaluation.splits import Split
-
-
-@dataclass(frozen=True)
-class CellData:
-    """A data set that is ready to be modelled.
-
-    Attributes
-    ----------
-    features : DataFrame of shape (n_samples, n_features)
-        Columns as they are in the source.
-    labels : ndarray of shape (n_samples,), int64
-        Classes encoded as 0 to `n_classes - 1`.
-    n_classes : int
-        Number of classes of the whole table.
-    splits : list of Split
-        One per repeat.
-    fingerprint : str
-        Hash of all of the above.
-    """
-
-    features: pd.DataFrame
-    labels: NDArray[np.int64]
-    n_classes: int
-    splits: list[Split]
-    fingerprint: str
 
 
 @dataclass(frozen=True)

@@ -5,21 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, clone
 from sklearn.pipeline import Pipeline
 
+from qcl_mixnet.evaluation.cell_data import CellData, Part, split_parts
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
 from qcl_mixnet.evaluation.search import grid_search
 from qcl_mixnet.evaluation.specs import ModelSpec, ModelSpecError, build_grid, build_model
 from qcl_mixnet.evaluation.splits import Split
-
-if TYPE_CHECKING:
-    from qcl_mixnet.evaluation.cells import CellData
 
 
 @dataclass(frozen=True)
@@ -98,17 +93,6 @@ def _fit_together(
     seconds = (time.perf_counter() - started) / len(models)
     for split, model in zip(data.splits, models, strict=True):
         yield Fitted(split, model, {}, seconds)
-
-
-Part = tuple[pd.DataFrame, NDArray[np.int64]]
-
-
-def split_parts(data: CellData, split: Split) -> tuple[Part, Part]:
-    """Training and test rows of a split, with their labels."""
-    train, test = (
-        (data.features.iloc[rows], data.labels[rows]) for rows in (split.train, split.test)
-    )
-    return train, test
 
 
 def _fit(

@@ -38,24 +38,36 @@ _RANGE_TOLERANCE = 1e-6
 
 @dataclass(frozen=True)
 class Metric:
-    """How a score is printed and which end of it is good."""
+    """How a score is printed, and which end of it is good.
+
+    Parameters
+    ----------
+    label : str
+        What tables and figures print.
+    higher_is_better : bool
+        The direction that ranks use.
+    worst : float or None
+        What a failed cell counts for at least in a difference of scores; None for a metric
+        without a worst value.
+    """
 
     label: str
     higher_is_better: bool
+    worst: float | None
 
 
 METRICS: dict[str, Metric] = {
-    "accuracy": Metric("Accuracy", True),
-    "macro_precision": Metric("Macro precision", True),
-    "macro_recall": Metric("Macro recall", True),
-    "macro_f1": Metric("Macro F1", True),
-    "macro_f1_harmonic": Metric("Macro F1 (harmonic form)", True),
-    "g_mean": Metric("G-mean", True),
-    "mcc": Metric("MCC", True),
-    "macro_average_precision": Metric("Macro average precision", True),
-    "roc_auc_ovr": Metric("ROC AUC (one-vs-rest)", True),
-    "log_loss": Metric("Log loss", False),
-    "brier": Metric("Brier score", False),
+    "accuracy": Metric("Accuracy", True, worst=0.0),
+    "macro_precision": Metric("Macro precision", True, worst=0.0),
+    "macro_recall": Metric("Macro recall", True, worst=0.0),
+    "macro_f1": Metric("Macro F1", True, worst=0.0),
+    "macro_f1_harmonic": Metric("Macro F1 (harmonic form)", True, worst=0.0),
+    "g_mean": Metric("G-mean", True, worst=0.0),
+    "mcc": Metric("MCC", True, worst=-1.0),
+    "macro_average_precision": Metric("Macro average precision", True, worst=0.0),
+    "roc_auc_ovr": Metric("ROC AUC (one-vs-rest)", True, worst=0.0),
+    "log_loss": Metric("Log loss", False, worst=None),
+    "brier": Metric("Brier score", False, worst=2.0),
 }
 
 

@@ -15,7 +15,7 @@ from qcl_mixnet.data.ingestion import content_sha256
 from qcl_mixnet.data.readable import check_readable, row_number_columns, split_dependent
 from qcl_mixnet.data.schema import TARGET, check_table, describe_table
 from qcl_mixnet.data.target import plain_target
-from qcl_mixnet.evaluation.cells import CellData
+from qcl_mixnet.evaluation.cell_data import CellData
 from qcl_mixnet.evaluation.errors import EvaluationError
 from qcl_mixnet.evaluation.keys import digest
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol

@@ -68,9 +68,7 @@ class ModelSpec(BaseModel):
     preprocess: bool = True
 
 
-def build_model(
-    spec: ModelSpec, *, random_state: int, overrides: Mapping[str, Any] | None = None
-) -> BaseEstimator:
+def build_model(spec: ModelSpec, *, random_state: int) -> BaseEstimator:
     """Build the unfitted estimator of a specification.
 
     Parameters
@@ -80,8 +78,6 @@ def build_model(
     random_state : int
         Seed of the estimator and of every estimator nested in it, where it has the parameter.
         A `random_state` among the parameters wins.
-    overrides : mapping, optional
-        Parameters that replace those of `spec`.
 
     Returns
     -------
@@ -93,12 +89,11 @@ def build_model(
     ------
     ModelSpecError
         If the class cannot be imported, is no classifier or gives no probabilities, or a
-        parameter's name or value, in `params`, `overrides` or `grid`, is not one that it takes.
+        parameter's name or value, in `params` or `grid`, is not one that it takes.
     """
-    params = {**spec.params, **(overrides or {})}
     # A clone, so that seeding a nested estimator does not reach into the specification.
     try:
-        model = clone(_construct(spec.class_, params))
+        model = clone(_construct(spec.class_, spec.params))
     except RuntimeError as error:
         raise ModelSpecError(
             f"Model class {spec.class_} cannot be cloned ({error}); store every parameter in the "
@@ -112,11 +107,10 @@ def build_model(
     for name, values in (spec.grid or {}).items():
         for value in values:
             _validate(_with_params(clone(model), {name: value}, spec.class_), spec.class_)
-    searched = {k: v for k, v in (spec.grid or {}).items() if k not in (overrides or {})}
-    for candidate in ParameterGrid(searched):
+    for candidate in ParameterGrid(spec.grid or {}):
         if _lacks_probabilities(clone(model).set_params(**candidate)):
             raise ModelSpecError(no_probabilities(spec, candidate))
-    given = _flat_names(params)
+    given = _flat_names(spec.params)
     seeds = {
         name: random_state
         for name in model.get_params(deep=True)
@@ -128,29 +122,20 @@ def build_model(
     return Pipeline([("preprocess", TablePreprocessor()), (_MODEL_STEP, model)])
 
 
-def build_grid(
-    spec: ModelSpec, *, overrides: Mapping[str, Any] | None = None
-) -> dict[str, list[Any]] | None:
+def build_grid(spec: ModelSpec) -> dict[str, list[Any]] | None:
     """Give the grid in the parameter names of `build_model`'s estimator.
 
     Parameters
     ----------
     spec : ModelSpec
         The model.
-    overrides : mapping, optional
-        As in `build_model`. A parameter named here is fixed, hence no longer searched.
 
     Returns
     -------
     dict of str to list, or None if there is nothing to search
     """
     prefix = f"{_MODEL_STEP}__" if spec.preprocess else ""
-    fixed = overrides or {}
-    grid = {
-        f"{prefix}{name}": list(values)
-        for name, values in (spec.grid or {}).items()
-        if name not in fixed
-    }
+    grid = {f"{prefix}{name}": list(values) for name, values in (spec.grid or {}).items()}
     return grid or None
 
 

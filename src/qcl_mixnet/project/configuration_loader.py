@@ -11,9 +11,13 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import MarkedYAMLError, YAMLError
 
-from qcl_mixnet.project.configuration import check_configuration, check_environment
+from qcl_mixnet.project.configuration import check_environment
 from qcl_mixnet.project.grid_names import with_names_as_text
-from qcl_mixnet.project.parameters import Configuration, ConfigurationError
+from qcl_mixnet.project.parameters import (
+    Configuration,
+    ConfigurationError,
+    parse_configuration,
+)
 
 # The entries of data sets and models, which inference and speed do not need.
 ROSTER_FILES = ("datasets*", "models/*")
@@ -57,14 +61,31 @@ class ProjectConfigLoader(OmegaConfigLoader):
 
     @cached_property
     def configuration(self) -> Configuration:
-        """All of the parameters, checked.
+        """All of the parameters, those of `conf/` and those of the run, checked.
 
         Raises
         ------
         ConfigurationError
-            When something in them cannot be used.
+            When something in them cannot be used. An entry of the roster that is not in the grid
+            and not in the runtime parameters is left out with a warning instead.
         """
-        return check_configuration(self)
+        parameters = self["parameters"]
+        for problem in self.unreadable.values():
+            raise ConfigurationError(f"{problem}; correct it.")
+
+        files = [
+            (str(path), OmegaConf.to_container(OmegaConf.load(path)))
+            for path in self.files(self.config_patterns["parameters"])
+        ]
+
+        def place(section: str, name: object) -> str:
+            """The file that an entry stands in: the last that has it wins."""
+            for path, entries in reversed(files):
+                if isinstance(entries, dict) and name in (entries.get(section) or {}):
+                    return path
+            return "conf/"
+
+        return parse_configuration(parameters, self.runtime_params, place)
 
     def files(self, patterns: Iterable[str]) -> Iterator[Path]:
         """Files of this loader's environments that match any of some patterns, in their order."""

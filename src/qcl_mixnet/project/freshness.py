@@ -1,12 +1,27 @@
-"""Whether a raw table has to be fetched again."""
+"""Where a data set is fetched from, and whether it has to be fetched again."""
+
+from pathlib import Path
 
 from kedro.io import CatalogProtocol
 
 from qcl_mixnet.data.ingestion import source_fingerprint
 from qcl_mixnet.data.roster import DatasetEntry
+from qcl_mixnet.data.sources import FetchContext
 from qcl_mixnet.data.sources.files import local_file
-from qcl_mixnet.pipelines.ingestion.nodes import fetch_context
+from qcl_mixnet.project.configuration import expanded, project_root
 from qcl_mixnet.project.parameters import IngestionOptions
+
+
+def fetch_context(dataset: str, options: IngestionOptions) -> FetchContext:
+    """Say where and how patiently to fetch a data set."""
+    return FetchContext(
+        dataset=dataset,
+        downloads=Path(expanded(options.downloads)),
+        project_root=project_root(),
+        timeout=options.timeout,
+        retries=options.retries,
+        backoff=options.backoff,
+    )
 
 
 def is_current(dataset: str, catalog: CatalogProtocol) -> bool:

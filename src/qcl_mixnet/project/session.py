@@ -21,10 +21,11 @@ from qcl_mixnet.data.errors import DataError
 from qcl_mixnet.data.sources.files import LOCAL_FOLDER_VARIABLE
 from qcl_mixnet.evaluation.errors import EvaluationError
 from qcl_mixnet.evaluation.specs import ModelSpecError
-from qcl_mixnet.project.configuration import SessionOptions, expanded, registering_for, running
+from qcl_mixnet.project.configuration import expanded
 from qcl_mixnet.project.configuration_loader import ProjectConfigLoader
 from qcl_mixnet.project.folder_lock import folder_lock
 from qcl_mixnet.project.parameters import ConfigurationError, Resources, parse_section
+from qcl_mixnet.project.registration import SessionOptions, registering_for, running
 from qcl_mixnet.project.runners import make_incremental
 from qcl_mixnet.project.selection import FILTERS, check_selection
 from qcl_mixnet.project.tracking import end_runs_opened_since, open_run_id

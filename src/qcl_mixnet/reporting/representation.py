@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -21,6 +20,7 @@ from threadpoolctl import threadpool_limits
 from qcl_mixnet.evaluation.cells import CellResult
 from qcl_mixnet.evaluation.errors import EvaluationError
 from qcl_mixnet.evaluation.keys import code_digest, digest
+from qcl_mixnet.evaluation.metrics import FloatArray
 from qcl_mixnet.evaluation.wording import count
 from qcl_mixnet.reporting.rendering import starred
 from qcl_mixnet.reporting.scores import described, star_notes
@@ -37,7 +37,6 @@ from qcl_mixnet.reporting.style import (
 
 logger = logging.getLogger(__name__)
 
-FloatArray = npt.NDArray[np.float64]
 
 # t-SNE's perplexity is a number of neighbours and must be less than that of rows.
 _MIN_ROWS = 5

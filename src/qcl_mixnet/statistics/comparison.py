@@ -27,6 +27,7 @@ from qcl_mixnet.statistics.posthoc import (
     nemenyi,
 )
 from qcl_mixnet.statistics.ties import has_a_score
+from qcl_mixnet.writing import strict_json
 
 HEADLINE = "macro_f1"
 # Those of the paper's tables, and the "repeated measures" of its global test.
@@ -41,14 +42,6 @@ _F_IS_INFINITE = (
     "F is infinite: all data sets (of a global test: metrics) rank the models alike. Its p is the "
     "probability of that if every ranking is equally likely; with ties, it is chi-square's."
 )
-
-# What a failed cell stands for at least in a difference of scores. Log loss has no worst value.
-_WORST_SCORES: dict[str, float | None] = {
-    **dict.fromkeys(METRICS, 0.0),
-    "mcc": -1.0,
-    "log_loss": None,
-    "brier": 2.0,
-}
 
 # What a test gives: its numbers, or {"reason": why there are none}.
 Outcome = dict[str, Any]
@@ -124,7 +117,7 @@ def compare_models(metrics: pd.DataFrame, options: ComparisonOptions) -> dict[st
         "comparisons": {name: _against(name, table, options) for name, table in tables.items()},
         "ablation": _compare_ablations(metrics, options),
     }
-    return _strict_json(statistics)
+    return strict_json(statistics)
 
 
 def comparison_table(statistics: Mapping[str, Any], metrics: pd.DataFrame) -> pd.DataFrame:
@@ -239,17 +232,6 @@ def _explained(test: Outcome) -> Outcome:
     return test
 
 
-def _strict_json(value: Any) -> Any:
-    """Put None for numbers that are not finite, which browsers refuse to read."""
-    if isinstance(value, dict):
-        return {key: _strict_json(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_strict_json(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
-
-
 def _score_tables(metrics: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return {name: score_table(metrics, name) for name in METRICS}
 
@@ -293,7 +275,7 @@ def _against(name: str, scores: pd.DataFrame, options: ComparisonOptions) -> Row
             higher_is_better=METRICS[name].higher_is_better,
             alpha=options.alpha,
             rope=options.rope,
-            worst_score=_WORST_SCORES[name],
+            worst_score=METRICS[name].worst,
         )
     except EvaluationError as error:
         return {"reason": str(error)}

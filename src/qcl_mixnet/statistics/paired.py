@@ -10,14 +10,12 @@ from __future__ import annotations
 import copy
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
 from qcl_mixnet.evaluation.errors import EvaluationError
+from qcl_mixnet.evaluation.metrics import FloatArray
 from qcl_mixnet.statistics.ties import TOLERANCE, describe_size, has_a_score, merge_ties
-
-FloatArray = npt.NDArray[np.float64]
 
 # Of the Bayesian test: the defaults of its authors' code, and a seed so that a table made twice
 # is the same table. Probabilities are good to about 0.002 (one standard error).

@@ -12,10 +12,10 @@ import pandas as pd
 from scipy import stats
 
 from qcl_mixnet.evaluation.errors import EvaluationError
+from qcl_mixnet.evaluation.metrics import FloatArray
 from qcl_mixnet.statistics.friedman import rank_models
 from qcl_mixnet.statistics.paired import (
     SEED,
-    FloatArray,
     bayesian_signed_rank,
     paired_differences,
     signed_rank_test,

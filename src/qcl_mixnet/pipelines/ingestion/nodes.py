@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -11,25 +10,12 @@ import pandas as pd
 from qcl_mixnet.data.errors import DataError, SourceUnavailableError
 from qcl_mixnet.data.ingestion import ingest
 from qcl_mixnet.data.roster import DatasetEntry
-from qcl_mixnet.data.sources import FetchContext
 from qcl_mixnet.data.sources.files import local_file
-from qcl_mixnet.project.configuration import expanded, project_root
 from qcl_mixnet.project.datasets import Unavailable
+from qcl_mixnet.project.freshness import fetch_context
 from qcl_mixnet.project.parameters import IngestionOptions
 
 logger = logging.getLogger(__name__)
-
-
-def fetch_context(dataset: str, options: IngestionOptions) -> FetchContext:
-    """Say where and how patiently to fetch a data set."""
-    return FetchContext(
-        dataset=dataset,
-        downloads=Path(expanded(options.downloads)),
-        project_root=project_root(),
-        timeout=options.timeout,
-        retries=options.retries,
-        backoff=options.backoff,
-    )
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,46 @@
+"""A data set as the cells of the benchmark grid get it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from qcl_mixnet.evaluation.splits import Split
+
+Part = tuple[pd.DataFrame, NDArray[np.int64]]
+
+
+@dataclass(frozen=True)
+class CellData:
+    """A data set that is ready to be modelled.
+
+    Attributes
+    ----------
+    features : DataFrame of shape (n_samples, n_features)
+        Columns as they are in the source.
+    labels : ndarray of shape (n_samples,), int64
+        Classes encoded as 0 to `n_classes - 1`.
+    n_classes : int
+        Number of classes of the whole table.
+    splits : list of Split
+        One per repeat.
+    fingerprint : str
+        Hash of all of the above.
+    """
+
+    features: pd.DataFrame
+    labels: NDArray[np.int64]
+    n_classes: int
+    splits: list[Split]
+    fingerprint: str
+
+
+def split_parts(data: CellData, split: Split) -> tuple[Part, Part]:
+    """Training and test rows of a split, with their labels."""
+    train, test = (
+        (data.features.iloc[rows], data.labels[rows]) for rows in (split.train, split.test)
+    )
+    return train, test
