@@ -3,6 +3,8 @@ import shutil
 from pathlib import Path
 
 import mlflow
+import numpy as np
+import pandas as pd
 import pytest
 from kedro.framework.project import settings
 from kedro.framework.startup import bootstrap_project
@@ -85,3 +87,14 @@ def project(tmp_path):
 def small():
     """A grid of two data sets and two quick models."""
     return {"grid": {"datasets": "lymph+glass", "models": "knn+decision_tree"}}
+
+
+def table(**changes):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"a": rng.normal(size=30), "b": rng.normal(size=30)})
+    frame["target"] = ["x", "y", "z"] * 10
+    return frame.assign(**changes)
+
+
+def own_table(path):
+    return {"zz_mine": {"label": "Mine", "sources": [{"type": "file", "path": str(path)}]}}

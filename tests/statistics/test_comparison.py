@@ -7,54 +7,18 @@ import numpy as np
 import pandas as pd
 import pytest
 from pydantic import ValidationError
-from scipy import stats
+from tests.statistics.conftest import OPTIONS, SCORES, make_metrics
 
-from qcl_mixnet.evaluation import EvaluationError
 from qcl_mixnet.evaluation.metrics import METRICS, Metric
-from qcl_mixnet.reporting.published import published_benchmark, published_ranks
-from qcl_mixnet.statistics import friedman_test
 from qcl_mixnet.statistics.comparison import (
     ComparisonOptions,
     compare_models,
     comparison_table,
-    global_test,
     mean_rank_table,
 )
 from qcl_mixnet.statistics.posthoc import COMPARISON_COLUMNS, compare_with_control, nemenyi
 
-#          a          b          c            ranks
-# d1   0.9 (1)    0.8 (2.5)  0.8 (2.5)     b and c share 2 and 3
-# d2   0.5 (2)    0.7 (1)    failed (3)
-# d3   0.6 (1.5)  0.6 (1.5)  0.4 (3)       a and b share 1 and 2
-# sum      4.5        5          8.5
-SCORES = pd.DataFrame(
-    {"a": [0.9, 0.5, 0.6], "b": [0.8, 0.7, 0.6], "c": [0.8, np.nan, 0.4]}, index=["d1", "d2", "d3"]
-)
-FAMILIES = {"a": "ml", "b": "proposed", "c": "ml", "no_x": "ablation", "no_y": "ablation"}
 ABLATIONS = pd.DataFrame({"no_x": [0.95, 0.96, 0.97], "no_y": [0.7, 0.6, np.nan]}, SCORES.index)
-OPTIONS = ComparisonOptions(control="b")
-
-
-def make_metrics(scores=SCORES, repeats=2, test_selected=(), not_run=()):
-    """Rows as ``gather_metrics`` makes them; all metrics follow the scores."""
-    rows = []
-    for dataset, of_dataset in scores.iterrows():
-        for model, score in of_dataset.items():
-            status = "failed" if math.isnan(score) else "ok"
-            if (dataset, model) in not_run:
-                status, score = "not run", math.nan
-            for repeat in range(repeats):
-                # The repeats lie 0.02 apart, around the score.
-                value = score + 0.02 * (repeat - (repeats - 1) / 2)
-                values = {m: value if METRICS[m].higher_is_better else 1 - value for m in METRICS}
-                rows.append(
-                    {
-                        "dataset": dataset, "model": model, "label": model.upper(),
-                        "family": FAMILIES[model], "repeat": repeat, "status": status,
-                        "test_selected": model in test_selected and status == "ok", **values,
-                    }
-                )  # fmt: skip
-    return pd.DataFrame(rows)
 
 
 def everywhere(scores, *models):
@@ -333,108 +297,3 @@ def test_comparison_table__through_csv__keeps_its_columns(tmp_path):
 
 def test_mean_rank_table__nothing_was_run__is_empty():
     assert mean_rank_table({"macro_f1": pd.DataFrame()}).empty
-
-
-def test_global_test__by_hand():
-    # Mean ranks  A    B    C       of the three    their ranks
-    # accuracy    1    2    3                        1  2    3
-    # macro F1    1.5  1.5  3                        1.5  1.5  3
-    # mean        1.25 1.75 3       sum of ranks     2.5  3.5  6
-    # 12 / (2 * 3 * 4) * (6.25 + 12.25 + 36) - 3 * 2 * 4 = 3.25, by 1 - 6 / 48 = 7 / 8: 26 / 7
-    # The means as if they were ranks: 12 * 2 / (3 * 4) * (1.5625 + 3.0625 + 9 - 12) = 3.25
-    ranks = pd.DataFrame(
-        {"A": [1, 1.5], "B": [2, 1.5], "C": [3, 3]}, index=["accuracy", "macro_f1"]
-    )
-    result = global_test(ranks, alpha=0.1)
-    assert result["metrics"] == ["accuracy", "macro_f1"]
-    assert (result["n_metrics"], result["n_models"], result["df"]) == (2, 3, 2)
-    assert "n_datasets" not in result
-    assert result["chi2"] == pytest.approx(26 / 7)
-    assert result["iman_davenport_f"] == pytest.approx((26 / 7) / (4 - 26 / 7))
-    assert result["alpha"] == 0.1
-    assert result["paper_form"] == pytest.approx(
-        {
-            "chi2": 3.25,
-            "p_value": math.exp(-3.25 / 2),
-            "iman_davenport_f": 3.25 / 0.75,
-            "iman_davenport_p": stats.f.sf(3.25 / 0.75, 2, 2),
-        }
-    )
-    assert result["independent"] is False
-    assert "not to be trusted" in result["note"]
-
-
-def test_global_test__is_on_the_papers_four_metrics():
-    result = compare_models(make_metrics(), OPTIONS)["global_test"]
-    assert result["metrics"] == ["accuracy", "macro_precision", "macro_recall", "macro_f1"]
-    # The same ranks 1, 2, 3 four times.
-    assert result["chi2"] == pytest.approx(8)
-
-
-def test_global_test__too_few_models__sentence():
-    with pytest.raises(EvaluationError, match="at least 2 and 3"):
-        global_test(pd.DataFrame({"A": [1, 1], "B": [2, 2]}))
-
-
-def test_paper__global_test__follows_from_the_printed_ranks_without_ranking_them():
-    printed = published_ranks().set_index("metric")
-    ranks = printed.drop(index="Average Rank", columns="friedman_chi2")
-    assert ranks.shape == (4, 21)
-    # The paper prints 29.68 and F = 1.77; its ranks have one decimal.
-    result = global_test(ranks)
-    assert result["paper_form"]["chi2"] == pytest.approx(29.68, abs=0.05)
-    assert result["paper_form"]["iman_davenport_f"] == pytest.approx(1.77, abs=0.005)
-    assert result["iman_davenport_df"] == (20, 60)
-    assert result["critical_f"] == pytest.approx(1.748, abs=0.0005)
-    # Friedman's test proper ranks the models within each of the four rows.
-    assert result["chi2"] == pytest.approx(75.53, abs=0.005)
-    # Two of the printed averages do not follow from the four rows.
-    wrong = (ranks.mean() - printed.loc["Average Rank", ranks.columns]).abs() > 0.05
-    assert list(ranks.columns[wrong]) == ["DT", "GB"]
-
-
-@pytest.fixture(scope="module")
-def paper():
-    """The paper's printed Tables 2 and 3 as score tables by metric."""
-    scores = published_benchmark()
-    return {
-        metric: scores.pivot(index="dataset", columns="model", values=metric)
-        for metric in ("accuracy", "macro_precision", "macro_recall", "macro_f1")
-    }
-
-
-# Precision and recall follow from Tables 2 and 3, whose scores have two decimals as well; the
-# others do not: the printed ranks of the accuracy do not even add up to 231, as all ranks do.
-@pytest.mark.parametrize(
-    ("metric", "row", "departing"),
-    [
-        ("macro_precision", "maP", []),
-        ("macro_recall", "maR", []),
-        ("macro_f1", "maF1", ["BiLSTM", "CNN", "GRU", "GraphSAGE", "ResNet"]),
-        ("accuracy", "Accuracy", ["Balanced RF", "LR", "XGBoost"]),
-    ],
-)
-def test_paper__mean_ranks_of_table_6(paper, metric, row, departing):
-    printed = published_ranks().set_index("metric")
-    ranks = mean_rank_table(paper).loc[metric]
-    assert ranks.sum() == pytest.approx(231)
-    apart = (ranks - printed.loc[row, ranks.index]).abs()
-    assert sorted(apart.index[apart > 0.0501]) == departing  # printed with one decimal
-    assert apart.max() < 0.61
-
-
-def test_paper__global_test_of_tables_2_and_3(paper):
-    result = global_test(mean_rank_table(paper))
-    assert result["chi2"] == pytest.approx(75.23, abs=0.005)
-    assert result["paper_form"]["chi2"] == pytest.approx(30.63, abs=0.005)
-    assert friedman_test(paper["macro_f1"]).chi2 > 5 * result["paper_form"]["chi2"]
-
-
-def test_paper__qcl_mixnet_against_every_model(paper):
-    table = compare_with_control(paper["macro_f1"], "QCL-MixNet").set_index("model")
-    assert list(table.index[~table["differs"]]) == ["KNN", "SVM (SMOTE)"]
-    assert table["effect_size"].gt(0).all()
-    assert table["differs"].sum() == 18
-    # Nemenyi's test, which keeps its level over all 210 pairs, tells 11 of the 20 apart.
-    p_values = nemenyi(paper["macro_f1"])["QCL-MixNet"].drop("QCL-MixNet")
-    assert p_values.lt(0.05).sum() == 11
