@@ -34,7 +34,7 @@ class PublishedFigures(BaseModel):
 class DatasetEntry(BaseModel):
     """One data set of the roster.
 
-    Parameters
+    Attributes
     ----------
     label : str
         Name for tables and figures.

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 class EvaluationProtocol(BaseModel):
     """How results are made; part of every result and of every cell's key.
 
-    Parameters
+    Attributes
     ----------
     seed : int, default=42
         Seed of the first split and of everything random in its models.

@@ -131,7 +131,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         X : DataFrame or numeric array-like of shape (n_samples, n_features)
             Training rows only. A DataFrame of pandas, or one that `as_table` converts.
         y : ignored
-        Not used; scikit-learn's pipelines pass it.
+            Not used; scikit-learn's pipelines pass it.
 
         Returns
         -------
