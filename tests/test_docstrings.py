@@ -67,6 +67,7 @@ def sections(docstring):
 
     An item stands at the margin of its section and what it means below it, indented.
     """
+    docstring = re.sub(r"\\\\\n", "", docstring)
     parts = re.split(rf"^({SECTIONS})\n-+\n", docstring, flags=re.MULTILINE)
     return {
         name: [

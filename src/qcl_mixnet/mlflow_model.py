@@ -157,6 +157,11 @@ def model_signature(model: QCLMixNetClassifier) -> ModelSignature:
     ----------
     model : QCLMixNetClassifier
         A fitted classifier.
+
+    Returns
+    -------
+    ModelSignature
+        Inputs in the order of the training table; outputs are the label and the probabilities.
     """
     numeric = set(model.preprocessor_.numeric_columns_)
     names: Sequence[str | None] = _names(model) or model.n_features_in_ * [None]
@@ -173,6 +178,11 @@ def pip_requirements_of_model() -> list[str]:
     """Name this package and what decides how a model computes, at the versions of this machine.
 
     MLflow's own search for requirements would load the model in another process and ask pip.
+
+    Returns
+    -------
+    list of str
+        Lines as of a requirements file, each with `==` and a version.
     """
     # A local version such as 2.13.0+cpu is on no package index.
     pinned = [f"{name}=={version(name).partition('+')[0]}" for name in _PINNED]

@@ -35,7 +35,13 @@ class TrainingDivergedError(ArithmeticError):
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """How to train (section 4.2 of the paper); see `QCLMixNetClassifier` for the meanings."""
+    """How to train (section 4.2 of the paper).
+
+    Parameters
+    ----------
+    epochs, batch_size, learning_rate, max_learning_rate, weight_decay
+        As of `QCLMixNetClassifier`, but that `batch_size` is a number.
+    """
 
     epochs: int = 100
     batch_size: int = 64

@@ -53,7 +53,17 @@ class Learner(Protocol):
         """Whether to show a progress bar."""
 
     def options(self, n_rows: int) -> TrainingOptions:
-        """How to train on so many rows."""
+        """How to train on a table.
+
+        Parameters
+        ----------
+        n_rows : int
+            Training rows of a network.
+
+        Returns
+        -------
+        TrainingOptions
+        """
 
     def build(self, n_inputs: int, generator: torch.Generator) -> nn.Module:
         """Make an untrained network, on the CPU.
@@ -64,6 +74,10 @@ class Learner(Protocol):
             Width of the preprocessed rows.
         generator : torch.Generator
             Source of the first parameters.
+
+        Returns
+        -------
+        nn.Module
         """
 
     def objective(
@@ -82,10 +96,26 @@ class Learner(Protocol):
         streams : sequence of Streams
             Each member's. `init` has drawn the network; what else the objective trains comes next
             from it. `mixup` is for its draws during the training.
+
+        Returns
+        -------
+        Objective
         """
 
     def logits(self, network: nn.Module, x: Tensor) -> Tensor:
-        """Logits `(..., n_samples, n_classes)` of preprocessed rows, a chunk at a time."""
+        """Logits of preprocessed rows, a chunk at a time.
+
+        Parameters
+        ----------
+        network : nn.Module
+            One network or a stack of them.
+        x : Tensor of shape (..., n_samples, n_inputs)
+            Preprocessed rows.
+
+        Returns
+        -------
+        Tensor of shape (..., n_samples, n_classes)
+        """
 
 
 @dataclass(frozen=True)

@@ -17,12 +17,20 @@ class Objective(Protocol):
         """The loss, named "loss", which is minimised, and what else the history shows."""
 
     def parameters(self) -> Iterable[nn.Parameter]:
-        """All that is trained: the networks' parameters and the losses' own."""
+        """All that is trained: the networks' parameters and the losses' own.
+
+        Returns
+        -------
+        iterable of nn.Parameter
+        """
 
     def start_epoch(self, order: Tensor) -> None:
         """Get ready for an epoch: its random draws, and all else that need not wait for a step.
 
-        `order` is `(members, n_rows)`: each member's training rows in the epoch's order.
+        Parameters
+        ----------
+        order : Tensor of shape (members, n_rows), int64
+            Each member's training rows in the epoch's order.
         """
 
     def backward(self, batch: slice, gradients: Tensor) -> Tensor:

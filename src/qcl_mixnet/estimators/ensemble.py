@@ -90,7 +90,18 @@ class EnsembleClassifier(NetworkClassifier):
 
     @own_settings()
     def predict(self, X: Any) -> NDArray[Any]:
-        """Class of every row, `(n_samples,)`: the highest probability times decision weight."""
+        """Class of every row: that of the highest probability times decision weight.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+            Rows with the columns of the training table.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Labels of `classes_`.
+        """
         probabilities = self.predict_proba(X)
         return self.classes_[apply_decision_weights(probabilities, self.decision_weights_)]
 

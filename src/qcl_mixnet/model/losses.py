@@ -190,7 +190,17 @@ def mined_triplet_loss(
 
 
 class LossTerms(NamedTuple):
-    """The hybrid loss and what it is made of, each a scalar tensor or `(members,)`."""
+    """The hybrid loss and what it is made of, each a scalar tensor or `(members,)`.
+
+    Attributes
+    ----------
+    total : Tensor
+        The loss, Eq. 9.
+    focal, intra, inter : Tensor
+        Terms of the focal-variance loss (Eq. 10-12), before their weights.
+    supcon, triplet : Tensor
+        The metric losses (Eq. 15 and 16), before theirs.
+    """
 
     total: Tensor
     focal: Tensor
@@ -202,7 +212,14 @@ class LossTerms(NamedTuple):
 
 @dataclass(frozen=True)
 class LossOptions:
-    """What the hybrid loss is made of; see `QCLMixNetClassifier` for the meanings."""
+    """What the hybrid loss is made of, by the names that the estimator's parameters have.
+
+    Parameters
+    ----------
+    loss_weight, focal_gamma, variance_weight, intra_class, temperature, supcon_reduction, \
+triplet_margin, triplet_distance
+        As of `QCLMixNetClassifier`.
+    """
 
     loss_weight: float = 0.5
     focal_gamma: float = 3.0
@@ -256,6 +273,11 @@ class HybridLoss(nn.Module):
         logits : Tensor of shape (..., batch, n_classes)
         embeddings : Tensor of shape (..., batch, width)
         labels : Tensor of shape (..., batch), int64
+
+        Returns
+        -------
+        LossTerms
+            Each of shape `(...)`: one value a member, or a scalar.
         """
         options = self.options
         focal = focal_loss(logits, labels, options.focal_gamma)

@@ -98,6 +98,18 @@ class QCLMixNet(nn.Module):
 
         Modules are laid out on the meta device first: PyTorch's constructors would draw from the
         global generator, which belongs to the caller.
+
+        Parameters
+        ----------
+        n_features, n_classes, quantum, attention, theta_std, gate
+            As of the class.
+        generator : torch.Generator
+            Source of the first parameters.
+
+        Returns
+        -------
+        QCLMixNet
+            In float32, whatever PyTorch's default type is.
         """
         with torch.device("meta"):
             network = cls(
@@ -126,21 +138,51 @@ class QCLMixNet(nn.Module):
                 reset_linear(module, generator)
 
     def represent(self, x: Tensor) -> Tensor:
-        """Representation h'(x), `(batch, 32)`."""
+        """Representation h'(x): what the classification layer sees.
+
+        Parameters
+        ----------
+        x : Tensor of shape (..., batch, n_features)
+            Preprocessed rows.
+
+        Returns
+        -------
+        Tensor of shape (..., batch, 32)
+        """
         x = self.entangle_input(x)
         if self.attention is not None:
             x = x + self.attention(x)
         return self.representation(self.entangle_hidden(self.hidden(x)))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits, `(batch, n_classes)`: all that a prediction needs."""
+        """Logits: all that a prediction needs.
+
+        Parameters
+        ----------
+        x : Tensor of shape (..., batch, n_features)
+            Preprocessed rows.
+
+        Returns
+        -------
+        Tensor of shape (..., batch, n_classes)
+        """
         return self.classifier(self.represent(x))
 
     def logits_and_embedding(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits `(batch, n_classes)` and embedding e `(batch, 8)` from one forward pass.
+        """Logits and embedding e (Eq. 17) from one forward pass.
 
         NOTE[DIFF] Algorithm 1 writes two passes over the same batch. Their values and gradients are
         equal; only batch norm's running averages would move twice per step.
+
+        Parameters
+        ----------
+        x : Tensor of shape (..., batch, n_features)
+            Preprocessed rows.
+
+        Returns
+        -------
+        logits : Tensor of shape (..., batch, n_classes)
+        embeddings : Tensor of shape (..., batch, 8)
         """
         representation = self.represent(x)
         return self.classifier(representation), self.projection(representation)

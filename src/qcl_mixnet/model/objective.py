@@ -29,7 +29,13 @@ NeighborSpace = Literal["input", "representation", "embedding"]
 
 @dataclass(frozen=True)
 class MixupOptions:
-    """How rows are mixed; see `QCLMixNetClassifier` for the meanings."""
+    """How rows are mixed, by the names that the estimator's parameters have.
+
+    Parameters
+    ----------
+    mixup, mixup_alpha, n_neighbors, neighbor_space
+        As of `QCLMixNetClassifier`.
+    """
 
     mixup: bool = True
     mixup_alpha: float = 0.4

@@ -99,10 +99,21 @@ class BenchmarkSession(KedroSession):
     _given: dict[str, Any] | None = None
 
     def run(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """Run pipelines; see `kedro.framework.session.KedroSession.run`.
+        """Run pipelines, and compute only what is not up to date.
 
         On the command line an error that the user can mend ends the run with its message; called
         from Python it is raised as it is.
+
+        Parameters
+        ----------
+        *args, **kwargs
+            As of `kedro.framework.session.KedroSession.run`. `pipeline_name` works as well as
+            `pipeline_names`, and one name as well as a list of one.
+
+        Returns
+        -------
+        dict
+            Kedro's: what the run made and no dataset of the catalog keeps.
         """
         given = signature(super().run).bind(*args, **kwargs).arguments
         given = {key: [v] if key in LISTS and isinstance(v, str) else v for key, v in given.items()}

@@ -78,7 +78,12 @@ class Table:
     bold: frozenset[tuple[int, int]] = frozenset()
 
     def to_markdown(self) -> str:
-        """Write caption, table and notes in GitHub's Markdown."""
+        """Write caption, table and notes in GitHub's Markdown.
+
+        Returns
+        -------
+        str
+        """
         cells = _decorate(self.body, self.bold, _escape_markdown, "**{}**")
         notes = [_escape_markdown(note) + "\n" for note in self.notes]
         return "\n".join([f"# {_escape_markdown(self.caption)}\n", _pipe_table(cells), *notes])
@@ -88,6 +93,11 @@ class Table:
 
         A table with more columns than a page can hold is transposed, and so is one of few rows
         whose columns are too wide.
+
+        Returns
+        -------
+        str
+            It begins with a comment that names the packages it needs.
         """
         body, bold, text_columns = self.body, self.bold, self.text_columns
         few_rows = len(body) < body.shape[1]
