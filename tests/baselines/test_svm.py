@@ -157,3 +157,12 @@ def test_constant_features_and_one_feature(overlapping: Any) -> None:
 def test_one_class__error_says_so() -> None:
     with pytest.raises(ValueError, match=r"at least 2 classes.*one class: 1"):
         SVMSmoteClassifier().fit([[0.0], [1.0]], [1, 1])
+
+
+def test_fit__with_a_seed__leaves_the_global_generator_alone() -> None:
+    X, y = np.random.default_rng(0).normal(size=(60, 3)), np.arange(60) % 4 == 0
+    before = np.random.get_state()  # noqa: NPY002
+    SVMSmoteClassifier(random_state=0).fit(X, y)
+    after = np.random.get_state()  # noqa: NPY002
+    np.testing.assert_array_equal(after[1], before[1])
+    assert after[2] == before[2]

@@ -235,6 +235,7 @@ class SVMSmoteClassifier(ClassifierMixin, BaseEstimator):
             max_iter=self.max_iter,
             decision_function_shape="ovr",
             break_ties=True,
+            random_state=0,  # decides nothing here, and None would draw from the global generator
         )
         return machine.fit(balanced_X, balanced_codes), len(balanced_codes) - len(codes)
 
