@@ -17,3 +17,11 @@ def test_artifact_folder__beside_the_file__and_a_servers_own_otherwise(monkeypat
     assert artifact_folder() == (tmp_path.resolve() / "mlartifacts").as_uri()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://tracking.example:5000")
     assert artifact_folder() is None
+
+
+def test_artifact_folder__file_with_options__beside_that_file(monkeypatch, tmp_path):
+    # Read as a path, "file:" would be a folder of the working directory.
+    monkeypatch.setenv(
+        "MLFLOW_TRACKING_URI", f"sqlite:///file:{tmp_path / 'a.db'}?mode=ro&uri=true"
+    )
+    assert artifact_folder() == (tmp_path.resolve() / "mlartifacts").as_uri()

@@ -2,9 +2,9 @@
 
 import os
 from collections.abc import Callable
-from pathlib import Path
 
 from qcl_mixnet.project.configuration import expanded, project_root
+from qcl_mixnet.project.tracking_databases import sqlite_file
 
 
 def mlflow_uri() -> str:
@@ -14,10 +14,8 @@ def mlflow_uri() -> str:
 
 def artifact_folder() -> str | None:
     """Artifacts beside the SQLite file; a server keeps its own."""
-    prefix, uri = "sqlite:///", mlflow_uri()
-    if not uri.startswith(prefix):
-        return None
-    return (Path(uri.removeprefix(prefix)).resolve().parent / "mlartifacts").as_uri()
+    file = sqlite_file(mlflow_uri())
+    return None if file is None else (file.resolve().parent / "mlartifacts").as_uri()
 
 
 RESOLVERS: dict[str, Callable[..., str | None]] = {

@@ -150,6 +150,7 @@ def make_incremental(runner: AbstractRunner) -> AbstractRunner:
     """
     if isinstance(runner, IncrementalMixin):
         return runner
+    # Kedro has no public name for what a runner was made with.
     if type(runner) is SequentialRunner:
         return IncrementalSequentialRunner(is_async=runner._is_async)
     if type(runner) is ParallelRunner:

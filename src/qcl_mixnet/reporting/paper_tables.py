@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import pandas as pd
@@ -22,6 +23,30 @@ from qcl_mixnet.statistics.comparison import PAPER_METRICS
 Task = Literal["binary", "multiclass"]
 
 
+@dataclass(frozen=True)
+class _Results:
+    """What tables are made of; `comparison` is that of `compare_with_published`."""
+
+    metrics: pd.DataFrame
+    descriptions: pd.DataFrame
+    statistics: Mapping[str, Any]
+    comparison: pd.DataFrame
+
+
+# Every table of a report by its name, under which it is saved and which it carries.
+TABLES: dict[str, Callable[[_Results], Table]] = {
+    "table1": lambda r: table1(r.descriptions),
+    "table2": lambda r: benchmark_table(r.metrics, r.descriptions, "binary"),
+    "table3": lambda r: benchmark_table(r.metrics, r.descriptions, "multiclass"),
+    "table4": lambda r: ablation_table(r.metrics, r.descriptions, "binary"),
+    "table5": lambda r: ablation_table(r.metrics, r.descriptions, "multiclass"),
+    "table6": lambda r: rank_table(r.metrics, r.statistics),
+    "published_comparison": lambda r: published_comparison_table(r.comparison),
+    "published_by_model": lambda r: published_summary_table(r.comparison, "model"),
+    "published_by_dataset": lambda r: published_summary_table(r.comparison, "dataset"),
+}
+
+
 def paper_tables(
     metrics: pd.DataFrame, descriptions: pd.DataFrame, statistics: Mapping[str, Any]
 ) -> dict[str, Table]:
@@ -39,8 +64,7 @@ def paper_tables(
     Returns
     -------
     dict of str to Table
-        "table1" to "table6", "published_comparison", "published_by_model" and
-        "published_by_dataset". A table that has nothing to show says so in a note.
+        All of `TABLES`. A table that has nothing to show says so in a note.
 
     Raises
     ------
@@ -48,18 +72,8 @@ def paper_tables(
         If a data set of `metrics` has no description.
     """
     comparison = compare_with_published(metrics, descriptions)
-    tables = [
-        table1(descriptions),
-        benchmark_table(metrics, descriptions, "binary"),
-        benchmark_table(metrics, descriptions, "multiclass"),
-        ablation_table(metrics, descriptions, "binary"),
-        ablation_table(metrics, descriptions, "multiclass"),
-        rank_table(metrics, statistics),
-        published_comparison_table(comparison),
-        published_summary_table(comparison, "model"),
-        published_summary_table(comparison, "dataset"),
-    ]
-    return {table.name: table for table in tables}
+    results = _Results(metrics, descriptions, statistics, comparison)
+    return {name: make(results) for name, make in TABLES.items()}
 
 
 def table1(descriptions: pd.DataFrame) -> Table:

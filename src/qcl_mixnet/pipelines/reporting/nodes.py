@@ -7,16 +7,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from qcl_mixnet.evaluation.gathering import score_table
-from qcl_mixnet.reporting.figures import (
-    plot_ablation,
-    plot_gain,
-    plot_leaderboard,
-    plot_score_distribution,
-)
+from qcl_mixnet.reporting.paper_figures import FigureData, paper_figures
 from qcl_mixnet.reporting.paper_tables import paper_tables
-from qcl_mixnet.reporting.rank_figures import plot_critical_difference
 from qcl_mixnet.reporting.rendering import Table
-from qcl_mixnet.reporting.representation import plot_representation
 from qcl_mixnet.reporting.tables import leaderboard_table
 from qcl_mixnet.statistics.comparison import HEADLINE
 
@@ -46,11 +39,4 @@ def draw_figures(
     statistics: Mapping[str, Any],
 ) -> dict[str, Figure]:
     """Draw the leaderboard, the paper's figures and the critical-difference diagram."""
-    return {
-        "leaderboard": plot_leaderboard(leaderboard),
-        "figure2_gain": plot_gain(metrics, descriptions),
-        "figure3_distribution": plot_score_distribution(metrics, descriptions),
-        "figure4_representation": plot_representation(projections, metrics, descriptions),
-        "figure5_ablation": plot_ablation(metrics, descriptions),
-        "critical_difference": plot_critical_difference(metrics, statistics),
-    }
+    return paper_figures(FigureData(leaderboard, metrics, descriptions, projections, statistics))

@@ -4,21 +4,8 @@ from kedro.pipeline import Node, Pipeline
 
 from qcl_mixnet.pipelines.reporting.nodes import draw_figures, report_scores, write_tables
 from qcl_mixnet.project.parameters import Configuration
-
-TABLES = (
-    *(f"table{i}" for i in range(1, 7)),
-    "published_comparison",
-    "published_by_model",
-    "published_by_dataset",
-)
-FIGURES = (
-    "leaderboard",
-    "figure2_gain",
-    "figure3_distribution",
-    "figure4_representation",
-    "figure5_ablation",
-    "critical_difference",
-)
+from qcl_mixnet.reporting.paper_figures import FIGURES
+from qcl_mixnet.reporting.paper_tables import TABLES
 
 
 def create_pipeline(configuration: Configuration) -> Pipeline:
