@@ -6,6 +6,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from qcl_mixnet import QCLMixNetClassifier
 from qcl_mixnet.engine.loop import TrainingDivergedError
+from qcl_mixnet.estimators.base import TestSelectionWarning
 
 
 def make_table(n_samples=60, seed=0):
@@ -49,3 +50,13 @@ def test_fit__diverges_at_once__is_an_error():
     model.poisoned_from = 1
     with pytest.raises(TrainingDivergedError, match="epoch 1 of 4"):
         model.fit(*make_table())
+
+
+def test_fit__warnings__point_at_the_line_that_called_fit():
+    X, y = make_table()
+    with pytest.warns(TestSelectionWarning) as told:
+        QCLMixNetClassifier(epochs=1, checkpoint="test").fit(X, y, eval_set=(X, y))
+    assert told[0].filename == __file__
+    with pytest.warns(ConvergenceWarning) as told:
+        Poisoned(epochs=3, random_state=0).fit(X, y)
+    assert told[0].filename == __file__

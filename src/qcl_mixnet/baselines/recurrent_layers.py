@@ -1,4 +1,4 @@
-"""Recurrent layers that can be stacked along a members axis (see `model.stacking`)."""
+"""Recurrent layers that can be stacked along a members axis (see `engine.stacking`)."""
 
 from __future__ import annotations
 

@@ -166,7 +166,7 @@ class NetworkClassifier(ClassifierMixin, TableInputs, ABC):
                 "checkpoint='test' chooses the epoch on eval_set: scores on those rows are "
                 "optimistic. Use it only to imitate the paper.",
                 TestSelectionWarning,
-                stacklevel=5,  # where fit was called
+                stacklevel=6,  # where fit was called
             )
             scored_table = self._validate_table(eval_set[0], reset=False)
             scored = scored_table, codes_among(self.classes_, eval_set[1], name="y of eval_set")

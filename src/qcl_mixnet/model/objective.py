@@ -126,7 +126,7 @@ class HybridObjective(AutogradObjective):
         if gradients.device.type != "cpu":
             return super().backward(batch, gradients)
         if self._gradients is not gradients:  # of another training
-            # Not at the top: numba takes half a second to import, and prediction needs none of it.
+            # Not at the top: numba takes half a second to import, and who predicts needs no numba.
             from qcl_mixnet.model.cpu_step import CompiledStep
 
             self._gradients, members = gradients, member_shares(len(self.x))

@@ -28,6 +28,7 @@ from qcl_mixnet.model.losses import HybridLoss
 from qcl_mixnet.model.network import (
     EMBEDDING_WIDTH,
     HIDDEN_WIDTH,
+    PROJECTION_WIDTH,
     REPRESENTATION_WIDTH,
     QCLMixNet,
 )
@@ -39,9 +40,6 @@ logger = logging.getLogger(__name__)
 
 # Share of a table's rows that the protocol trains on.
 TRAINING_SHARE = 0.8
-
-# Width of the projection head's hidden layer.
-PROJECTION_WIDTH = 16
 
 Members = Annotated[int, Field(ge=1)]
 

@@ -70,7 +70,7 @@ def compile_all() -> float:
 
 
 def _compile_one_by_one() -> None:
-    # Not at the top: numba takes half a second to import, and prediction needs none of it.
+    # Not at the top: numba takes half a second to import, and who predicts needs no numba.
     from qcl_mixnet.engine import kernels
     from qcl_mixnet.model.kernels import layers, loss, mixup
 
