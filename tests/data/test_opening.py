@@ -26,7 +26,7 @@ def zipped(*names, content=CSV):
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name in names:
-            archive.writestr(name, content)
+            archive.writestr(zipfile.ZipInfo(name), content)  # without the time of day
     return buffer.getvalue()
 
 
