@@ -108,5 +108,5 @@ def lay_out(make: Callable[[], Network]) -> Network:
     """
     with torch.device("meta"):
         network = make()
-    # By name: the default type is the caller's, too.
+    # float32 by name: PyTorch's default type is the caller's to set.
     return network.float().to_empty(device="cpu")

@@ -42,7 +42,7 @@ class RecurrentLayer(nn.Module):
     def gates(self, step: Tensor, state: Tensor | None) -> tuple[list[Tensor], list[Tensor]]:
         """What a step and the state before it give to each gate; None is a state of zeros."""
         of_step = self.from_step(step)
-        # Of zeros only the bias is left.
+        # A state of zeros leaves the bias alone.
         of_state = self.from_state.bias.unsqueeze(-2) if state is None else self.from_state(state)
         return list(of_step.chunk(self.n_gates, -1)), list(of_state.chunk(self.n_gates, -1))
 

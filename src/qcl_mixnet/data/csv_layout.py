@@ -191,7 +191,7 @@ def _values(
 
 
 def _refuse_blank_between(stream: TextIO, where: str) -> None:
-    """In a file of one column a blank line between others may be a gap or nothing at all."""
+    """Refuse a blank line between others in a file of one column: it may be a gap or nothing."""
     blank, started = 0, False
     for number, text in enumerate(stream, start=1):
         if not text.isspace():

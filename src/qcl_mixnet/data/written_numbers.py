@@ -81,7 +81,7 @@ _STYLES = (
 
 
 def number_style(texts: Iterable[str]) -> NumberStyle | None:
-    """In which way texts are numbers; None if they are none, or are written plainly.
+    """Say how texts write numbers; None if they are no numbers, or are written plainly.
 
     Parameters
     ----------

@@ -118,7 +118,7 @@ def label_array(y: Any, name: str = "y") -> NDArray[Any]:
         For gaps, infinity, continuous labels, mixtures, and what is none of these kinds.
     """
     if y is None:
-        # In scikit-learn's words, which its checks look for.
+        # These are scikit-learn's words: its estimator checks look for them.
         raise ValueError("Fitting requires y to be passed, but the target y is None.")
     values = _without_container(y, name)
     values = column_or_1d(values, warn=True)

@@ -85,7 +85,7 @@ def grid_search(
         error_score=np.nan,
     )
     with warnings.catch_warnings(record=True) as caught:
-        # Where warnings are errors, a mere remark would end a fit, and count as its failure.
+        # If the user turned warnings into errors, a warning would end a fit and count as a failure.
         warnings.simplefilter("always")
         try:
             search.fit(X, y)

@@ -163,8 +163,8 @@ def mined_triplet_loss(
     negative's away, so it is enough to count, for each pair, the triplets above zero that it is
     in: a search in the anchor's sorted distances. Time is B^2 log B and memory B^2.
     """
-    # From the cosine. A row of zeros stays one when it is normalised, so that the squared length
-    # of a row, on the diagonal, is 1 or, but for rounding, less.
+    # The diagonal of the cosines holds the rows' squared lengths: 1, but for rounding, and less for
+    # rows of zeros, which stay zeros when they are normalised.
     lengths = similarity.diagonal(dim1=-2, dim2=-1)
     short = lengths < SHORT
     lengths = torch.where(short, lengths, 1)

@@ -120,7 +120,7 @@ class QCLMixNet(nn.Module):
                 theta_std=theta_std,
                 gate=gate,
             )
-        # By name: the default type is the caller's, too.
+        # float32 by name: PyTorch's default type is the caller's to set.
         network.float().to_empty(device="cpu").reset_parameters(generator)
         return network
 

@@ -51,7 +51,7 @@ def learn_scales(
     too_large = ~np.isfinite(scaler.var_) & ~same
     if too_large.any():
         raise _too_large(names[too_large], "their variance to fit float64 (1.8e308)")
-    # Where scikit-learn takes the spread for rounding, its scale is 1 and not the spread.
+    # scikit-learn sets the scale to 1 where it takes a column's spread for mere rounding.
     rounded = scaler.scale_ != np.sqrt(scaler.var_)
     for j in np.flatnonzero(rounded | same):
         means[j], scales[j], varies[j] = _narrow_scale(block[:, j])

@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-# Where a name or a path is meant: 2020, 1e5 and on are such, too.
+# Parameters that hold names or paths: 2020, 1e5 and on are names there, not numbers or booleans.
 NAME_OPTIONS = {
     "grid.datasets", "grid.models", "statistics.control", "data_root", "raw_root",
     "ingestion.downloads", "inference.model", "inference.table", "inference.output",

@@ -30,7 +30,7 @@ class ConfigurationError(ValueError):
 
 # Names become node names, folders and MLflow tags.
 ModelName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]*$")]
-# Of what an entry of the roster, such as ("models", "knn"), says where it stands.
+# Says where an entry of the roster stands, given the section and the name: ("models", "knn").
 Place = Callable[[str, object], str]
 
 

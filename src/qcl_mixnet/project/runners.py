@@ -33,7 +33,7 @@ from qcl_mixnet.project.progress import RunProgress
 
 logger = logging.getLogger(__name__)
 
-# By the names in their metadata, which are spelt either way.
+# The names in these plugins' metadata; some versions spell them with a hyphen.
 WORKER_DISABLED_PLUGINS = ("kedro_mlflow", "kedro-mlflow", "kedro-telemetry", "kedro-viz")
 
 

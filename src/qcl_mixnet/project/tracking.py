@@ -291,7 +291,7 @@ def server_problem(tracking_uri: str) -> str | None:
             f"HTTP {answer.status_code}, {said}: set MLFLOW_TRACKING_USERNAME and "
             f"MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, to credentials that it takes"
         )
-    # That there is no such experiment is MLflow's answer, and that we ask too often a healthy one.
+    # MLflow itself says that there is no such experiment; only a healthy server says "too often".
     if answer.ok or answer.status_code == 429 or "RESOURCE_DOES_NOT_EXIST" in answer.text:
         return None
     return f"HTTP {answer.status_code}, {said}"

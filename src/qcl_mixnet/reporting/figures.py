@@ -125,7 +125,7 @@ def _draw_gains(
         if best is not None:
             drawn.append(best)
             axes.barh(y, gain, **FAMILY_STYLE[best["family"].iloc[0]].fill)
-        # In a column of its own: beside the bars it would meet the names of the data sets.
+        # The text has a column of its own; beside the bars it would cover the data sets' names.
         write_in_row(axes, y, text, x=1.01)
     axes.axvline(0, color="black", linewidth=0.8)
     axes.spines["left"].set_visible(False)

@@ -90,7 +90,7 @@ def _printed_values() -> pd.DataFrame:
 def _our_values(metrics: pd.DataFrame) -> pd.DataFrame:
     key = ["dataset", "label", "metric"]
     values = summarize_repeats(metrics).rename(columns={"mean": "ours"})
-    # Which of two models of one label the paper means, nobody can tell.
+    # Where two models have one label, nobody can tell which of them the paper means.
     double = values.duplicated(key, keep=False)
     values.loc[double, "status"] = "label not unique"
     values.loc[double, "ours"] = float("nan")

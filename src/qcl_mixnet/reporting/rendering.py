@@ -18,7 +18,7 @@ STAR_NOTE = (
 _PAGE_COLUMNS = 10
 _PAGE_ROWS = 40
 
-# In points: the width of a text on A4 or letter paper with margins of an inch; of narrow, wide and
+# Widths in points: of the text on A4 or letter paper with margins of an inch; of narrow, wide and
 # other characters of Computer Modern at 10 points; of the space between two columns.
 _PAGE_POINTS = 450
 _NARROW = frozenset(" .,:;'!|()[]-/*fijlrstI")

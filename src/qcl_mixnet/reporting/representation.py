@@ -96,7 +96,8 @@ def project_first_repeat(
 
 
 def _map_key(representation: pd.DataFrame, seed: int) -> str:
-    # Of the rows themselves: a cell whose folder was deleted is computed again under its old key.
+    # The rows themselves are hashed and not the cell's key: a cell whose folder was deleted is
+    # computed again under its old key.
     rows = pd.util.hash_pandas_object(representation, index=False).to_numpy()
     content = hashlib.sha256(rows.tobytes()).hexdigest()
     return digest({"rows": content, "seed": seed, "code": code_digest((__name__,))})
@@ -218,7 +219,7 @@ def plot_representation(
 
 def _draw_classes(axes: Axes, rows: pd.DataFrame) -> int:
     """Draw the rows of each class, the largest first and so below; return how many there are."""
-    # Of classes of one size the first by number comes first.
+    # Classes of equal size are drawn in the order of their numbers.
     classes = rows["y_true"].value_counts().sort_index().sort_values(ascending=False, kind="stable")
     for i, label in enumerate(classes.index):
         color, marker = class_style(i)

@@ -61,7 +61,7 @@ class Shape(BaseModel):
     classes: int = Field(ge=2)
 
 
-# Of the paper's data sets: the smallest steps, the most classes, the most features.
+# Three of the paper's data sets: with the smallest steps, the most classes, the most features.
 PAPER_SHAPES = {
     "vehicle": Shape(rows=846, features=18, classes=4),
     "letter": Shape(rows=20_000, features=16, classes=26),

@@ -17,17 +17,17 @@ from qcl_mixnet.evaluation.errors import EvaluationError
 from qcl_mixnet.evaluation.metrics import FloatArray
 from qcl_mixnet.statistics.ties import TOLERANCE, describe_size, has_a_score, merge_ties
 
-# Of the Bayesian test: the defaults of its authors' code, and a seed so that a table made twice
-# is the same table. Probabilities are good to about 0.002 (one standard error).
+# The Bayesian test has the defaults of its authors' code, and a seed: a table that is made twice is
+# the same table. Its probabilities are good to about 0.002 (one standard error).
 PRIOR_STRENGTH = 0.6
 N_DRAWS = 50_000
 SEED = 0
 
 # Above this many pairs scipy, too, leaves the permutation test for the normal approximation.
 _MAX_PERMUTED = 13
-# Of differences, once those that tie are equal: for the eye alone.
+# Differences are rounded for the eye alone, once those that tie are equal.
 _DECIMALS = 12
-# By how much, and by which share, a failed cell's difference exceeds all others: too much to tie.
+# A failed cell's difference exceeds all others by this much, and by this share: it ties with none.
 _BEYOND = 1e-10
 
 

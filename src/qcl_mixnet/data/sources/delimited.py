@@ -124,7 +124,7 @@ class _Reader:
     def _read(self, **read: Any) -> pd.DataFrame:
         self._text.seek(0)
         self._layout.skip_header(self._text, self._separator)
-        # In one piece, for a column must not get two types.
+        # The file is read in one piece: in several, a column could get two types.
         options = {**self._separator.pandas_options(), **self._layout.pandas_options()}
         return pd.read_csv(self._text, low_memory=False, **{**options, **read})
 

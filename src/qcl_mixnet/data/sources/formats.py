@@ -65,7 +65,7 @@ def read_arrow(
     refuse_repeated(frame.columns, where)
     for name in frame.columns:
         if _is_decimal(frame[name]):
-            # As floats; a decimal128 has no other type that pandas reckons with.
+            # Decimals become floats: pandas computes with no other type that could hold them.
             frame[name] = frame[name].astype(object).map(float, na_action="ignore").astype(float)
     return frame
 

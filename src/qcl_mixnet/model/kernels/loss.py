@@ -117,7 +117,7 @@ def _focal(logits: Array, labels: Array, gamma: float, scale: float, gradient: A
         miss = 1 - p
         modulation = miss**gamma
         total -= modulation * log_p
-        # Of modulation * log_p by log_p; the second part goes to 0 with the miss.
+        # The derivative of modulation * log_p by log_p; its second part goes to 0 with the miss.
         slope = modulation
         if gamma > 0 and miss > 0:
             slope -= gamma * miss ** (gamma - 1) * p * log_p

@@ -5,7 +5,7 @@ from kedro.pipeline import Node, Pipeline
 from qcl_mixnet.pipelines.statistics.nodes import compare_models, concatenate
 from qcl_mixnet.project.parameters import Configuration
 
-# What every data set has one of, and the name of all of them.
+# Tables that every data set has, and the name of all of them together.
 COLLECTED = {
     "metrics": "metrics",
     "per_class": "per_class",
