@@ -10,7 +10,7 @@ from torch import nn
 from qcl_mixnet.engine.loop import flatten_parameters
 from qcl_mixnet.engine.stacking import stack
 from qcl_mixnet.model.cpu_step import CompiledStep
-from qcl_mixnet.model.losses import HybridLoss, LossOptions
+from qcl_mixnet.model.losses import HybridLoss, LossOptions, LossTerms
 from qcl_mixnet.model.network import QCLMixNet
 
 MIXED = [0, 1, 2, 0, 1, 0, 0, 2, 1, 0, 0, 1]
@@ -68,7 +68,7 @@ def by_step(net, loss, x, labels, parts=(slice(None),)):
     """The same of the compiled step, which is given members in parts."""
     net, loss = copy.deepcopy((net, loss))
     flatten_parameters([*net.parameters(), *loss.parameters()])
-    terms = torch.full((len(x), 6), torch.nan, dtype=x.dtype)
+    terms = torch.full((len(x), len(LossTerms._fields)), torch.nan, dtype=x.dtype)
     for part in parts:
         CompiledStep(net, loss, part)(x[part].numpy(), labels[part].numpy(), terms[part].numpy())
     gradients = {name: p.grad for name, p in (*net.named_parameters(), *loss.named_parameters())}
@@ -131,7 +131,7 @@ def test_step__second_call__replaces_gradients_and_moves_averages_on():
     first, (x, labels) = make_batch(MIXED), make_batch(BATCHES["lone row of a class"])
     expected = by_autograd(net, loss, x, labels)
     flatten_parameters([*net.parameters(), *loss.parameters()])
-    step, terms = CompiledStep(net, loss, slice(None)), np.empty((3, 6))
+    step, terms = CompiledStep(net, loss, slice(None)), np.empty((3, len(LossTerms._fields)))
     step(*(tensor.numpy() for tensor in first), terms)
     before = net.hidden[1].running_var.clone()
     step(x.numpy(), labels.numpy(), terms)

@@ -16,6 +16,7 @@ from qcl_mixnet.model.kernels.loss import hybrid_loss
 from qcl_mixnet.model.losses import (
     HybridLoss,
     LossOptions,
+    LossTerms,
     cosine_similarity,
     inter_class_separation,
     mined_triplet_loss,
@@ -50,7 +51,7 @@ def by_kernel(loss, logits, embeddings, labels):
     centroids = loss.centroids.detach()
     arrays = [t.unsqueeze(0).numpy() for t in (logits, embeddings, labels, centroids)]
     gradients = [np.full_like(arrays[i], np.nan) for i in (0, 1, 3)]
-    terms = np.full((1, 6), np.nan, arrays[0].dtype)
+    terms = np.full((1, len(LossTerms._fields)), np.nan, arrays[0].dtype)
     options = kernel_options(loss.options, arrays[0].dtype)
     hybrid_loss(*arrays, *options, terms, *gradients)
     return tuple(torch.from_numpy(array[0]) for array in (terms, *gradients))

@@ -52,7 +52,7 @@ class CompiledStep:
         ----------
         x : ndarray of shape (members, batch, n_features)
         labels : ndarray of shape (members, batch), int64
-        terms : ndarray of shape (members, 6)
+        terms : ndarray of shape (members, n_terms)
             Written: what `LossTerms` holds.
         """
         # A member that diverges is no reason to warn: the engine sees it and stops it.

@@ -50,6 +50,10 @@ def open_for(model: SavedModel, source: Path, rules: ColumnRules) -> TableFile:
         A CSV or Parquet file.
     rules : ColumnRules
 
+    Returns
+    -------
+    TableFile
+
     Raises
     ------
     DataError

@@ -1,10 +1,10 @@
-"""What of the loss's kernel ``test_losses.py`` does not hold against loops and a library."""
+"""What of the loss's kernel `test_losses.py` does not hold against loops and a library."""
 
 import numpy as np
 import pytest
 
 from qcl_mixnet.model.kernels.loss import hybrid_loss
-from qcl_mixnet.model.losses import MINER_EPSILON
+from qcl_mixnet.model.losses import MINER_EPSILON, LossTerms
 
 NUMBERS = (0.5, 3.0, 0.8, 0.2, 0.5, MINER_EPSILON)
 LABELS = [0, 1, 2, 0, 1, 0, 0, 2, 1, 0]
@@ -20,8 +20,8 @@ def make_group(dtype=np.float64, n_members=3, labels=LABELS, n_classes=4):
 
 
 def run(logits, embeddings, labels, centroids, numbers=NUMBERS, flags=(False,) * 3):
-    """Terms ``(members, 6)`` and derivatives by the logits, embeddings and centroids."""
-    terms = np.full((len(logits), 6), np.nan, logits.dtype)
+    """Terms, a row a member, and derivatives by the logits, embeddings and centroids."""
+    terms = np.full((len(logits), len(LossTerms._fields)), np.nan, logits.dtype)
     gradients = [np.full_like(array, np.nan) for array in (logits, embeddings, centroids)]
     options = np.array(numbers, logits.dtype), np.array(flags)
     hybrid_loss(logits, embeddings, labels, centroids, *options, terms, *gradients)

@@ -39,7 +39,7 @@ def hybrid_loss(
         a (Eq. 9), gamma, beta, temperature, margin, the miner's epsilon; of the logits' type.
     flags : ndarray of bool, shape (3,)
         `intra_class="mse"`, `supcon_reduction="sum"`, `triplet_distance="squared_euclidean"`.
-    terms : ndarray of shape (members, 6)
+    terms : ndarray of shape (members, n_terms)
         Written: total, focal, intra, inter, supcon, triplet.
     logits_gradient, embeddings_gradient, centroids_gradient : ndarray
         Written: derivatives of the total, of the shapes above.
