@@ -63,7 +63,7 @@ lint: $(VENV)/.dev ## ruff, mypy and the import contracts
 	$(BIN)/lint-imports
 
 docs: $(VENV)/.docs ## build the documentation into site/; a dead link is an error
-	$(BIN)/mkdocs build --strict $(ARGS)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict $(ARGS)
 
 format: $(VENV)/.dev ## let ruff format and mend the code
 	$(BIN)/ruff check --fix .
