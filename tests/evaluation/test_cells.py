@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn.metrics as sk
-from tests.evaluation.conftest import (
+from tests.evaluation.probes import (
     KNN,
     PROBE,
     QCL_MIXNET,

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from tests.evaluation.conftest import KNN, PROBE, QCL_MIXNET, SEED, Probe, columns, make_data, run
+from tests.evaluation.probes import KNN, PROBE, QCL_MIXNET, SEED, Probe, columns, make_data, run
 
 from qcl_mixnet.evaluation.splits import Split
 

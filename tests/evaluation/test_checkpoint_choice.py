@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from tests.evaluation.conftest import PROBE, QCL_MIXNET, TREE, columns, make_data, run
+from tests.evaluation.probes import PROBE, QCL_MIXNET, TREE, columns, make_data, run
 
 
 def test_checkpoint_test__reaches_the_network_and_marks_its_result():

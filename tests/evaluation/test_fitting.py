@@ -6,7 +6,7 @@ import time
 import pandas as pd
 import pytest
 import torch
-from tests.evaluation.conftest import KNN, PROBE, QCL_MIXNET, SEED, TREE, Probe, make_data, run
+from tests.evaluation.probes import KNN, PROBE, QCL_MIXNET, SEED, TREE, Probe, make_data, run
 
 from qcl_mixnet.baselines.deep import MLPNetworkClassifier
 from qcl_mixnet.estimators.classifier import QCLMixNetClassifier

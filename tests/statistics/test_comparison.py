@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from pydantic import ValidationError
-from tests.statistics.conftest import OPTIONS, SCORES, make_metrics
+from tests.statistics.small_benchmark import OPTIONS, SCORES, make_metrics
 
 from qcl_mixnet.evaluation.metrics import METRICS, Metric
 from qcl_mixnet.statistics.comparison import (

@@ -5,7 +5,7 @@ import math
 import pandas as pd
 import pytest
 from scipy import stats
-from tests.statistics.conftest import OPTIONS, make_metrics
+from tests.statistics.small_benchmark import OPTIONS, make_metrics
 
 from qcl_mixnet.evaluation import EvaluationError
 from qcl_mixnet.reporting.published import published_benchmark, published_ranks

@@ -6,9 +6,7 @@ import numpy as np
 import pandas as pd
 
 from qcl_mixnet.evaluation.metrics import METRICS
-from qcl_mixnet.statistics.comparison import (
-    ComparisonOptions,
-)
+from qcl_mixnet.statistics.comparison import ComparisonOptions
 
 #          a          b          c            ranks
 # d1   0.9 (1)    0.8 (2.5)  0.8 (2.5)     b and c share 2 and 3
