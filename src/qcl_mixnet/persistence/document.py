@@ -109,7 +109,7 @@ def from_document(
         When anything is missing, unknown, or does not fit the rest.
     """
     groups = _grouped(tensors)
-    parameters = _plain_to_parameters(document.parameters)
+    parameters = _restored_parameters(document.parameters)
     check_parameters(parameters)
     preprocessor = restore_preprocessor(document.preprocessor, groups[_PREPROCESSOR])
     names, n_features = document.feature_names, preprocessor.n_features_in_
@@ -154,7 +154,7 @@ def _plain_parameters(parameters: dict[str, Any]) -> dict[str, Any]:
     return {name: plain(name, value) for name, value in parameters.items()} | {"decision": kept}
 
 
-def _plain_to_parameters(plain_parameters: dict[str, Any]) -> dict[str, Any]:
+def _restored_parameters(plain_parameters: dict[str, Any]) -> dict[str, Any]:
     decision = plain_parameters.get("decision")
     if not isinstance(decision, dict):
         return plain_parameters
