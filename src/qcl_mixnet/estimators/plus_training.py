@@ -1,0 +1,153 @@
+"""Training one kind of network of QCL-MixNet+ on all folds at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from qcl_mixnet.engine.loop import TrainingOptions, TrainingResult, train
+from qcl_mixnet.engine.randomness import Streams
+from qcl_mixnet.engine.stacking import stack, unstack
+from qcl_mixnet.estimators.bagging import Bag
+from qcl_mixnet.estimators.calibration import apply_temperature, fit_temperature
+from qcl_mixnet.estimators.chunks import in_chunks, softmax
+from qcl_mixnet.model.plus_columns import learn_columns
+from qcl_mixnet.model.plus_network import InputLayout, PlusNetwork, PlusOptions
+from qcl_mixnet.model.plus_objective import PlusLossOptions, PlusObjective
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How the networks of one kind are built and trained.
+
+    Attributes
+    ----------
+    name : str
+        Of the kind, in tables.
+    network : PlusOptions
+    loss : PlusLossOptions
+    learning_rate : float
+        Peak of the one-cycle schedule.
+    weight_decay : float
+        Of AdamW.
+    """
+
+    name: str
+    network: PlusOptions = PlusOptions()
+    loss: PlusLossOptions = PlusLossOptions()
+    learning_rate: float = 3e-3
+    weight_decay: float = 1e-2
+
+
+@dataclass(frozen=True)
+class TrainedRecipe:
+    """Networks of one kind, one for each fold, and what they say of the rows left out.
+
+    Attributes
+    ----------
+    networks : list of PlusNetwork
+    results : list of TrainingResult
+    out_of_fold : ndarray of shape (n_samples, n_classes)
+        Mean probabilities of the networks that have not seen a row; NaN where all have.
+    """
+
+    networks: list[PlusNetwork]
+    results: list[TrainingResult]
+    out_of_fold: NDArray[np.float64]
+
+
+def train_recipe(
+    recipe: Recipe,
+    x: Tensor,
+    labels: NDArray[np.int64],
+    layout: InputLayout,
+    n_classes: int,
+    bags: Sequence[Bag],
+    streams: Sequence[Streams],
+    options: TrainingOptions,
+    *,
+    n_threads: int | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> TrainedRecipe:
+    """Train a network on each bag, all as one group, and stop them at one epoch.
+
+    The epoch is the one with the lowest log loss of the rows left out, after a temperature
+    (Holzmüller et al., 2024): one choice for all, from the rows of all.
+    """
+    device = x.device
+    codes = torch.from_numpy(labels).to(device)
+    numbers = x[:, : layout.n_numbers].cpu().numpy()
+    networks = []
+    for bag, own in zip(bags, streams, strict=True):
+        columns = learn_columns(numbers[bag.in_bag], labels[bag.in_bag], recipe.network, own.bags)
+        networks.append(PlusNetwork.build(layout, n_classes, recipe.network, columns, own.init))
+    stacked = stack(networks).to(device)
+    shared = x.expand(len(bags), *x.shape), codes.expand(len(bags), len(codes))
+    objective = PlusObjective(stacked, *shared, recipe.loss, streams)
+    judge = OutOfBag(x, labels, bags)
+    results = train(
+        stacked,
+        objective,
+        len(bags[0].in_bag),
+        options,
+        [own.batches for own in streams],
+        judge.score if judge.n_rows else None,
+        rows=torch.from_numpy(np.stack([bag.in_bag for bag in bags])).to(device),
+        n_threads=n_threads,
+        score_name="negative_log_loss",
+        should_stop=should_stop,
+    )
+    unstack(stacked, networks)
+    return TrainedRecipe([n.eval() for n in networks], results, judge.probabilities(stacked.eval()))
+
+
+class OutOfBag:
+    """Rows that networks have not seen, and how well they are predicted.
+
+    Parameters
+    ----------
+    x : Tensor of shape (n_samples, width)
+    labels : ndarray of shape (n_samples,)
+    bags : sequence of Bag
+        One for each network.
+    """
+
+    def __init__(self, x: Tensor, labels: NDArray[np.int64], bags: Sequence[Bag]):
+        self.labels, self.rows = labels, [bag.out_of_bag for bag in bags]
+        self.n_rows = sum(map(len, self.rows))
+        if self.n_rows:
+            # Bags leave out as many rows as others or one less: the last is then repeated.
+            longest = max(map(len, self.rows))
+            padded = [np.resize(rows, longest) if len(rows) else np.zeros(longest, np.int64)
+                      for rows in self.rows]  # fmt: skip
+            self.x = x[torch.from_numpy(np.stack(padded)).to(x.device)]
+
+    def probabilities(self, network: torch.nn.Module) -> NDArray[np.float64]:
+        """Mean probabilities `(n_samples, n_classes)`; NaN where all have seen a row."""
+        p = softmax(in_chunks(network, self.x)).cpu().numpy()
+        total, count = np.zeros((len(self.labels), p.shape[-1])), np.zeros(len(self.labels))
+        for rows, own in zip(self.rows, p, strict=True):
+            total[rows] += own[: len(rows)]
+            count[rows] += 1
+        with np.errstate(invalid="ignore"):
+            return total / count[:, None]
+
+    def score(self, network: torch.nn.Module) -> NDArray[np.float64]:
+        """Minus the log loss after a temperature, the same for every network."""
+        p = self.probabilities(network)
+        seen = np.isfinite(p[:, 0])
+        return np.full(len(self.rows), -calibrated_log_loss(p[seen], self.labels[seen]))
+
+
+def calibrated_log_loss(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
+    """Mean negative log-likelihood of the labels after the temperature that suits them best."""
+    if not np.isfinite(probabilities).all():
+        return float("inf")
+    calibrated = apply_temperature(probabilities, fit_temperature(probabilities, labels))
+    own = calibrated[np.arange(len(labels)), labels]
+    return float(-np.log(np.maximum(own, np.finfo(np.float32).tiny)).mean())
