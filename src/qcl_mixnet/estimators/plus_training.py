@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +21,33 @@ from qcl_mixnet.estimators.chunks import in_chunks, softmax
 from qcl_mixnet.model.plus_columns import learn_columns
 from qcl_mixnet.model.plus_network import InputLayout, PlusNetwork, PlusOptions
 from qcl_mixnet.model.plus_objective import PlusLossOptions, PlusObjective
+
+# Share of a time limit that trainings may take: blending and decisions come after them.
+SPENT = 0.93
+
+
+class Clock:
+    """Time that a fit may take.
+
+    Parameters
+    ----------
+    limit : float or None
+        Seconds from now; None: no limit.
+    """
+
+    def __init__(self, limit: float | None):
+        self.end = math.inf if limit is None else time.monotonic() + SPENT * limit
+
+    def share(self, part: float) -> float:
+        """When a part of what is left will be over."""
+        if self.end == math.inf:
+            return self.end
+        now = time.monotonic()
+        return now + part * (self.end - now)
+
+    def expects_more_than_is_left(self, seconds: float) -> bool:
+        """Whether something that takes so long would end too late."""
+        return time.monotonic() + seconds > self.end
 
 
 @dataclass(frozen=True)
@@ -71,13 +100,47 @@ def train_recipe(
     streams: Sequence[Streams],
     options: TrainingOptions,
     *,
+    patience: int,
+    deadline: float = math.inf,
     n_threads: int | None = None,
-    should_stop: Callable[[], bool] | None = None,
 ) -> TrainedRecipe:
     """Train a network on each bag, all as one group, and stop them at one epoch.
 
     The epoch is the one with the lowest log loss of the rows left out, after a temperature
     (Holzmüller et al., 2024): one choice for all, from the rows of all.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    x : Tensor of shape (n_samples, width)
+        Preprocessed rows, on the device to train on.
+    labels : ndarray of shape (n_samples,)
+        Encoded labels.
+    layout : InputLayout
+        What the columns are.
+    n_classes : int
+    bags : sequence of Bag
+        Rows of each network; equally many in all.
+    streams : sequence of Streams
+        Randomness of each.
+    options : TrainingOptions
+    patience : int
+        Epochs without a lower log loss after which the training ends.
+    deadline : float
+        Of `time.monotonic`: no epoch begins after it.
+    n_threads : int, optional
+        Threads of a CPU; None: as many as PyTorch uses.
+
+    Returns
+    -------
+    TrainedRecipe
+
+    Raises
+    ------
+    TrainingDivergedError
+        When a network diverges in its first epoch.
+    KeyboardInterrupt
+        In the first epoch.
     """
     device = x.device
     codes = torch.from_numpy(labels).to(device)
@@ -90,13 +153,17 @@ def train_recipe(
     shared = x.expand(len(bags), *x.shape), codes.expand(len(bags), len(codes))
     objective = PlusObjective(stacked, *shared, recipe.loss, streams)
     judge = OutOfBag(x, labels, bags)
+
+    def should_stop() -> bool:
+        return judge.epochs_since_best >= patience or time.monotonic() >= deadline
+
     results = train(
         stacked,
         objective,
         len(bags[0].in_bag),
         options,
         [own.batches for own in streams],
-        judge.score if judge.n_rows else None,
+        judge.score,
         rows=torch.from_numpy(np.stack([bag.in_bag for bag in bags])).to(device),
         n_threads=n_threads,
         score_name="negative_log_loss",
@@ -119,13 +186,10 @@ class OutOfBag:
 
     def __init__(self, x: Tensor, labels: NDArray[np.int64], bags: Sequence[Bag]):
         self.labels, self.rows = labels, [bag.out_of_bag for bag in bags]
-        self.n_rows = sum(map(len, self.rows))
-        if self.n_rows:
-            # Bags leave out as many rows as others or one less: the last is then repeated.
-            longest = max(map(len, self.rows))
-            padded = [np.resize(rows, longest) if len(rows) else np.zeros(longest, np.int64)
-                      for rows in self.rows]  # fmt: skip
-            self.x = x[torch.from_numpy(np.stack(padded)).to(x.device)]
+        self.scores: list[float] = []
+        # Folds leave out as many rows as others or one less: the first is then repeated.
+        padded = [np.resize(rows, max(map(len, self.rows))) for rows in self.rows]
+        self.x = x[torch.from_numpy(np.stack(padded)).to(x.device)]
 
     def probabilities(self, network: torch.nn.Module) -> NDArray[np.float64]:
         """Mean probabilities `(n_samples, n_classes)`; NaN where all have seen a row."""
@@ -141,7 +205,13 @@ class OutOfBag:
         """Minus the log loss after a temperature, the same for every network."""
         p = self.probabilities(network)
         seen = np.isfinite(p[:, 0])
-        return np.full(len(self.rows), -calibrated_log_loss(p[seen], self.labels[seen]))
+        self.scores.append(-calibrated_log_loss(p[seen], self.labels[seen]))
+        return np.full(len(self.rows), self.scores[-1])
+
+    @property
+    def epochs_since_best(self) -> int:
+        """Scores after the highest."""
+        return len(self.scores) - 1 - int(np.argmax(self.scores))
 
 
 def calibrated_log_loss(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
