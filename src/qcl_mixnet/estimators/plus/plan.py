@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from qcl_mixnet.engine.loop import TrainingOptions
-from qcl_mixnet.estimators.plus_training import Recipe
-from qcl_mixnet.model.plus_network import InputLayout
+from qcl_mixnet.estimators.plus.training import Recipe
+from qcl_mixnet.model.plus.network import InputLayout
 
 # Steps without a lower log loss after which a training ends, and epochs at least.
 PATIENCE_STEPS, PATIENCE_EPOCHS = 300, 10
@@ -75,9 +75,7 @@ class Plan:
         return max(PATIENCE_EPOCHS, PATIENCE_STEPS // per_epoch)
 
     def sized(self, recipe: Recipe, layout: InputLayout) -> Recipe:
-        """Fit a recipe's networks to the table: wider for many rows, thinner embeddings for many
-        columns.
-        """
+        """Widen a recipe's networks for many rows; thin its embeddings for many columns."""
         network = replace(recipe.network, width=recipe.network.width * self.width_factor)
         if layout.n_numbers * network.embedding_width > EMBEDDED_VALUES:
             width = max(1, EMBEDDED_VALUES // layout.n_numbers)

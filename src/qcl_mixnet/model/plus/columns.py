@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.tree import DecisionTreeClassifier
 
-from qcl_mixnet.model.plus_network import ColumnScales, PlusOptions
+from qcl_mixnet.model.plus.network import ColumnScales, PlusOptions
 
 # Rows that bins are learnt from at most: their edges hardly move with more.
 MOST_ROWS = 10_000

@@ -14,37 +14,9 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 
-STEPS = 25
-# Up to FEW_ROWS the candidates are averaged: their log losses differ by chance. Up to SOME_ROWS
-# few kinds may enter the blend.
-FEW_ROWS, SOME_ROWS = 500, 2000
-FEW_KINDS, MOST_KINDS = 4, 8
-
-
-def blend_weights(
-    candidates: Sequence[FloatArray], labels: NDArray[np.int64], *, n_rows: int | None = None
-) -> FloatArray:
-    """Weights of candidates, by rules that depend on the number of rows.
-
-    Parameters
-    ----------
-    candidates : sequence of ndarray of shape (n_samples, n_classes)
-        Out-of-fold probabilities of each.
-    labels : ndarray of shape (n_samples,)
-        Encoded labels.
-    n_rows : int, optional
-        What the rules go by; None: `n_samples`.
-
-    Returns
-    -------
-    ndarray of shape (n_candidates,)
-        Non-negative, their sum is 1.
-    """
-    n_rows = len(labels) if n_rows is None else n_rows
-    if n_rows < FEW_ROWS:
-        return np.full(len(candidates), 1 / len(candidates))
-    most = FEW_KINDS if n_rows < SOME_ROWS else MOST_KINDS
-    return greedy_weights(candidates, labels, most=most)
+# Additions, and different candidates among them at most. On the development sets fewer candidates
+# gained nothing, and averaging all of them lost macro F1, on small tables too (`docs/plus.md`).
+STEPS, MOST_KINDS = 25, 8
 
 
 def greedy_weights(

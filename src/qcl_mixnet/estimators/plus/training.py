@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -18,9 +18,9 @@ from qcl_mixnet.engine.stacking import stack, unstack
 from qcl_mixnet.estimators.bagging import Bag
 from qcl_mixnet.estimators.calibration import apply_temperature, fit_temperature
 from qcl_mixnet.estimators.chunks import in_chunks, softmax
-from qcl_mixnet.model.plus_columns import learn_columns
-from qcl_mixnet.model.plus_network import InputLayout, PlusNetwork, PlusOptions
-from qcl_mixnet.model.plus_objective import PlusLossOptions, PlusObjective
+from qcl_mixnet.model.plus.columns import learn_columns
+from qcl_mixnet.model.plus.network import InputLayout, PlusNetwork, PlusOptions
+from qcl_mixnet.model.plus.objective import PlusLossOptions, PlusObjective
 
 # Share of a time limit that trainings may take: blending and decisions come after them.
 SPENT = 0.93
@@ -67,8 +67,8 @@ class Recipe:
     """
 
     name: str
-    network: PlusOptions = PlusOptions()
-    loss: PlusLossOptions = PlusLossOptions()
+    network: PlusOptions = field(default_factory=PlusOptions)
+    loss: PlusLossOptions = field(default_factory=PlusLossOptions)
     learning_rate: float = 3e-3
     weight_decay: float = 1e-2
 

@@ -140,6 +140,10 @@ class NumberEmbedding(nn.Module):
         super().__init__()
         self.kind = options.embedding
         n_bins, width = options.n_bins, options.embedding_width
+        self.center: Tensor
+        self.scale: Tensor
+        self.slope: Tensor
+        self.offset: Tensor
         self.register_buffer("center", torch.zeros(n_numbers))
         self.register_buffer("scale", torch.ones(n_numbers))
         if self.kind in ("quantile", "tree"):

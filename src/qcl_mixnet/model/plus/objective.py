@@ -20,7 +20,7 @@ from qcl_mixnet.model.losses import (
 )
 from qcl_mixnet.model.mixup import knn_mixup
 from qcl_mixnet.model.objective import draw_epoch
-from qcl_mixnet.model.plus_network import Dropout, PlusNetwork
+from qcl_mixnet.model.plus.network import Dropout, PlusNetwork
 
 
 @dataclass(frozen=True)

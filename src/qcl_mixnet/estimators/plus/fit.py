@@ -17,12 +17,12 @@ from qcl_mixnet.engine.randomness import Streams
 from qcl_mixnet.engine.threads import resolve_threads
 from qcl_mixnet.estimators.bagging import Bag, folds
 from qcl_mixnet.estimators.calibration import apply_temperature, fit_temperature
-from qcl_mixnet.estimators.plus_kinds import PORTFOLIO, Member, NetworkMember
-from qcl_mixnet.estimators.plus_plan import Plan
-from qcl_mixnet.estimators.plus_selection import blend_weights
-from qcl_mixnet.estimators.plus_training import Clock, calibrated_log_loss, train_recipe
-from qcl_mixnet.estimators.plus_trees import TREES, fit_trees
-from qcl_mixnet.model.plus_network import InputLayout
+from qcl_mixnet.estimators.plus.kinds import PORTFOLIO, Member, NetworkMember
+from qcl_mixnet.estimators.plus.plan import Plan
+from qcl_mixnet.estimators.plus.selection import greedy_weights
+from qcl_mixnet.estimators.plus.training import Clock, Recipe, calibrated_log_loss, train_recipe
+from qcl_mixnet.estimators.plus.trees import TREES, fit_trees
+from qcl_mixnet.model.plus.network import InputLayout
 
 logger = logging.getLogger(__name__)
 
@@ -135,7 +135,8 @@ class PlusTraining:
         """
         recipes = PORTFOLIO[:n_kinds]
         tasks: list[tuple[str, Callable[[int], Candidate]]] = [
-            (recipe.name, lambda left, i=i: self._network(i, left)) for i, recipe in enumerate(recipes)
+            (recipe.name, lambda left, i=i: self._network(i, left))
+            for i, recipe in enumerate(recipes)
         ]
         if trees:
             # Behind the first network: they are quick, and time may be up later on.
@@ -146,7 +147,11 @@ class PlusTraining:
                 break
             on_kind(name)
             try:
-                self.candidates.append(task(len(tasks) - done))
+                self.candidates.append(
+                    self._trees(kind)
+                    if isinstance(kind, str)
+                    else self._network(kind, left=len(kinds) - done)
+                )
             except KeyboardInterrupt:
                 self.interrupted = True
             except TrainingDivergedError as error:
@@ -155,7 +160,9 @@ class PlusTraining:
                 break
         if not self.candidates:
             if self.interrupted:
-                raise KeyboardInterrupt("The training was interrupted before a network was trained.")
+                raise KeyboardInterrupt(
+                    "The training was interrupted before a network was trained."
+                )
             raise TrainingDivergedError(
                 "The loss of every network became infinite or not a number in its first epoch; "
                 "check the table for extreme values."
@@ -165,10 +172,11 @@ class PlusTraining:
         """A guess at the least time that another kind takes."""
         return 0.1 * min(candidate.seconds for candidate in self.candidates)
 
-    def _network(self, number: int, left: int) -> Candidate:
+    def _network(self, kind: Recipe, left: int) -> Candidate:
         started = time.monotonic()
-        recipe = self.plan.sized(PORTFOLIO[number], self.layout)
-        n_folds = len(self.bags)
+        recipe = self.plan.sized(kind, self.layout)
+        # Streams of its own for each network, however many kinds are trained.
+        first = 1 + PORTFOLIO.index(kind) * len(self.bags)
         n_rows = len(self.bags[0].in_bag)
         trained = train_recipe(
             recipe,
@@ -177,7 +185,7 @@ class PlusTraining:
             self.layout,
             self.n_classes,
             self.bags,
-            [Streams.from_seed(self.seed, member=1 + number * n_folds + i) for i in range(n_folds)],
+            [Streams.from_seed(self.seed, member=first + i) for i in range(len(self.bags))],
             self.plan.options(recipe, n_rows),
             patience=self.plan.patience(n_rows),
             deadline=self.clock.share(1 / min(left, 3)),
@@ -212,7 +220,7 @@ class PlusTraining:
     def blend(self) -> Blend:
         """Choose the members and their weights by the log loss of the rows left out."""
         candidates = self.candidates
-        weights = blend_weights([c.out_of_fold for c in candidates], self.labels)
+        weights = greedy_weights([c.out_of_fold for c in candidates], self.labels)
         mean = sum(w * c.out_of_fold for w, c in zip(weights, candidates, strict=True))
         temperature = fit_temperature(mean, self.labels)
         kept = np.flatnonzero(weights)

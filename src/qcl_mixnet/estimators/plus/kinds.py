@@ -13,17 +13,20 @@ from torch import Tensor
 
 from qcl_mixnet.engine.stacking import stack
 from qcl_mixnet.estimators.chunks import in_chunks, softmax
-from qcl_mixnet.estimators.plus_training import Recipe
-from qcl_mixnet.model.plus_network import PlusNetwork, PlusOptions
+from qcl_mixnet.estimators.plus.training import Recipe
+from qcl_mixnet.model.plus.network import PlusNetwork, PlusOptions
+from qcl_mixnet.model.plus.objective import PlusLossOptions
 
 # In the order in which they are trained: `docs/plus.md` has the replay that chose them. Each is
 # best on other tables: thresholds (tree), waves (periodic), sums over columns (additive), products
 # of columns (plain).
+_PAPER = PlusLossOptions(metric_weight=0.2, mixup=True)
 PORTFOLIO: tuple[Recipe, ...] = (
-    Recipe("tree", PlusOptions("tree", width=192, dropout=0.4)),
-    Recipe("periodic", PlusOptions("periodic")),
+    Recipe("waves", PlusOptions("periodic", entangle=True, project=True), _PAPER),
     Recipe("additive", PlusOptions("tree", depth=0, embedding_width=8, dropout=0.0)),
-    Recipe("plain", PlusOptions("none", width=192)),
+    Recipe("bins", PlusOptions("tree", width=192, dropout=0.4)),
+    Recipe("plain", PlusOptions("none", width=192), PlusLossOptions(0.1, mixup=True)),
+    Recipe("entangled", PlusOptions("tree", entangle=True)),
 )
 
 # Values of a layer that a prediction makes at a time: what a processor's cache holds.

@@ -10,7 +10,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier
 
 from qcl_mixnet.estimators.bagging import Bag
-from qcl_mixnet.estimators.plus_kinds import TreesMember, class_columns
+from qcl_mixnet.estimators.plus.kinds import TreesMember, class_columns
 
 N_TREES = 300
 

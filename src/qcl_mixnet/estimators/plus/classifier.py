@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils import check_consistent_length, check_random_state
@@ -21,22 +22,22 @@ from qcl_mixnet.estimators.decision import apply_decision_weights
 from qcl_mixnet.estimators.decision_average import average_decision_weights
 from qcl_mixnet.estimators.ensemble import ENSEMBLE_CONSTRAINTS, Decision
 from qcl_mixnet.estimators.labels import encode_labels
-from qcl_mixnet.estimators.plus_fit import Blend, PlusTraining
-from qcl_mixnet.estimators.plus_kinds import PORTFOLIO
-from qcl_mixnet.estimators.plus_training import Clock
+from qcl_mixnet.estimators.plus.fit import Blend, PlusTraining
+from qcl_mixnet.estimators.plus.kinds import PORTFOLIO
+from qcl_mixnet.estimators.plus.training import Clock
 from qcl_mixnet.estimators.table_inputs import TableInputs
-from qcl_mixnet.model.plus_network import InputLayout
-from qcl_mixnet.preprocessing.table_preprocessor import TablePreprocessor
+from qcl_mixnet.model.plus.network import InputLayout
+from qcl_mixnet.preprocessing.gap_indicators import GapIndicatingPreprocessor
 
 
 class QCLMixNetPlusClassifier(ClassifierMixin, TableInputs):
     """QCL-MixNet+: a blend of differently built networks for imbalanced tables.
 
-    Networks of several kinds are trained on folds of the table; numbers enter them through
-    piecewise-linear or periodic embeddings, categories one-hot or through embeddings, and some kinds
-    have the parts of QCL-MixNet (entanglement layer, neighbour mixup, contrastive losses). The blend
-    of them with the lowest log loss on the rows that each left out is kept and calibrated, and
-    decisions are tuned on those rows.
+    Networks of several kinds are trained on folds of the table. Numbers enter them through
+    piecewise-linear or periodic embeddings, categories one-hot or through embeddings, and some
+    kinds have the parts of QCL-MixNet: entanglement layer, neighbour mixup, contrastive losses. The
+    blend with the lowest log loss on the rows that each network left out is kept and calibrated,
+    and decisions are tuned on those rows.
 
     Parameters
     ----------
@@ -117,7 +118,7 @@ default="macro_f1"
         *,
         n_members: int | None = None,
         time_limit: float | None = None,
-        decision: Decision | dict[Any, float] | ArrayLike = "macro_f1",
+        decision: Decision | Mapping[Any, float] | Sequence[float] | NDArray[Any] = "macro_f1",
         trees: bool = False,
         categorical_features: Literal["infer"] | ArrayLike | None = "infer",
         device: str = "auto",
@@ -180,9 +181,7 @@ default="macro_f1"
             check_class_weights(self.decision, self.classes_)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         self.device_ = resolve_device(self.device)
-        preprocessor = TablePreprocessor(
-            categorical_features=self.categorical_features, gap_indicators=True
-        )
+        preprocessor = GapIndicatingPreprocessor(categorical_features=self.categorical_features)
         self.preprocessor_ = preprocessor.set_output(transform="default").fit(X)
         training = PlusTraining(
             self._to_tensor(X),
@@ -202,7 +201,7 @@ default="macro_f1"
 
     def _report(self, kind: str) -> None:
         if self.verbose:
-            print(f"Training networks of the kind {kind!r}.")
+            print(f"Training the kind {kind!r}.", file=sys.stderr)  # noqa: T201 (asked for)
 
     def _decision_weights(
         self, labels: NDArray[np.int64], rng: np.random.Generator
@@ -252,7 +251,7 @@ default="macro_f1"
         return self.classes_[apply_decision_weights(probabilities, self.decision_weights_)]
 
 
-def input_layout(preprocessor: TablePreprocessor) -> InputLayout:
+def input_layout(preprocessor: GapIndicatingPreprocessor) -> InputLayout:
     """What the columns of a fitted preprocessor's rows are."""
     check_is_fitted(preprocessor)
     levels = (*map(len, preprocessor.levels_), *[1] * len(preprocessor.gap_columns_))
