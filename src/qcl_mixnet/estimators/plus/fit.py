@@ -133,15 +133,12 @@ class PlusTraining:
         the others, each shares what is left. A KeyboardInterrupt ends all of it, and what is
         trained by then is kept; without any it is raised.
         """
-        recipes = PORTFOLIO[:n_kinds]
-        tasks: list[tuple[str, Callable[[int], Candidate]]] = [
-            (recipe.name, lambda left, i=i: self._network(i, left))
-            for i, recipe in enumerate(recipes)
-        ]
+        kinds: list[Recipe | str] = [*PORTFOLIO[:n_kinds]]
         if trees:
             # Behind the first network: they are quick, and time may be up later on.
-            tasks[1:1] = [(name, lambda _, name=name: self._trees(name)) for name in TREES]
-        for done, (name, task) in enumerate(tasks):
+            kinds[1:1] = TREES
+        for done, kind in enumerate(kinds):
+            name = kind if isinstance(kind, str) else kind.name
             if self.candidates and self.clock.expects_more_than_is_left(self._slowest()):
                 logger.info("No time is left for the kinds from %r on.", name)
                 break
