@@ -25,8 +25,10 @@ PORTFOLIO: tuple[Recipe, ...] = (
     Recipe("waves", PlusOptions("periodic", entangle=True, project=True), _PAPER),
     Recipe("additive", PlusOptions("tree", depth=0, embedding_width=8, dropout=0.0)),
     Recipe("bins", PlusOptions("tree", width=192, dropout=0.4)),
-    Recipe("plain", PlusOptions("none", width=192), PlusLossOptions(0.1, mixup=True)),
-    Recipe("entangled", PlusOptions("tree", entangle=True)),
+    Recipe(
+        "plain", PlusOptions("none", width=192, dropout=0.2, entangle=True, project=True), _PAPER
+    ),
+    Recipe("periodic", PlusOptions("periodic")),
 )
 
 # Values of a layer that a prediction makes at a time: what a processor's cache holds.
