@@ -51,6 +51,9 @@ default="macro_f1"
         How `predict` decides: for the highest probability, or for the highest probability times a
         weight of the class, which is tuned for a score of the out-of-fold probabilities, or given.
         `predict_proba` stays the same.
+    neighbors : bool, default=True
+        Let soft votes of the nearest training rows into the blend, up to 20,000 rows. A model that
+        they enter holds the training rows, as a kNN classifier does, and so do its files.
     trees : bool, default=False
         Let extremely randomised and boosted trees into the blend. It is not a network any more
         then, and should not be called one.
@@ -103,6 +106,7 @@ default="macro_f1"
         "n_members": [Interval(Integral, 1, len(PORTFOLIO), closed="both"), None],
         "time_limit": [Interval(Real, 0, None, closed="neither"), None],
         "decision": ENSEMBLE_CONSTRAINTS["decision"],
+        "neighbors": ["boolean"],
         "trees": ["boolean"],
         "categorical_features": ["array-like", StrOptions({"infer"}), None],
         "device": [str],
@@ -119,6 +123,7 @@ default="macro_f1"
         n_members: int | None = None,
         time_limit: float | None = None,
         decision: Decision | Mapping[Any, float] | Sequence[float] | NDArray[Any] = "macro_f1",
+        neighbors: bool = True,
         trees: bool = False,
         categorical_features: Literal["infer"] | ArrayLike | None = "infer",
         device: str = "auto",
@@ -129,6 +134,7 @@ default="macro_f1"
         self.n_members = n_members
         self.time_limit = time_limit
         self.decision = decision
+        self.neighbors = neighbors
         self.trees = trees
         self.categorical_features = categorical_features
         self.device = device
@@ -192,7 +198,12 @@ default="macro_f1"
             n_jobs=self.n_jobs,
             clock=clock,
         )
-        training.run(self.n_members or len(PORTFOLIO), trees=self.trees, on_kind=self._report)
+        training.run(
+            self.n_members or len(PORTFOLIO),
+            neighbors=self.neighbors,
+            trees=self.trees,
+            on_kind=self._report,
+        )
         self.interrupted_ = training.interrupted
         self.blend_ = training.blend()
         self.leaderboard_ = training.leaderboard(self.blend_)

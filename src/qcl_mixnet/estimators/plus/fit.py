@@ -18,9 +18,17 @@ from qcl_mixnet.engine.threads import resolve_threads
 from qcl_mixnet.estimators.bagging import Bag, folds
 from qcl_mixnet.estimators.calibration import apply_temperature, fit_temperature
 from qcl_mixnet.estimators.plus.kinds import PORTFOLIO, Member, NetworkMember
+from qcl_mixnet.estimators.plus.neighbors import MOST_ROWS, fit_neighbors
+from qcl_mixnet.estimators.plus.neighbors import NAME as NEIGHBORS
 from qcl_mixnet.estimators.plus.plan import Plan
 from qcl_mixnet.estimators.plus.selection import greedy_weights
-from qcl_mixnet.estimators.plus.training import Clock, Recipe, calibrated_log_loss, train_recipe
+from qcl_mixnet.estimators.plus.training import (
+    Clock,
+    PaperRecipe,
+    Recipe,
+    calibrated_log_loss,
+    train_recipe,
+)
 from qcl_mixnet.estimators.plus.trees import TREES, fit_trees
 from qcl_mixnet.model.plus.network import InputLayout
 
@@ -125,17 +133,24 @@ class PlusTraining:
         self.interrupted = False
 
     def run(
-        self, n_kinds: int, *, trees: bool, on_kind: Callable[[str], None] = lambda _: None
+        self,
+        n_kinds: int,
+        *,
+        neighbors: bool,
+        trees: bool,
+        on_kind: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """Train the first kinds of the portfolio and, if asked, the trees.
+        """Train the first kinds of the portfolio and, if asked, neighbours and trees.
 
         The first network gets at most a third of the time, so that there is always a blend; of
         the others, each shares what is left. A KeyboardInterrupt ends all of it, and what is
         trained by then is kept; without any it is raised.
         """
-        kinds: list[Recipe | str] = [*PORTFOLIO[:n_kinds]]
+        kinds: list[Recipe | PaperRecipe | str] = [*PORTFOLIO[:n_kinds]]
+        # Behind the first network what is quick: time may be up later on.
+        if neighbors and len(self.labels) <= MOST_ROWS:
+            kinds.insert(1, NEIGHBORS)
         if trees:
-            # Behind the first network: they are quick, and time may be up later on.
             kinds[1:1] = TREES
         for done, kind in enumerate(kinds):
             name = kind if isinstance(kind, str) else kind.name
@@ -145,7 +160,7 @@ class PlusTraining:
             on_kind(name)
             try:
                 self.candidates.append(
-                    self._trees(kind)
+                    self._without_network(kind)
                     if isinstance(kind, str)
                     else self._network(kind, left=len(kinds) - done)
                 )
@@ -169,7 +184,7 @@ class PlusTraining:
         """A guess at the least time that another kind takes."""
         return 0.1 * min(candidate.seconds for candidate in self.candidates)
 
-    def _network(self, kind: Recipe, left: int) -> Candidate:
+    def _network(self, kind: Recipe | PaperRecipe, left: int) -> Candidate:
         started = time.monotonic()
         recipe = self.plan.sized(kind, self.layout)
         # Streams of its own for each network, however many kinds are trained.
@@ -184,7 +199,7 @@ class PlusTraining:
             self.bags,
             [Streams.from_seed(self.seed, member=first + i) for i in range(len(self.bags))],
             self.plan.options(recipe, n_rows),
-            patience=self.plan.patience(n_rows),
+            patience=self.plan.patience(recipe, n_rows),
             deadline=self.clock.share(1 / min(left, 3)),
             n_threads=resolve_threads(self.n_jobs),
         )
@@ -193,11 +208,18 @@ class PlusTraining:
         best_epoch = trained.results[0].best_epoch
         return self._candidate(member, trained.out_of_fold, best_epoch, started)
 
-    def _trees(self, name: str) -> Candidate:
-        started, rows = time.monotonic(), self.x.cpu().numpy()
-        member, out_of_fold = fit_trees(
-            name, rows, self.labels, self.n_classes, self.bags, self.rng, self.n_jobs
-        )
+    def _without_network(self, name: str) -> Candidate:
+        started = time.monotonic()
+        member: Member
+        if name == NEIGHBORS:
+            member, out_of_fold = fit_neighbors(
+                self.x, self.labels, self.layout, self.n_classes, self.bags
+            )
+        else:
+            rows = self.x.cpu().numpy()
+            member, out_of_fold = fit_trees(
+                name, rows, self.labels, self.n_classes, self.bags, self.rng, self.n_jobs
+            )
         return self._candidate(member, out_of_fold, 0, started)
 
     def _candidate(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,15 +12,16 @@ from torch import Tensor
 
 from qcl_mixnet.engine.stacking import stack
 from qcl_mixnet.estimators.chunks import in_chunks, softmax
-from qcl_mixnet.estimators.plus.training import Recipe
-from qcl_mixnet.model.plus.network import PlusNetwork, PlusOptions
+from qcl_mixnet.estimators.plus.training import Networks, PaperRecipe, Recipe
+from qcl_mixnet.model.network import HIDDEN_WIDTH
+from qcl_mixnet.model.plus.network import PlusOptions
 from qcl_mixnet.model.plus.objective import PlusLossOptions
 
 # In the order in which they are trained: `docs/plus.md` has the replay that chose them. Each is
 # best on other tables: thresholds (tree), waves (periodic), sums over columns (additive), products
 # of columns (plain).
 _PAPER = PlusLossOptions(metric_weight=0.2, mixup=True)
-PORTFOLIO: tuple[Recipe, ...] = (
+PORTFOLIO: tuple[Recipe | PaperRecipe, ...] = (
     Recipe("waves", PlusOptions("periodic", entangle=True, project=True), _PAPER),
     Recipe("additive", PlusOptions("tree", depth=0, embedding_width=8, dropout=0.0)),
     Recipe("bins", PlusOptions("tree", width=192, dropout=0.4)),
@@ -29,6 +29,7 @@ PORTFOLIO: tuple[Recipe, ...] = (
         "plain", PlusOptions("none", width=192, dropout=0.2, entangle=True, project=True), _PAPER
     ),
     Recipe("periodic", PlusOptions("periodic")),
+    PaperRecipe("qcl_mixnet"),
 )
 
 # Values of a layer that a prediction makes at a time: what a processor's cache holds.
@@ -61,15 +62,15 @@ class NetworkMember:
 
     Parameters
     ----------
-    recipe : Recipe
+    recipe : Recipe or PaperRecipe
         As it was fitted to the table (`Plan.sized`).
-    networks : sequence of PlusNetwork
+    networks : list of PlusNetwork or QCLMixNet
         Trained; on the device where they shall predict.
     """
 
-    def __init__(self, recipe: Recipe, networks: Sequence[PlusNetwork]):
-        self.recipe, self.networks = recipe, list(networks)
-        self._stacked = stack(self.networks).eval()
+    def __init__(self, recipe: Recipe | PaperRecipe, networks: Networks):
+        self.recipe, self.networks = recipe, networks
+        self._stacked: Any = stack(networks).eval()
 
     @property
     def name(self) -> str:
@@ -78,8 +79,10 @@ class NetworkMember:
 
     def probabilities(self, x: Tensor) -> NDArray[np.float64]:
         """See `Member`."""
-        options, layout = self.recipe.network, self.networks[0].layout
-        widest = max(layout.n_numbers * options.n_bins, layout.width, options.width)
+        widest = max(HIDDEN_WIDTH, x.shape[-1])
+        if isinstance(self.recipe, Recipe):
+            options = self.recipe.network
+            widest = max(widest, x.shape[-1] * options.n_bins, options.width)
         rows = max(64, CHUNK_VALUES // (widest * len(self.networks)))
         stacked = self._stacked
 

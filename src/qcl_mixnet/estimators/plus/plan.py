@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 from qcl_mixnet.engine.loop import TrainingOptions
-from qcl_mixnet.estimators.plus.training import Recipe
+from qcl_mixnet.estimators.plus.training import PaperRecipe, Recipe
 from qcl_mixnet.model.plus.network import InputLayout
 
 # Steps without a lower log loss after which a training ends, and epochs at least.
@@ -13,6 +14,8 @@ PATIENCE_STEPS, PATIENCE_EPOCHS = 300, 10
 # An epoch is at most so many steps: on many rows a random part of them.
 LONGEST_EPOCH = 200
 EMA_DECAY = 0.98
+# Steps of the paper's training at most, which has 100 epochs otherwise.
+PAPER_STEPS = 12_000
 # Values that the embeddings of a row's numbers have at most, all columns together.
 EMBEDDED_VALUES = 256
 FEW_BINS = 8
@@ -56,8 +59,10 @@ class Plan:
         wide = n_rows >= 10_000 or (n_rows >= 3_000 and n_classes >= 10)
         return cls(n_folds, batch_size, 6_000 if n_rows < 30_000 else 4_000, 2 if wide else 1)
 
-    def options(self, recipe: Recipe, n_rows: int) -> TrainingOptions:
+    def options(self, recipe: Recipe | PaperRecipe, n_rows: int) -> TrainingOptions:
         """How a recipe's networks train on `n_rows` rows each."""
+        if isinstance(recipe, PaperRecipe):
+            return self._paper_options(n_rows)
         per_epoch = min(LONGEST_EPOCH, max(1, n_rows // self.batch_size))
         return TrainingOptions(
             epochs=max(PATIENCE_EPOCHS, self.max_steps // per_epoch),
@@ -69,13 +74,27 @@ class Plan:
             steps_per_epoch=LONGEST_EPOCH,
         )
 
-    def patience(self, n_rows: int) -> int:
-        """Epochs without a lower log loss after which a training ends."""
+    def _paper_options(self, n_rows: int) -> TrainingOptions:
+        """As the paper trains; on many rows fewer epochs, so that the steps are as many at most."""
+        paper = TrainingOptions()
+        steps = max(1, n_rows // paper.batch_size)
+        epochs = min(paper.epochs, max(1, PAPER_STEPS // min(steps, LONGEST_EPOCH)))
+        return replace(paper, epochs=epochs, steps_per_epoch=LONGEST_EPOCH)
+
+    def patience(self, recipe: Recipe | PaperRecipe, n_rows: int) -> float:
+        """Epochs without a lower log loss after which a training ends.
+
+        The paper's schedule is made for its last epoch, so that a training by it has none.
+        """
+        if isinstance(recipe, PaperRecipe):
+            return math.inf
         per_epoch = min(LONGEST_EPOCH, max(1, n_rows // self.batch_size))
         return max(PATIENCE_EPOCHS, PATIENCE_STEPS // per_epoch)
 
-    def sized(self, recipe: Recipe, layout: InputLayout) -> Recipe:
+    def sized(self, recipe: Recipe | PaperRecipe, layout: InputLayout) -> Recipe | PaperRecipe:
         """Widen a recipe's networks for many rows; thin its embeddings for many columns."""
+        if isinstance(recipe, PaperRecipe):
+            return recipe
         network = replace(recipe.network, width=recipe.network.width * self.width_factor)
         if layout.n_numbers * network.embedding_width > EMBEDDED_VALUES:
             width = max(1, EMBEDDED_VALUES // layout.n_numbers)

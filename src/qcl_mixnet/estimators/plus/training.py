@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,14 +14,20 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from qcl_mixnet.engine.loop import TrainingOptions, TrainingResult, train
+from qcl_mixnet.engine.objectives import Objective
 from qcl_mixnet.engine.randomness import Streams
 from qcl_mixnet.engine.stacking import stack, unstack
 from qcl_mixnet.estimators.bagging import Bag
 from qcl_mixnet.estimators.calibration import apply_temperature, fit_temperature
 from qcl_mixnet.estimators.chunks import in_chunks, softmax
+from qcl_mixnet.model.losses import LossOptions
+from qcl_mixnet.model.network import QCLMixNet
+from qcl_mixnet.model.objective import HybridObjective, MixupOptions
 from qcl_mixnet.model.plus.columns import learn_columns
 from qcl_mixnet.model.plus.network import InputLayout, PlusNetwork, PlusOptions
 from qcl_mixnet.model.plus.objective import PlusLossOptions, PlusObjective
+
+Networks = Sequence[PlusNetwork] | Sequence[QCLMixNet]
 
 # Share of a time limit that trainings may take: blending and decisions come after them.
 SPENT = 0.93
@@ -74,24 +81,41 @@ class Recipe:
 
 
 @dataclass(frozen=True)
+class PaperRecipe:
+    """The paper's own network, objective and schedule; its defaults are the paper's.
+
+    Attributes
+    ----------
+    name : str
+        Of the kind, in tables.
+    loss : LossOptions
+    mixup : MixupOptions
+    """
+
+    name: str
+    loss: LossOptions = field(default_factory=LossOptions)
+    mixup: MixupOptions = field(default_factory=MixupOptions)
+
+
+@dataclass(frozen=True)
 class TrainedRecipe:
     """Networks of one kind, one for each fold, and what they say of the rows left out.
 
     Attributes
     ----------
-    networks : list of PlusNetwork
+    networks : list of PlusNetwork or QCLMixNet
     results : list of TrainingResult
     out_of_fold : ndarray of shape (n_samples, n_classes)
         Mean probabilities of the networks that have not seen a row; NaN where all have.
     """
 
-    networks: list[PlusNetwork]
+    networks: Networks
     results: list[TrainingResult]
     out_of_fold: NDArray[np.float64]
 
 
 def train_recipe(
-    recipe: Recipe,
+    recipe: Recipe | PaperRecipe,
     x: Tensor,
     labels: NDArray[np.int64],
     layout: InputLayout,
@@ -100,7 +124,7 @@ def train_recipe(
     streams: Sequence[Streams],
     options: TrainingOptions,
     *,
-    patience: int,
+    patience: float,
     deadline: float = math.inf,
     n_threads: int | None = None,
 ) -> TrainedRecipe:
@@ -111,7 +135,7 @@ def train_recipe(
 
     Parameters
     ----------
-    recipe : Recipe
+    recipe : Recipe or PaperRecipe
     x : Tensor of shape (n_samples, width)
         Preprocessed rows, on the device to train on.
     labels : ndarray of shape (n_samples,)
@@ -124,7 +148,7 @@ def train_recipe(
     streams : sequence of Streams
         Randomness of each.
     options : TrainingOptions
-    patience : int
+    patience : float
         Epochs without a lower log loss after which the training ends.
     deadline : float
         Of `time.monotonic`: no epoch begins after it.
@@ -144,14 +168,17 @@ def train_recipe(
     """
     device = x.device
     codes = torch.from_numpy(labels).to(device)
-    numbers = x[:, : layout.n_numbers].cpu().numpy()
-    networks = []
-    for bag, own in zip(bags, streams, strict=True):
-        columns = learn_columns(numbers[bag.in_bag], labels[bag.in_bag], recipe.network, own.bags)
-        networks.append(PlusNetwork.build(layout, n_classes, recipe.network, columns, own.init))
-    stacked = stack(networks).to(device)
     shared = x.expand(len(bags), *x.shape), codes.expand(len(bags), len(codes))
-    objective = PlusObjective(stacked, *shared, recipe.loss, streams)
+    networks: Networks
+    objective: Objective
+    if isinstance(recipe, PaperRecipe):
+        networks = [QCLMixNet.build(layout.width, n_classes, generator=own.init) for own in streams]
+        stacked: Any = stack(networks).to(device)
+        objective = HybridObjective.build(stacked, *shared, recipe.loss, recipe.mixup, streams)
+    else:
+        networks = _plus_networks(recipe, x, labels, layout, n_classes, bags, streams)
+        stacked = stack(networks).to(device)
+        objective = PlusObjective(stacked, *shared, recipe.loss, streams)
     judge = OutOfBag(x, labels, bags)
 
     def should_stop() -> bool:
@@ -170,7 +197,27 @@ def train_recipe(
         should_stop=should_stop,
     )
     unstack(stacked, networks)
-    return TrainedRecipe([n.eval() for n in networks], results, judge.probabilities(stacked.eval()))
+    for network in networks:
+        network.eval()
+    return TrainedRecipe(networks, results, judge.probabilities(stacked.eval()))
+
+
+def _plus_networks(
+    recipe: Recipe,
+    x: Tensor,
+    labels: NDArray[np.int64],
+    layout: InputLayout,
+    n_classes: int,
+    bags: Sequence[Bag],
+    streams: Sequence[Streams],
+) -> list[PlusNetwork]:
+    """Networks before their training, each with what its own training rows say of the columns."""
+    numbers = x[:, : layout.n_numbers].cpu().numpy()
+    networks = []
+    for bag, own in zip(bags, streams, strict=True):
+        columns = learn_columns(numbers[bag.in_bag], labels[bag.in_bag], recipe.network, own.bags)
+        networks.append(PlusNetwork.build(layout, n_classes, recipe.network, columns, own.init))
+    return networks
 
 
 class OutOfBag:

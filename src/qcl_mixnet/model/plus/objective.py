@@ -12,14 +12,9 @@ from torch.nn import functional
 from qcl_mixnet.engine.objectives import AutogradObjective
 from qcl_mixnet.engine.randomness import Streams
 from qcl_mixnet.engine.stacking import take_rows
-from qcl_mixnet.model.losses import (
-    cosine_similarity,
-    mined_triplet_loss,
-    same_class_pairs,
-    supervised_contrastive_loss,
-)
 from qcl_mixnet.model.mixup import knn_mixup
 from qcl_mixnet.model.objective import draw_epoch
+from qcl_mixnet.model.plus.metric_losses import metric_losses
 from qcl_mixnet.model.plus.network import Dropout, PlusNetwork
 
 
@@ -102,10 +97,7 @@ class PlusObjective(AutogradObjective):
             return torch.stack([loss, loss])
         logits, embeddings = self.network.logits_and_embedding(x)
         loss = cross_entropy(logits, labels, options.label_smoothing)
-        similarity, pairs = cosine_similarity(embeddings), same_class_pairs(labels)
-        metric = supervised_contrastive_loss(similarity, pairs) + mined_triplet_loss(
-            similarity, pairs
-        )
+        metric = metric_losses(embeddings, labels, self.network.n_classes)
         return torch.stack([loss + options.metric_weight * metric, loss])
 
 
