@@ -30,6 +30,8 @@ LEAST_VOTE = 1e-3
 CATEGORY_SCALE = 2**-0.5
 # Distances to more rows than this take longer than networks do.
 MOST_ROWS = 20_000
+# Equal rows have none.
+SMALLEST_SPREAD = 1e-30
 # Distances that are computed at a time.
 CHUNK_DISTANCES = 2**22
 
@@ -82,7 +84,7 @@ class NeighborsMember:
         rows = _scaled(x, center, scale)
         spread = float(rows.var(0, correction=0).sum())
         codes = torch.from_numpy(labels).to(x.device)
-        bandwidth = TEMPERATURE * max(spread / 10, np.finfo(np.float32).tiny)
+        bandwidth = TEMPERATURE * max(spread / 10, SMALLEST_SPREAD)
         return cls(rows, codes, center, scale, bandwidth, n_classes)
 
     def probabilities(self, x: Tensor) -> NDArray[np.float64]:
