@@ -4,65 +4,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score, recall_score
+from tests.estimators.decisions import METRICS, from_odds, naive_score, problems, random_problem
 
 from qcl_mixnet import QCLMixNetClassifier
-from qcl_mixnet.estimators.decision import (
-    _score_curve,
-    apply_decision_weights,
-    tune_decision_weights,
-)
-
-METRICS = ["macro_f1", "balanced_accuracy"]
-
-
-def from_odds(odds, rest=0.0):
-    """Probabilities of two classes whose ratio p1 / p0 is given, and a third of share `rest`."""
-    p1 = np.asarray(odds) / (1 + np.asarray(odds))
-    p = np.column_stack([1 - p1, p1])
-    return p if rest == 0 else np.column_stack([p * (1 - rest), np.full(len(p), rest)])
-
-
-def random_problem(seed, shares=(0.7, 0.2, 0.1), n=150):
-    """Noisy probabilities that lean towards the large classes."""
-    rng = np.random.default_rng(seed)
-    labels = rng.permutation(np.repeat(np.arange(len(shares)), (np.array(shares) * n).astype(int)))
-    logits = rng.normal(size=(len(labels), len(shares))) + np.log(shares)
-    logits[np.arange(len(labels)), labels] += 1.0
-    p = np.exp(logits)
-    return p / p.sum(axis=1, keepdims=True), labels
-
-
-def naive_score(p, weights, labels, metric):
-    """Score of a prediction made row by row, class by class."""
-    chosen = []
-    for row in (p * weights).tolist():
-        chosen.append(row.index(max(row)))
-    total, present = 0.0, set(labels.tolist())
-    for c in present:
-        hits = sum(a == b == c for a, b in zip(chosen, labels, strict=True))
-        rows = (labels == c).sum()
-        total += (
-            hits / rows if metric == "balanced_accuracy" else 2 * hits / (rows + chosen.count(c))
-        )
-    return total / len(present)
+from qcl_mixnet.estimators.decision import apply_decision_weights, tune_decision_weights
 
 
 def tune(p, labels, metric="macro_f1", min_rows=1, shrinkage=0.0):
     return tune_decision_weights(p, labels, metric=metric, min_rows=min_rows, shrinkage=shrinkage)
-
-
-@pytest.mark.parametrize("metric", METRICS)
-@pytest.mark.parametrize("c", range(4))
-def test_score_curve__between_any_two_breakpoints__is_the_score_there(c, metric):
-    # Small errors of the counts would hardly show in the weights.
-    p, labels = random_problem(0, n=40)
-    p = np.column_stack([p, np.full(len(p), 0.4)])  # a class without rows
-    weights = np.array([0.5, 0.9, 1.0, 0.7])
-    breakpoints, scores = _score_curve(np.log(p), np.log(weights), labels, c, metric)
-    edges = np.concatenate([[breakpoints[0] - 1], breakpoints, [breakpoints[-1] + 1]])
-    for middle, score in zip((edges[1:] + edges[:-1]) / 2, scores, strict=True):
-        weights[c] = np.exp(middle)
-        assert score == pytest.approx(naive_score(p, weights, labels, metric), abs=1e-12)
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -223,17 +172,6 @@ def test_tune__classes_in_another_order__permutes_the_weights(order):
     moved = tune_decision_weights(p[:, order], np.argsort(order)[labels], metric="macro_f1")
     np.testing.assert_allclose(moved.weights, expected[order])
     assert expected.min() < 1
-
-
-@st.composite
-def problems(draw, max_classes=4):
-    """Few different numbers, so that ties and zeros are common."""
-    n_classes = draw(st.integers(2, max_classes))
-    n = draw(st.integers(1, 25))
-    row = st.lists(st.integers(0, 5), min_size=n_classes, max_size=n_classes).filter(any)
-    p = draw(st.lists(row, min_size=n, max_size=n))
-    labels = draw(st.lists(st.integers(0, n_classes - 1), min_size=n, max_size=n))
-    return np.array(p, dtype=float), np.array(labels)
 
 
 @settings(max_examples=60, deadline=None)

@@ -66,7 +66,7 @@ def test_cell_key__edit_in_persistence__recomputes_no_cell(recomputed):
     [
         "model.losses", "model.objective", "model.network", "model.layers", "model.mixup",
         "model.cpu_step", "model.kernels.loss", "estimators.classifier", "estimators.ensemble",
-        "estimators.calibration", "estimators.decision",
+        "estimators.calibration", "estimators.decision", "estimators.decision_search",
     ],
 )  # fmt: skip
 def test_cell_key__edit_in_the_method__recomputes_ours_and_the_ablations_alone(recomputed, module):

@@ -24,11 +24,8 @@ from qcl_mixnet.estimators.base import NetworkClassifier
 from qcl_mixnet.estimators.calibration import apply_temperature, fit_temperature
 from qcl_mixnet.estimators.chunks import in_chunks, softmax
 from qcl_mixnet.estimators.class_weights import check_class_weights
-from qcl_mixnet.estimators.decision import (
-    DecisionMetric,
-    apply_decision_weights,
-    tune_decision_weights,
-)
+from qcl_mixnet.estimators.decision import apply_decision_weights, tune_decision_weights
+from qcl_mixnet.estimators.decision_search import DecisionMetric
 
 Bagging = Literal["folds", "bootstrap"]
 Decision = Literal["argmax", "macro_f1", "balanced_accuracy"]

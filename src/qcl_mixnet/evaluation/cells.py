@@ -144,14 +144,14 @@ def _score(
     started = time.perf_counter()
     y_pred = np.asarray(model.predict(test_table), dtype=np.int64)
     predict_seconds = time.perf_counter() - started
-    final = final_step(model)
+    final = final_step(fitted.inner)
     if not hasattr(model, "predict_proba"):  # known only now, for instance with a stacking
         raise ModelSpecError(no_probabilities(spec))
     proba = _all_classes(model.predict_proba(test_table), model.classes_, data.n_classes)
 
     representation = pd.DataFrame()
     if getattr(final, "transform_is_representation", False):
-        values = np.asarray(model.transform(test_table))
+        values = np.asarray(fitted.inner.transform(test_table))
         representation = _test_frame(number, split.test, y_test, "h", values)
 
     metrics = score_predictions(y_test, y_pred, proba)

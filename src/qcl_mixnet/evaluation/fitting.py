@@ -12,8 +12,14 @@ from sklearn.pipeline import Pipeline
 
 from qcl_mixnet.evaluation.cell_data import CellData, Part, split_parts
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
-from qcl_mixnet.evaluation.search import grid_search
-from qcl_mixnet.evaluation.specs import ModelSpec, ModelSpecError, build_grid, build_model
+from qcl_mixnet.evaluation.search import SearchedClassifier, grid_search
+from qcl_mixnet.evaluation.specs import (
+    ModelSpec,
+    ModelSpecError,
+    build_grid,
+    build_model,
+    with_decision,
+)
 from qcl_mixnet.evaluation.splits import Split
 
 
@@ -25,6 +31,8 @@ class Fitted:
     ----------
     split : Split
     model : estimator
+    inner : estimator
+        The model without what tunes its decision: mostly the same object.
     best_parameters : dict
         What a grid search chose; empty without one.
     seconds : float
@@ -33,6 +41,7 @@ class Fitted:
 
     split: Split
     model: BaseEstimator
+    inner: BaseEstimator
     best_parameters: dict[str, Any]
     seconds: float
 
@@ -64,14 +73,19 @@ def fit_repeats(
     """
     # Asked of the model, not imported: a change of the training code is nothing to other models.
     fit_together = getattr(build_model(spec, random_state=0), "fit_together", None)
-    if fit_together is not None and len(data.splits) > 1 and not spec.grid:
+    alone = spec.grid or spec.decision != "argmax"
+    if fit_together is not None and len(data.splits) > 1 and not alone:
         yield from _fit_together(fit_together, data, spec, protocol)
         return
     for split in data.splits:
         started = time.perf_counter()
         train, test = split_parts(data, split)
-        model, best = _fit(spec, protocol, split.seed, train, test, n_jobs)
-        yield Fitted(split, model, best, time.perf_counter() - started)
+        if spec.decision != "argmax":
+            model, inner, best = _fit_with_decision(spec, protocol, split.seed, train, n_jobs)
+        else:
+            model, best = _fit(spec, protocol, split.seed, train, test, n_jobs)
+            inner = model
+        yield Fitted(split, model, inner, best, time.perf_counter() - started)
 
 
 def _fit_together(
@@ -92,7 +106,7 @@ def _fit_together(
     fit_together(models, tables, eval_sets)
     seconds = (time.perf_counter() - started) / len(models)
     for split, model in zip(data.splits, models, strict=True):
-        yield Fitted(split, model, {}, seconds)
+        yield Fitted(split, model, model, {}, seconds)
 
 
 def _fit(
@@ -128,6 +142,29 @@ def _fit(
         _set_if_known(final_step(model), n_jobs=n_jobs, checkpoint=protocol.checkpoint)
         model.fit(*train)
     return model, best
+
+
+def _fit_with_decision(
+    spec: ModelSpec, protocol: EvaluationProtocol, seed: int, train: Part, n_jobs: int
+) -> tuple[BaseEstimator, BaseEstimator, dict[str, Any]]:
+    """Tune the decision of a model, or of the search for it, on folds of the training rows."""
+    inner = build_model(spec, random_state=seed)
+    if protocol.checkpoint == "test" and "checkpoint" in final_step(inner).get_params():
+        raise ModelSpecError(
+            f"checkpoint='test' hands the test part to {spec.class_}, and decision="
+            f"{spec.decision!r} tunes on training rows alone: use another checkpoint for it, or "
+            "decision: argmax."
+        )
+    grid = build_grid(spec)
+    threads = 1 if grid else n_jobs
+    _set_if_known(final_step(inner), n_jobs=threads, checkpoint=protocol.checkpoint)
+    if grid:
+        inner = SearchedClassifier(inner, grid, folds=protocol.folds, seed=seed, n_jobs=n_jobs)
+    model = with_decision(spec, inner, random_state=seed).fit(*train)
+    if not grid:
+        return model, model.estimator_, {}
+    search = model.estimator_.search_
+    return model, search.best_estimator_, search.best_params_
 
 
 def final_step(model: BaseEstimator) -> BaseEstimator:

@@ -60,7 +60,7 @@ def cell_key(data_fingerprint: str, spec: ModelSpec, protocol: EvaluationProtoco
     return digest(
         {
             "data": data_fingerprint,
-            "model": spec.model_dump(exclude={"label", "family"}, mode="json"),
+            "model": spec.model_dump(exclude={"label", "family", "tunable"}, mode="json"),
             "protocol": protocol.model_dump(mode="json"),
             "code": code_digest(
                 (*(path.rpartition(".")[0] for path in class_paths(spec)), *COMMON_MODULES)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import FitFailedWarning
 from sklearn.metrics import f1_score, make_scorer
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
@@ -101,6 +101,54 @@ def grid_search(
     if np.isnan(search.cv_results_["mean_test_score"]).any():
         warnings.warn(_some_failed(search, failures), GridFitWarning, stacklevel=2)
     return search
+
+
+class SearchedClassifier(ClassifierMixin, BaseEstimator):
+    """A grid search as a classifier: `fit` searches, and predictions are those of the best.
+
+    Parameters
+    ----------
+    estimator, grid, folds, seed, n_jobs
+        As for `grid_search`.
+
+    Attributes
+    ----------
+    search_ : GridSearchCV
+        Fitted.
+    classes_ : ndarray of shape (n_classes,)
+        Sorted labels.
+    """
+
+    def __init__(
+        self,
+        estimator: BaseEstimator,
+        grid: Mapping[str, Sequence[Any]],
+        *,
+        folds: int = 3,
+        seed: int = 0,
+        n_jobs: int = 1,
+    ) -> None:
+        self.estimator = estimator
+        self.grid = grid
+        self.folds = folds
+        self.seed = seed
+        self.n_jobs = n_jobs
+
+    def fit(self, X: Any, y: npt.ArrayLike) -> Self:
+        """Search on the rows, and fit the best candidate on them."""
+        self.search_ = grid_search(
+            self.estimator, self.grid, X, y, folds=self.folds, seed=self.seed, n_jobs=self.n_jobs
+        )
+        self.classes_ = self.search_.classes_
+        return self
+
+    def predict(self, X: Any) -> npt.NDArray[Any]:
+        """Labels of the best candidate."""
+        return self.search_.predict(X)
+
+    def predict_proba(self, X: Any) -> npt.NDArray[np.floating[Any]]:
+        """Probabilities of the best candidate."""
+        return self.search_.predict_proba(X)
 
 
 def _stratified_folds(y: npt.ArrayLike, *, folds: int, seed: int) -> list[Fold]:

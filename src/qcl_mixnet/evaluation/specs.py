@@ -21,6 +21,8 @@ from qcl_mixnet.data.names import Name
 from qcl_mixnet.preprocessing.table_preprocessor import TablePreprocessor
 
 _MODEL_STEP = "model"
+# By its path, as all models are: this room imports none.
+_TUNED_DECISION = "qcl_mixnet.estimators.tuned_decision.TunedDecisionClassifier"
 
 
 class ModelSpecError(ValueError):
@@ -47,6 +49,12 @@ class ModelSpec(BaseModel):
     preprocess : bool
         Put `TablePreprocessor` before the model. Only for a model that reads raw tables is it
         false.
+    decision : {"argmax", "macro_f1", "balanced_accuracy"}
+        How labels come from probabilities. All but "argmax", the model's own `predict`, wrap the
+        model, its preprocessing and its grid search in `TunedDecisionClassifier`, which tunes one
+        weight a class for that score.
+    tunable : bool
+        `<model>_tuned` in `grid.models` stands for this model with `decision: macro_f1`.
     """
 
     model_config = ConfigDict(
@@ -66,10 +74,12 @@ class ModelSpec(BaseModel):
     family: Literal["proposed", "ablation", "ml", "dl", "gnn"]
     label: Name = Field(min_length=1)
     preprocess: bool = True
+    decision: Literal["argmax", "macro_f1", "balanced_accuracy"] = "argmax"
+    tunable: bool = False
 
 
 def build_model(spec: ModelSpec, *, random_state: int) -> BaseEstimator:
-    """Build the unfitted estimator of a specification.
+    """Build the unfitted estimator of a specification, without what tunes its decision.
 
     Parameters
     ----------
@@ -122,6 +132,28 @@ def build_model(spec: ModelSpec, *, random_state: int) -> BaseEstimator:
     return Pipeline([("preprocess", TablePreprocessor()), (_MODEL_STEP, model)])
 
 
+def with_decision(spec: ModelSpec, estimator: BaseEstimator, *, random_state: int) -> BaseEstimator:
+    """Wrap a model, or the search for one, for its decision to be tuned.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        The model; its `decision` is not "argmax".
+    estimator : classifier
+        Unfitted: `build_model`'s, or a search for the best of its grid.
+    random_state : int
+        Seed of the folds that the decision is tuned on.
+
+    Returns
+    -------
+    classifier
+        Unfitted `TunedDecisionClassifier`.
+    """
+    tuned = _import_class(_TUNED_DECISION)
+    wrapped: BaseEstimator = tuned(estimator, metric=spec.decision, random_state=random_state)
+    return wrapped
+
+
 def build_grid(spec: ModelSpec) -> dict[str, list[Any]] | None:
     """Give the grid in the parameter names of `build_model`'s estimator.
 
@@ -140,8 +172,14 @@ def build_grid(spec: ModelSpec) -> dict[str, list[Any]] | None:
 
 
 def class_paths(spec: ModelSpec) -> list[str]:
-    """Dotted paths of the model's class and of the classes of estimators among its parameters."""
+    """Dotted paths of the classes that a model is made of.
+
+    These are its own class, those of estimators among its parameters, and the one that tunes its
+    decision.
+    """
     paths, pending = [spec.class_], [*spec.params.values()]
+    if spec.decision != "argmax":
+        paths.append(_TUNED_DECISION)
     while pending:
         value = pending.pop()
         if _is_estimator_spec(value):

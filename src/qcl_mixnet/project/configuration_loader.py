@@ -12,7 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import MarkedYAMLError, YAMLError
 
 from qcl_mixnet.project.configuration import check_environment
-from qcl_mixnet.project.grid_names import with_names_as_text
+from qcl_mixnet.project.grid_names import untuned, with_names_as_text, with_tuned_models
 from qcl_mixnet.project.parameters import (
     Configuration,
     ConfigurationError,
@@ -49,7 +49,7 @@ class ProjectConfigLoader(OmegaConfigLoader):
             self.unreadable = dict(self._problems(ROSTER_FILES))
         try:
             found = super().__getitem__(key)
-            return with_names_as_text(found) if key == "parameters" else found
+            return with_tuned_models(with_names_as_text(found)) if key == "parameters" else found
         except ConfigurationError:
             raise
         except (YAMLError, OmegaConfBaseException, ValueError, TypeError, AttributeError) as error:
@@ -81,7 +81,8 @@ class ProjectConfigLoader(OmegaConfigLoader):
         def place(section: str, name: object) -> str:
             """The file that an entry stands in: the last that has it wins."""
             for path, entries in reversed(files):
-                if isinstance(entries, dict) and name in (entries.get(section) or {}):
+                own = (entries.get(section) or {}) if isinstance(entries, dict) else {}
+                if name in own or untuned(name) in own:
                     return path
             return "conf/"
 

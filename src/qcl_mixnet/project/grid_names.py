@@ -6,6 +6,8 @@ from typing import Any
 from qcl_mixnet.data.names import as_texts, meant
 
 SECTIONS = ("datasets", "models")
+# Ends the name under which a tunable model runs with a tuned decision.
+TUNED = "_tuned"
 
 
 def names_of(value: Any) -> Any:
@@ -36,6 +38,45 @@ def with_names_as_text(parameters: Mapping[str, Any]) -> dict[str, Any]:
             meant_names = [meant(n, known) if isinstance(n, str) else n for n in names]
             changed["grid"] = {**grid, section: meant_names}
     return changed
+
+
+def with_tuned_models(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the parameters with an entry for every `<model>_tuned` that they name.
+
+    It is the model's own entry with `decision: macro_f1` and a label that says so, where the entry
+    says `tunable: true`. A name that has an entry of its own, or none to come from, is left as it
+    is.
+    """
+    entries, grid = parameters.get("models"), parameters.get("grid")
+    statistics = parameters.get("statistics")
+    if not isinstance(entries, Mapping) or not isinstance(grid, Mapping):
+        return dict(parameters)
+    names = names_of(grid.get("models"))
+    named = [*names] if isinstance(names, list) else []
+    if isinstance(statistics, Mapping):
+        named.append(statistics.get("control"))
+    made = {}
+    for name in named:
+        if (model := untuned(name)) is None or name in entries:
+            continue
+        entry = entries.get(model)
+        if isinstance(entry, Mapping) and entry.get("tunable") is True:
+            label = f"{entry.get('label', model)}, tuned decision"
+            made[name] = {**entry, "label": label, "decision": "macro_f1", "tunable": False}
+    return {**parameters, "models": {**entries, **made}}
+
+
+def untuned(name: object) -> str | None:
+    """Name of the model that a name with `_tuned` at its end means, else None."""
+    if isinstance(name, str) and name.endswith(TUNED):
+        return name.removesuffix(TUNED)
+    return None
+
+
+def nameable(known: Mapping[str, Any]) -> list[str]:
+    """Give all names that a grid may have: of entries, and of tunable models with `_tuned`."""
+    tunable = [name for name, entry in known.items() if getattr(entry, "tunable", False)]
+    return [*known, *(f"{name}{TUNED}" for name in tunable)]
 
 
 def _key(name: object) -> object:

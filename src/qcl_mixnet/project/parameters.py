@@ -13,7 +13,13 @@ from qcl_mixnet.data.names import Name, as_text
 from qcl_mixnet.data.roster import DatasetEntry, parse_entry
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
 from qcl_mixnet.evaluation.specs import ModelSpec
-from qcl_mixnet.project.grid_names import names_of, with_names_as_text
+from qcl_mixnet.project.grid_names import (
+    nameable,
+    names_of,
+    untuned,
+    with_names_as_text,
+    with_tuned_models,
+)
 from qcl_mixnet.project.suggestions import did_you_mean, listed
 from qcl_mixnet.scoring.training_columns import ColumnOrder, ExtraColumns
 from qcl_mixnet.speed.measurement import SpeedOptions
@@ -149,7 +155,7 @@ def parse_configuration(
         On an unknown key, a value out of range, a name in the grid, or of the control, that is on
         no roster, or a label that two models of the grid share.
     """
-    parameters = with_names_as_text(parameters)
+    parameters = with_tuned_models(with_names_as_text(parameters))
     checked: dict[str, Any] = dict(parameters)
     for section, parse_one, kind in (
         ("datasets", _parse_dataset, "data set"),
@@ -271,10 +277,17 @@ def _parse_model(name: object, fields: Any, place: str) -> ModelSpec:
 
 def _check_names(kind: str, key: str, chosen: list[str], known: dict[str, Any]) -> None:
     for name in chosen:
-        if name not in known:
+        model = known.get(untuned(name) or "")
+        if name not in known and isinstance(model, ModelSpec):
             raise ConfigurationError(
-                f"Unknown {kind} '{name}'{did_you_mean(name, known)} in {key}; choose among "
-                f"{listed(known)}, or add an entry for it under conf/."
+                f"The model '{untuned(name)}' cannot run as '{name}' in {key}: its entry under "
+                f"conf/ does not say tunable: true; add that there, or remove '{name}'."
+            )
+        if name not in known:
+            near = did_you_mean(name, nameable(known))
+            raise ConfigurationError(
+                f"Unknown {kind} '{name}'{near} in {key}; choose among {listed(known)}, or add an "
+                f"entry for it under conf/."
             )
         if chosen.count(name) > 1:
             raise ConfigurationError(

@@ -1,0 +1,318 @@
+"""Decision weights for any scikit-learn classifier, tuned on rows that it has not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from numbers import Integral
+from typing import Any, ClassVar, Self, cast, get_args
+
+import numpy as np
+from joblib import Parallel, delayed
+from numpy.typing import ArrayLike, NDArray
+from sklearn import get_config
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.utils import Tags, _safe_indexing, get_tags, indexable
+from sklearn.utils._param_validation import HasMethods, StrOptions
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import _check_method_params, _num_samples, check_is_fitted
+
+from qcl_mixnet.estimators.bagging import folds
+from qcl_mixnet.estimators.decision import apply_decision_weights
+from qcl_mixnet.estimators.decision_average import average_decision_weights
+from qcl_mixnet.estimators.decision_search import DecisionMetric
+from qcl_mixnet.estimators.labels import encode_labels
+
+FloatArray = NDArray[np.float64]
+Fold = tuple[NDArray[np.int64], NDArray[np.int64]]
+
+
+def _gives_probabilities(self: TunedDecisionClassifier) -> bool:
+    getattr(getattr(self, "estimator_", self.estimator), "predict_proba")  # noqa: B009
+    return True
+
+
+class TunedDecisionClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
+    """Predict the class of the largest weighted probability, the weights tuned by cross-fitting.
+
+    The plain argmax of probabilities serves accuracy, and neglects small classes. This classifier
+    gives every class one weight, tuned for a score that counts classes alike. Probabilities stay
+    those of the classifier inside. For two classes this is a threshold, which scikit-learn's
+    `TunedThresholdClassifierCV` tunes too; here there may be any number of classes.
+
+    `fit` trains a clone of the classifier on each fold's training rows, tunes the weights on the
+    probabilities of the rows left out (`average_decision_weights`), and trains one more clone on
+    all rows. That is `cv` + 1 fits.
+
+    Parameters
+    ----------
+    estimator : classifier
+        Any scikit-learn classifier with `predict_proba`, a pipeline or a grid search too. It is
+        cloned, and gets rows, labels and tables as they are given.
+    metric : {"macro_f1", "balanced_accuracy"}, default="macro_f1"
+        Mean F1 score or mean recall of the classes.
+    cv : int, splitter or iterable, default=5
+        Number of folds, at least 2; they are stratified, and the only row of a class is in all
+        training parts. Or a scikit-learn splitter, or pairs of training and test rows. A row in
+        several test parts has the mean of its probabilities; one in none decides nothing. `None`
+        is 5.
+    random_state : int, RandomState or None, default=None
+        Seed of the folds and of the bootstraps of the tuning. The classifier inside keeps its own.
+    n_jobs : int or None, default=None
+        Processes for the folds; None is one.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Sorted labels.
+    decision_weights_ : ndarray of shape (n_classes,)
+        One positive weight a class; the largest is 1.
+    estimator_ : classifier
+        Fitted on all rows.
+    out_of_fold_proba_ : ndarray of shape (n_samples, n_classes)
+        Probabilities of the training rows, by classifiers that have not seen them; NaN for a row
+        in no test part.
+    n_features_in_ : int
+        Number of columns, if the classifier inside counts them.
+    feature_names_in_ : ndarray of str
+        Names of the columns, if the classifier inside keeps them.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from qcl_mixnet import TunedDecisionClassifier
+    >>> X, y = make_classification(400, weights=[0.95], random_state=0)
+    >>> model = TunedDecisionClassifier(LogisticRegression(), random_state=0).fit(X, y)
+    >>> bool(model.decision_weights_[1] > model.decision_weights_[0])
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "estimator": [HasMethods(["fit"])],
+        "metric": [StrOptions(set(get_args(DecisionMetric)))],
+        "cv": ["cv_object"],
+        "random_state": [Integral, np.random.RandomState, None],
+        "n_jobs": [Integral, None],
+    }
+
+    def __init__(
+        self,
+        estimator: Any,
+        *,
+        metric: str = "macro_f1",
+        cv: Any = 5,
+        random_state: Any = None,
+        n_jobs: int | None = None,
+    ) -> None:
+        self.estimator = estimator
+        self.metric = metric
+        self.cv = cv
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+
+    def fit(self, X: Any, y: ArrayLike, **fit_params: Any) -> Self:
+        """Tune the weights on out-of-fold probabilities, and fit the classifier on all rows.
+
+        Parameters
+        ----------
+        X : DataFrame, array-like or sparse matrix of shape (n_samples, n_features)
+            Training rows; whatever the classifier inside reads.
+        y : array-like of shape (n_samples,)
+            Labels.
+        **fit_params
+            For the classifier's `fit`, such as `sample_weight`. What has an entry for every row is
+            cut to each fold's. With scikit-learn's metadata routing they go where they were
+            requested, to a splitter too. The score that is tuned for counts rows alike.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            For a classifier without probabilities, a parameter out of range, fewer rows than
+            folds, or a single class.
+        """
+        self._validate_params()
+        self._refuse_without_probabilities()
+        X, y = indexable(X, y)
+        self.classes_, codes = encode_labels(y)
+        labels = self.classes_[codes]
+        of_fit, of_split = self._routed(fit_params)
+        rng = self._generator()
+        splits = self._splits(X, codes, rng, of_split)
+        parts = Parallel(n_jobs=self.n_jobs)(
+            delayed(_predict_fold)(self.estimator, X, labels, self.classes_, fold, of_fit)
+            for fold in splits
+        )
+        self.out_of_fold_proba_ = _mean_of_parts(
+            [test for _, test in splits], parts, (len(codes), len(self.classes_))
+        )
+        seen = ~np.isnan(self.out_of_fold_proba_).all(axis=1)
+        self.decision_weights_ = average_decision_weights(
+            self.out_of_fold_proba_[seen],
+            codes[seen],
+            metric=cast(DecisionMetric, self.metric),
+            rng=rng,
+        ).weights
+        self.estimator_ = clone(self.estimator).fit(X, labels, **of_fit)
+        for name in ("n_features_in_", "feature_names_in_"):
+            if hasattr(self.estimator_, name):
+                setattr(self, name, getattr(self.estimator_, name))
+        return self
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Class of the largest probability times decision weight for every row.
+
+        Parameters
+        ----------
+        X : DataFrame, array-like or sparse matrix of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        check_is_fitted(self)
+        probabilities = _aligned(self.estimator_, X, self.classes_)
+        return self.classes_[apply_decision_weights(probabilities, self.decision_weights_)]
+
+    @available_if(_gives_probabilities)
+    def predict_proba(self, X: Any) -> NDArray[np.floating[Any]]:
+        """Probabilities of the classifier inside, without the weights.
+
+        Parameters
+        ----------
+        X : DataFrame, array-like or sparse matrix of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Columns in the order of `classes_`.
+        """
+        check_is_fitted(self)
+        return _aligned(self.estimator_, X, self.classes_)
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Say which metadata `fit` hands on, to the classifier and to a splitter.
+
+        Returns
+        -------
+        MetadataRouter
+        """
+        return (
+            MetadataRouter(owner=self)
+            .add(
+                estimator=self.estimator,
+                method_mapping=MethodMapping().add(caller="fit", callee="fit"),
+            )
+            .add(splitter=self.cv, method_mapping=MethodMapping().add(caller="fit", callee="split"))
+        )
+
+    def __sklearn_tags__(self) -> Tags:
+        """What the classifier inside reads, this one reads."""
+        tags = super().__sklearn_tags__()
+        inner = get_tags(self.estimator)
+        tags.input_tags = inner.input_tags
+        tags.non_deterministic = inner.non_deterministic
+        if inner.classifier_tags is not None:
+            tags.classifier_tags = inner.classifier_tags
+            tags.classifier_tags.multi_label = False
+        return tags
+
+    def _refuse_without_probabilities(self) -> None:
+        try:
+            self.estimator.predict_proba  # noqa: B018 - asked for, not called
+        except AttributeError as error:
+            asked = error.__cause__ if isinstance(error.__cause__, AttributeError) else error
+            # A stacking gives what an estimator gives that it makes or fits later: not known yet.
+            later = asked.obj is None and asked.name == "predict_proba"
+            if later or str(asked.name).endswith("_"):
+                return
+            raise ValueError(
+                f"estimator={self.estimator!r} gives no probabilities (predict_proba), which "
+                "decision weights multiply; set the parameter that turns them on if it has one, "
+                "or wrap it in sklearn.calibration.CalibratedClassifierCV."
+            ) from error
+
+    def _routed(self, fit_params: dict[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        """Parameters of the classifier's `fit` and of the splitter's `split`."""
+        if not get_config()["enable_metadata_routing"]:
+            return fit_params, {}
+        routed = process_routing(self, "fit", **fit_params)
+        return routed.estimator.fit, routed.splitter.split
+
+    def _generator(self) -> np.random.Generator:
+        seed = self.random_state
+        if isinstance(seed, np.random.RandomState):
+            seed = seed.randint(2**31 - 1)
+        return np.random.default_rng(seed)
+
+    def _splits(
+        self,
+        X: Any,
+        codes: NDArray[np.int64],
+        rng: np.random.Generator,
+        of_split: Mapping[str, Any],
+    ) -> list[Fold]:
+        """Training and test rows of every fold."""
+        cv = 5 if self.cv is None else self.cv
+        if isinstance(cv, Integral):
+            counts = np.bincount(codes)
+            n = int(counts[counts > 1].sum())
+            if n < int(cv):
+                raise ValueError(
+                    f"cv={cv} folds need at least as many rows in classes of two rows or more, and "
+                    f"there are {n}; lower cv or give more rows."
+                )
+            return [(bag.in_bag, bag.out_of_bag) for bag in folds(codes, int(cv), rng)]
+        pairs: Any = cv
+        if hasattr(cv, "split"):
+            pairs = cv.split(X, self.classes_[codes], **of_split)
+        # Rows may be given as masks.
+        every = np.arange(_num_samples(X))
+        splits = [(every[np.asarray(train)], every[np.asarray(test)]) for train, test in pairs]
+        if not sum(len(test) for _, test in splits):
+            raise ValueError(f"cv={self.cv!r} leaves no row out; give an int, or another splitter.")
+        return splits
+
+
+def _predict_fold(
+    estimator: Any,
+    X: Any,
+    labels: NDArray[Any],
+    classes: NDArray[Any],
+    fold: Fold,
+    fit_params: Mapping[str, Any],
+) -> FloatArray:
+    """Probabilities of a fold's test rows by a clone that is fitted on its training rows."""
+    train, test = fold
+    found = np.unique(labels[train])
+    if len(found) == 1:  # Few classifiers train on one class, and there is nothing to learn.
+        return np.tile((classes == found).astype(np.float64), (len(test), 1))
+    own = _check_method_params(X, fit_params, indices=train)
+    model = clone(estimator).fit(_safe_indexing(X, train), labels[train], **own)
+    return _aligned(model, _safe_indexing(X, test), classes)
+
+
+def _aligned(model: Any, X: Any, classes: NDArray[Any]) -> FloatArray:
+    """Probabilities with one column for each of `classes`: 0 for those the model never saw."""
+    probabilities = model.predict_proba(X)
+    if np.array_equal(model.classes_, classes):
+        return probabilities
+    aligned = np.zeros((len(probabilities), len(classes)))
+    aligned[:, np.searchsorted(classes, model.classes_)] = probabilities
+    return aligned
+
+
+def _mean_of_parts(
+    tests: list[NDArray[np.int64]], parts: list[FloatArray], shape: tuple[int, int]
+) -> FloatArray:
+    """Mean probabilities of a row over the test parts that it is in; NaN if it is in none."""
+    total, count = np.zeros(shape), np.zeros(shape[0])
+    for test, probabilities in zip(tests, parts, strict=True):
+        total[test] += probabilities
+        count[test] += 1
+    with np.errstate(invalid="ignore"):
+        return total / count[:, None]
