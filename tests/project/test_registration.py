@@ -52,17 +52,30 @@ def test_load__base__six_data_sets_and_all_models():
     assert found.models["qcl_mixnet"].preprocess is False
 
 
-def test_load__bundled__every_data_set_that_a_package_brings():
-    found = load("bundled")
-    with_package = {
+def names_of_bundled(configuration):
+    return {
         name
-        for name, entry in found.datasets.items()
+        for name, entry in configuration.datasets.items()
         if any(source.type == "bundled" for source in entry.sources)
     }
+
+
+def test_load__bundled__every_data_set_of_the_base_that_a_package_brings():
+    found = load("bundled")
+    with_package = names_of_bundled(found)
     assert len(found.grid.datasets) == 10
     assert set(found.grid.datasets) == with_package
     assert set(BASE) <= with_package
     assert found.protocol.checkpoint == "last"
+
+
+def test_load__suite__every_data_set_that_a_package_brings_three_times():
+    found = load("suite")
+    assert len(found.grid.datasets) == 57
+    assert set(found.grid.datasets) == names_of_bundled(found)
+    assert found.grid.models[0] == found.statistics.control
+    assert {"xgboost", "balanced_random_forest", "random_forest"} <= set(found.grid.models)
+    assert found.protocol == load().protocol.model_copy(update={"repeats": 3})
 
 
 def test_load__paper__eighteen_data_sets_and_epochs_chosen_on_the_test_part():
