@@ -20,6 +20,10 @@ MODELS = [
     "mlp", "resnet", "gru", "lstm", "bigru", "bilstm", "cnn",
     "gcn", "graphsage", "gat", "gin", "jknet",
 ]  # fmt: skip
+PEERS = [
+    "lightgbm", "catboost", "extra_trees", "explainable_boosting", "chimeraboost",
+    "realmlp", "realmlp_search", "tabm",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -40,7 +44,7 @@ def test_load__base__six_data_sets_and_all_models():
     found = load()
     assert found.grid.datasets == BASE
     assert found.grid.models == MODELS  # the order of tables and figures
-    assert set(found.models) == set(MODELS)
+    assert set(found.models) == {*MODELS, *PEERS}
     assert len(found.datasets) == 18
     assert found.protocol.model_dump() == {
         "seed": 42, "repeats": 1, "test_size": 0.2, "folds": 3, "checkpoint": "last"
