@@ -79,6 +79,8 @@ def test_load__suite__every_data_set_that_a_package_brings_three_times():
     assert set(found.grid.datasets) == names_of_bundled(found)
     assert found.grid.models[0] == found.statistics.control
     assert {"xgboost", "balanced_random_forest", "random_forest"} <= set(found.grid.models)
+    peers = [name for name, spec in found.models.items() if spec.family == "peer"]
+    assert set(peers) - set(found.grid.models) == {"explainable_boosting", "realmlp_search", "tabm"}
     assert found.protocol == load().protocol.model_copy(update={"repeats": 3})
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from sklearn.dummy import DummyClassifier
 from sklearn.utils._param_validation import Interval
 
 from qcl_mixnet.baselines.native_table import as_texts
@@ -141,6 +142,8 @@ class CatBoostClassifier(PeerClassifier):
         return Library
 
     def _fitted(self, table: pd.DataFrame, codes: npt.NDArray[np.int64], seed: int) -> Any:
+        if table.nunique(dropna=False).max() < 2:
+            return DummyClassifier().fit(table, codes)  # CatBoost refuses what does not vary
         model = self._load()(
             iterations=self.n_estimators,
             learning_rate=self.learning_rate,
@@ -155,6 +158,8 @@ class CatBoostClassifier(PeerClassifier):
 
     def _probabilities(self, table: pd.DataFrame) -> npt.NDArray[np.floating]:
         texts = as_texts(table, self.table_.categorical_)
+        if isinstance(self.model_, DummyClassifier):
+            return self.model_.predict_proba(texts)
         return self.model_.predict_proba(texts, thread_count=self._threads())
 
 

@@ -89,11 +89,11 @@ class NativeTable:
         for levels in reader.levels_:
             block = matrix[:, start : start + len(levels)]
             start += len(levels)
-            codes = np.where(block.any(axis=1), block.argmax(axis=1), -1)
+            codes = np.where(block.any(axis=1), block.argmax(axis=1), -1).astype(np.int64)
             names = [level if isinstance(level, str) else _GAP for level in levels]
             # A gap's name may be a level's, too.
             names[-1] += "?" * (len(set(names)) < len(names))
-            columns[f"x{len(columns)}"] = pd.Categorical.from_codes(codes, categories=names)
+            columns[f"x{len(columns)}"] = pd.Categorical.from_codes(codes, pd.Index(names))
         return pd.DataFrame(columns, index=range(len(matrix)))
 
 
