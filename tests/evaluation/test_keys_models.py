@@ -103,5 +103,19 @@ def test_cell_key__edit_in_what_comes_after_the_cells__recomputes_none(recompute
     assert recomputed(f"qcl_mixnet.{module}") == set()
 
 
+def test_cell_key__other_version_of_a_peers_library__recomputes_the_models_beside_it_alone(
+    monkeypatch, before
+):
+    version = keys.importlib.metadata.version
+    newer = {"lightgbm": "99"}
+    monkeypatch.setattr(
+        keys.importlib.metadata, "version", lambda name: newer.get(name) or version(name)
+    )
+    after = all_keys()
+    assert {name for name in MODELS if after[name] != before[name]} == {
+        "lightgbm", "catboost", "chimeraboost", "explainable_boosting",
+    }  # fmt: skip
+
+
 def test_cell_key__edit_in_one_baseline__recomputes_it_alone(recomputed):
     assert recomputed("qcl_mixnet.baselines.svm") == {"svm_smote"}
