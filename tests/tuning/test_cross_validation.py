@@ -75,7 +75,7 @@ def test_scores__a_fold_without_a_class__gives_it_no_probability():
 
 def test_check__folds_with_one_class__are_refused():
     part = pd.DataFrame({"a": range(9)}), np.array([0] * 8 + [1])
-    with pytest.raises(TuningError, match="single class with tuning.folds=3"):
+    with pytest.raises(TuningError, match=r"single class with tuning\.folds=3"):
         CrossValidation(part, 2, bar_spec(), make_options(), SEED).check()
     part = pd.DataFrame({"a": range(2)}), np.array([0, 1])
     with pytest.raises(TuningError, match="No class has 2 training rows"):
