@@ -5,20 +5,15 @@ import pytest
 from optuna.trial import TrialState
 from tests.tuning.probes import Bar, bar_spec, make_options, make_validation
 
-from qcl_mixnet.tuning import cross_validation
 from qcl_mixnet.tuning.errors import TuningError
 from qcl_mixnet.tuning.search import TrialRecord, best_trial, make_pruner, search
 
 
+pytestmark = pytest.mark.usefixtures("one_score")
+
+
 @pytest.fixture(autouse=True)
-def _quick(monkeypatch):
-    """One score instead of all, which take most of the time here."""
-
-    def accuracy_and_error(y_true, y_pred, proba):
-        accuracy = (y_true == y_pred).mean()
-        return {"macro_f1": accuracy, "brier": 1 - accuracy}
-
-    monkeypatch.setattr(cross_validation, "score_predictions", accuracy_and_error)
+def _quiet():
     optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 

@@ -17,6 +17,8 @@ from qcl_mixnet.tuning import tune as tuning
 from qcl_mixnet.tuning.errors import TuningError
 from qcl_mixnet.tuning.tune import score_best, tune
 
+pytestmark = pytest.mark.usefixtures("one_score")
+
 PROTOCOL = EvaluationProtocol(seed=SEED)
 NETWORK_SPACE = {
     "temperature": {"low": 0.05, "high": 1, "log": True},
