@@ -102,8 +102,10 @@ def test_tuning__unknown_data_set__is_told(project):
 
 def test_tuning__other_space_and_damaged_file__end_the_run_with_a_sentence(project):
     project.run(pipelines=("tuning",), params={**GLASS, "tuning": {**KNN, "n_trials": 1}})
-    wider = {**KNN, "space": {**KNN["space"], "p": {"choices": [1, 2]}}}
-    with pytest.raises(TuningError, match=r"was begun with other settings: tuning\.space\.p was"):
+    wider = {**KNN, "space": {**KNN["space"], "weights": {"choices": ["uniform", "distance"]}}}
+    with pytest.raises(
+        TuningError, match=r"was begun with other settings: tuning\.space\.weights was"
+    ):
         project.run(pipelines=("tuning",), params={**GLASS, "tuning": wider})
     path = project.data / "06_models/tuning/test-first/glass.db"
     path.write_bytes(path.read_bytes()[:3000])

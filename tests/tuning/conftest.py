@@ -1,7 +1,7 @@
 import pytest
+from tests.tuning.probes import Bar
 
 from qcl_mixnet.tuning import cross_validation
-from tests.tuning.probes import Bar
 
 
 @pytest.fixture(autouse=True)

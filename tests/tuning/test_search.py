@@ -8,7 +8,6 @@ from tests.tuning.probes import Bar, bar_spec, make_options, make_validation
 from qcl_mixnet.tuning.errors import TuningError
 from qcl_mixnet.tuning.search import TrialRecord, best_trial, make_pruner, search
 
-
 pytestmark = pytest.mark.usefixtures("one_score")
 
 

@@ -59,9 +59,8 @@ def stored_study(
     storage = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # As a URI with quotes, since a bare path may hold ? or {.
         storage = RDBStorage(
-            f"sqlite:///file:{quote(str(path.resolve()))}?uri=true",
+            _address(path),
             engine_kwargs={"connect_args": {"timeout": BUSY_SECONDS}},
         )
         study = optuna.create_study(
@@ -84,6 +83,17 @@ def stored_study(
         if storage is not None:
             storage.remove_session()
             storage.engine.dispose()
+
+
+def _address(path: Path) -> str:
+    """Write the address of a file, quoted for SQLite and then for SQLAlchemy.
+
+    A bare path may hold a question mark, or braces, which Optuna would fill.
+    """
+    from sqlalchemy import URL
+
+    database = f"file:{quote(str(path.resolve()))}"
+    return URL.create("sqlite", database=database, query={"uri": "true"}).render_as_string()
 
 
 def _check_setup(study: Study, path: Path, setup: dict[str, Any]) -> None:

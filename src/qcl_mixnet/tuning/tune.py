@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,6 +75,10 @@ class TuningResult:
 OnTrial = Callable[[int, TrialRecord], None]
 
 
+def _tell_nobody(split: int, record: TrialRecord) -> None:
+    """Do nothing with a finished trial."""
+
+
 def tune(
     data: CellData,
     spec: ModelSpec,
@@ -83,7 +88,7 @@ def tune(
     *,
     name: str = "table",
     n_jobs: int = 1,
-    on_trial: OnTrial = lambda split, record: None,  # noqa: ARG005
+    on_trial: OnTrial = _tell_nobody,
 ) -> TuningResult:
     """Search the parameters of a model for every split of a data set, and keep the trials.
 
@@ -134,19 +139,15 @@ def tune(
     best: list[Best] = []
     for validation in validations:
         seed = validation.split_seed
+        title = name if len(validations) == 1 else f"{name}, split {seed}"
         with stored_study(
             path, f"split_{seed}", setup,
             maximize=options.higher_is_better, pruner=make_pruner(options),
         ) as study:  # fmt: skip
-            title = name if len(validations) == 1 else f"{name}, split {seed}"
-            records = search(study, validation, title, lambda r, s=seed: on_trial(s, r))  # type: ignore[misc]
-            shares = _importances(study, options)
+            records = search(study, validation, title, partial(on_trial, seed))
+            importances += _importances(study, options, seed)
         found = best_trial(records, options)
         trials += [_row(seed, record) for record in records]
-        importances += [
-            {"split": seed, "parameter": parameter, "importance": share}
-            for parameter, share in shares.items()
-        ]
         best.append(Best(seed, found.parameters, found.score, records[0].score))
     columns = ["split", "parameter", "importance"]
     return TuningResult(_table(trials, options), pd.DataFrame(importances, columns=columns), best)
@@ -242,14 +243,17 @@ def _table(rows: Sequence[Mapping[str, Any]], options: TuningOptions) -> pd.Data
     return pd.DataFrame(rows, columns=columns)
 
 
-def _importances(study: Study, options: TuningOptions) -> dict[str, float]:
+def _importances(study: Study, options: TuningOptions, split: int) -> list[dict[str, Any]]:
     """Shares of the variance of the score, by fANOVA (Hutter et al., 2014) on completed trials."""
     from optuna.importance import FanovaImportanceEvaluator, get_param_importances
     from optuna.trial import TrialState
 
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     if len(complete) < FEWEST_FOR_IMPORTANCE or len({trial.value for trial in complete}) < 2:
-        return {}
+        return []
     evaluator = FanovaImportanceEvaluator(seed=options.seed)
     shares = get_param_importances(study, evaluator=evaluator)
-    return {name: float(share) for name, share in shares.items()}
+    return [
+        {"split": split, "parameter": name, "importance": float(share)}
+        for name, share in shares.items()
+    ]

@@ -33,7 +33,7 @@ def create_pipeline(configuration: Configuration) -> Pipeline:
             Node(
                 score_tuned,
                 [*DATA, "tuning_trials", "tuning_models", *common],
-                "tuning_scores",
+                "scores",
                 name="score_tuned",
                 # Old scores of a data set that cannot be used now are removed, as gathered ones.
                 tags=["tuning", "gather"],
@@ -50,10 +50,18 @@ def create_pipeline(configuration: Configuration) -> Pipeline:
     parameters = {name.removeprefix("params:") for name in common}
     return Pipeline(
         [
-            *(Pipeline(of_one, namespace=name, parameters=parameters) for name in names),
+            *(
+                Pipeline(
+                    of_one,
+                    namespace=name,
+                    parameters=parameters,
+                    outputs={"scores": f"tuning_scores_{name}"},
+                )
+                for name in names
+            ),
             Node(
                 gather_tuning,
-                [f"{name}.tuning_scores" for name in names],
+                [f"tuning_scores_{name}" for name in names],
                 "tuning_scores",
                 name="gather_tuning",
                 tags=["tuning"],
