@@ -45,6 +45,7 @@ def test_save__loaded_model__byte_identical_files(saved, tmp_path):
     [
         {},
         {"quantum": False},
+        {"quantum": "variational", "n_qubits": np.int64(5), "n_members": 2},
         {"attention": False},
         {"gate": "input"},
         {"n_members": 2, "bagging": "bootstrap"},

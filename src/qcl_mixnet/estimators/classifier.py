@@ -25,6 +25,7 @@ from qcl_mixnet.model.layers import Gate
 from qcl_mixnet.model.losses import IntraClass, LossOptions, Reduction, TripletDistance
 from qcl_mixnet.model.network import REPRESENTATION_WIDTH, QCLMixNet
 from qcl_mixnet.model.objective import HybridObjective, MixupOptions, NeighborSpace
+from qcl_mixnet.model.variational import MAX_QUBITS, MIN_QUBITS, Quantum
 from qcl_mixnet.preprocessing.table_preprocessor import TablePreprocessor
 
 Options = TypeVar("Options", LossOptions, MixupOptions)
@@ -55,11 +56,15 @@ class QCLMixNetClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Por
         Peak of the OneCycleLR schedule; None trains at `learning_rate` throughout.
     weight_decay : float, default=1e-5
         Weight decay of AdamW.
-    quantum, attention, mixup : bool, default=True
-        Keep the quantum-entanglement layers, the attention, the mixup. False gives the paper's
-        ablations.
+    quantum : bool or "variational", default=True
+        Keep the quantum-entanglement layers, or, with "variational", put a simulated variational
+        circuit in place of the second of them. False gives the paper's ablation.
+    attention, mixup : bool, default=True
+        Keep the attention, the mixup. False gives the paper's ablations.
+    n_qubits : int, default=4
+        Qubits of the variational circuit, 4 to 8; not used without one.
     theta_std : float, default=0.1
-        Spread of the quantum-entanglement layers' initial angles (not given in the paper).
+        Spread of the initial angles of these layers (not given in the paper).
     gate : {"projected", "input"}, default="projected"
         Argument of their gate: the rotated row (Eq. 2) or the row (Eq. 18).
     n_neighbors : int, default=5
@@ -171,7 +176,9 @@ default="argmax"
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **PortableEnsemble._parameter_constraints,
         "categorical_features": ["array-like", StrOptions({"infer"}), None],
-        **{part: ["boolean"] for part in ("quantum", "attention", "mixup")},
+        "quantum": ["boolean", StrOptions({"variational"})],
+        **{part: ["boolean"] for part in ("attention", "mixup")},
+        "n_qubits": [Interval(Integral, MIN_QUBITS, MAX_QUBITS, closed="both")],
         "theta_std": [Interval(Real, 0, None, closed="left")],
         "gate": [StrOptions(set(get_args(Gate)))],
         "n_neighbors": [Interval(Integral, 1, None, closed="left")],
@@ -195,9 +202,10 @@ default="argmax"
         learning_rate: float = 1e-3,
         max_learning_rate: float | None = 1e-2,
         weight_decay: float = 1e-5,
-        quantum: bool = True,
+        quantum: Quantum = True,
         attention: bool = True,
         mixup: bool = True,
+        n_qubits: int = 4,
         theta_std: float = 0.1,
         gate: Gate = "projected",
         n_neighbors: int = 5,
@@ -231,6 +239,7 @@ default="argmax"
         self.quantum = quantum
         self.attention = attention
         self.mixup = mixup
+        self.n_qubits = n_qubits
         self.theta_std = theta_std
         self.gate = gate
         self.n_neighbors = n_neighbors
@@ -313,9 +322,8 @@ default="argmax"
         return TablePreprocessor(categorical_features=self.categorical_features)
 
     def _build(self, n_inputs: int, generator: torch.Generator) -> QCLMixNet:
-        parts = {
-            name: getattr(self, name) for name in ("quantum", "attention", "theta_std", "gate")
-        }
+        names = ("quantum", "attention", "n_qubits", "theta_std", "gate")
+        parts = {name: getattr(self, name) for name in names}
         return QCLMixNet.build(n_inputs, len(self.classes_), generator=generator, **parts)
 
     def _objective(
