@@ -77,7 +77,15 @@ def test_fit_members__ensembles__are_as_each_alone(group_sizes, bagging):
 
 
 @pytest.mark.parametrize(
-    "parameters", [{"quantum": "variational"}, {"quantum": "variational", "n_qubits": 7}], ids=str
+    "parameters",
+    [
+        {"quantum": "variational"},
+        {"quantum": "variational", "n_qubits": 7},
+        {"neighbor_pool": "train"},
+        {"neighbor_pool": "train", "neighbor_classes": "same"},
+        {"neighbor_pool": "train", "neighbor_classes": "cross"},
+    ],
+    ids=str,
 )
 def test_fit_members__options__networks_are_to_the_last_bit_as_each_alone(group_sizes, parameters):
     X, y = make_table(75)  # a last batch of 11 rows

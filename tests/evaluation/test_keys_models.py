@@ -65,8 +65,9 @@ def test_cell_key__edit_in_persistence__recomputes_no_cell(recomputed):
     "module",
     [
         "model.losses", "model.objective", "model.network", "model.layers", "model.mixup",
-        "model.variational", "model.cpu_step", "model.kernels.loss", "estimators.classifier",
-        "estimators.ensemble", "estimators.calibration", "estimators.decision",
+        "model.variational", "model.partners", "model.cpu_step", "model.kernels.loss",
+        "estimators.classifier", "estimators.ensemble", "estimators.calibration",
+        "estimators.decision",
     ],
 )  # fmt: skip
 def test_cell_key__edit_in_the_method__recomputes_ours_and_the_ablations_alone(recomputed, module):

@@ -20,7 +20,7 @@ OF_THE_WRITER = {
     "schema_version", "package_version", "library_versions", "tensor_file", "sha256"
 }  # fmt: skip
 # Parameters that came later, with the values that do what 0.1.0 did.
-LATER = {"n_qubits": 4}
+LATER = {"n_qubits": 4, "neighbor_pool": "batch", "neighbor_classes": "any"}
 
 
 @pytest.fixture(scope="module")

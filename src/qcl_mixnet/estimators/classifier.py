@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from numbers import Integral, Real
-from typing import Any, ClassVar, Literal, TypeVar, get_args
+from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 from torch import Tensor, nn
 
 from qcl_mixnet.engine.devices import resolve_device
@@ -19,13 +18,15 @@ from qcl_mixnet.engine.isolation import own_settings
 from qcl_mixnet.engine.randomness import Streams
 from qcl_mixnet.estimators.base import Checkpoint
 from qcl_mixnet.estimators.ensemble import Bagging, Decision
+from qcl_mixnet.estimators.method_constraints import METHOD_CONSTRAINTS
 from qcl_mixnet.estimators.portable import PortableEnsemble
 from qcl_mixnet.model.kernels import compile_all
 from qcl_mixnet.model.layers import Gate
 from qcl_mixnet.model.losses import IntraClass, LossOptions, Reduction, TripletDistance
 from qcl_mixnet.model.network import REPRESENTATION_WIDTH, QCLMixNet
 from qcl_mixnet.model.objective import HybridObjective, MixupOptions, NeighborSpace
-from qcl_mixnet.model.variational import MAX_QUBITS, MIN_QUBITS, Quantum
+from qcl_mixnet.model.partners import NeighborClasses, NeighborPool
+from qcl_mixnet.model.variational import Quantum
 from qcl_mixnet.preprocessing.table_preprocessor import TablePreprocessor
 
 Options = TypeVar("Options", LossOptions, MixupOptions)
@@ -68,12 +69,18 @@ class QCLMixNetClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Por
     gate : {"projected", "input"}, default="projected"
         Argument of their gate: the rotated row (Eq. 2) or the row (Eq. 18).
     n_neighbors : int, default=5
-        Neighbours in the mini-batch that a row may be mixed with.
+        Neighbours that a row may be mixed with.
     mixup_alpha : float, default=0.4
         Both parameters of mixup's Beta distribution (not given in the paper).
     neighbor_space : {"input", "representation", "embedding"}, default="input"
         Where neighbours are looked for: the scaled input (Algorithm 1), the 32-wide
         representation (Definition 1) or the 8-wide embedding.
+    neighbor_pool : {"batch", "train"}, default="batch"
+        Among which rows: those of the mini-batch, or all that a network trains on. "train" finds
+        them once, in the input, and beyond 20,000 rows approximately (extra `neighbors`).
+    neighbor_classes : {"any", "same", "cross"}, default="any"
+        Classes of the neighbours in "train": any, the row's own, or the others. A row that has
+        no neighbour of the kind is not mixed.
     loss_weight : float, default=0.5
         The a of Eq. 9, between the focal-variance loss (1) and the metric losses (0).
     focal_gamma : float, default=3.0
@@ -176,22 +183,7 @@ default="argmax"
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **PortableEnsemble._parameter_constraints,
         "categorical_features": ["array-like", StrOptions({"infer"}), None],
-        "quantum": ["boolean", StrOptions({"variational"})],
-        **{part: ["boolean"] for part in ("attention", "mixup")},
-        "n_qubits": [Interval(Integral, MIN_QUBITS, MAX_QUBITS, closed="both")],
-        "theta_std": [Interval(Real, 0, None, closed="left")],
-        "gate": [StrOptions(set(get_args(Gate)))],
-        "n_neighbors": [Interval(Integral, 1, None, closed="left")],
-        "mixup_alpha": [Interval(Real, 0, None, closed="neither")],
-        "neighbor_space": [StrOptions(set(get_args(NeighborSpace)))],
-        "loss_weight": [Interval(Real, 0, 1, closed="both")],
-        "focal_gamma": [Interval(Real, 0, None, closed="left")],
-        "variance_weight": [Interval(Real, 0, None, closed="left")],
-        "intra_class": [StrOptions(set(get_args(IntraClass)))],
-        "temperature": [Interval(Real, 0, None, closed="neither")],
-        "supcon_reduction": [StrOptions(set(get_args(Reduction)))],
-        "triplet_margin": [Interval(Real, 0, None, closed="left")],
-        "triplet_distance": [StrOptions(set(get_args(TripletDistance)))],
+        **METHOD_CONSTRAINTS,
     }
 
     def __init__(
@@ -211,6 +203,8 @@ default="argmax"
         n_neighbors: int = 5,
         mixup_alpha: float = 0.4,
         neighbor_space: NeighborSpace = "input",
+        neighbor_pool: NeighborPool = "batch",
+        neighbor_classes: NeighborClasses = "any",
         loss_weight: float = 0.5,
         focal_gamma: float = 3.0,
         variance_weight: float = 0.8,
@@ -245,6 +239,8 @@ default="argmax"
         self.n_neighbors = n_neighbors
         self.mixup_alpha = mixup_alpha
         self.neighbor_space = neighbor_space
+        self.neighbor_pool = neighbor_pool
+        self.neighbor_classes = neighbor_classes
         self.loss_weight = loss_weight
         self.focal_gamma = focal_gamma
         self.variance_weight = variance_weight
@@ -317,6 +313,10 @@ default="argmax"
     @property
     def _n_features_out(self) -> int:
         return REPRESENTATION_WIDTH
+
+    def _validate_params(self) -> None:
+        super()._validate_params()
+        self._options(MixupOptions)  # refuses what excludes one another
 
     def _make_preprocessor(self) -> TablePreprocessor:
         return TablePreprocessor(categorical_features=self.categorical_features)
