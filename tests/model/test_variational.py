@@ -51,7 +51,7 @@ def by_matrices(encoded, angles):
         state = on_qubit(ry(encoded[qubit]), qubit, n) @ state
     for layer in angles:
         for qubit in range(n):
-            state = on_qubit(rz(layer[qubit, 1]) @ ry(layer[qubit, 0]), qubit, n) @ state
+            state = on_qubit(ry(layer[qubit, 0]) @ rz(layer[qubit, 1]), qubit, n) @ state
         for qubit in range(n):
             state = cnot(qubit, (qubit + 1) % n, n) @ state
     z = np.diag([1.0, -1.0])
@@ -76,8 +76,8 @@ def test_expectations_and_gradients__equal_pennylane(n_qubits):
         qml.AngleEmbedding(encoded, wires=wires, rotation="Y")
         for layer in range(N_ROTATIONS):
             for wire in wires:
-                qml.RY(angles[layer, wire, 0], wires=wire)
                 qml.RZ(angles[layer, wire, 1], wires=wire)
+                qml.RY(angles[layer, wire, 0], wires=wire)
             for wire in wires:
                 qml.CNOT(wires=[wire, (wire + 1) % n_qubits])
         return [qml.expval(qml.PauliZ(wire)) for wire in wires]
@@ -107,6 +107,12 @@ def test_ring_of_cnots__four_qubits_by_hand():
 def test_gates__keep_the_length_of_every_state(n_qubits):
     for gate in make_layer(n_qubits).gates():
         torch.testing.assert_close(gate @ gate.mT, torch.eye(2 * 2**n_qubits).double())
+
+
+def test_gradients__every_angle__changes_some_expectation():
+    layer, encoded = make_layer(), make_angles(5, 4)
+    (layer.expectations(encoded) * make_angles(5, 4)).sum().backward()
+    assert (layer.angles.grad.abs() > 1e-6).all()
 
 
 def test_forward__adds_the_decoded_expectations_to_the_row():

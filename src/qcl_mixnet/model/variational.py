@@ -27,8 +27,10 @@ class VariationalLayer(nn.Module):
     The circuit acts on qubits that start as 0. Its gates, in their order:
 
     1. angle encoding: `RY(a_k)` on qubit k, where `a` is what the first linear map gives;
-    2. `N_ROTATIONS` times: `RY` and then `RZ` on every qubit, by angles that are learnt, and a ring
-       of CNOTs, from qubit k to qubit k + 1, the last of them from the last qubit to the first;
+    2. `N_ROTATIONS` times: `RZ` and then `RY` on every qubit, by angles that are learnt, and a ring
+       of CNOTs, from qubit k to qubit k + 1, the last of them from the last qubit to the first.
+       In the other order the first `RY` would only shift the encoding, and the last `RZ` would
+       change no expectation;
     3. readout: the expectation of Pauli-Z of every qubit, a number between -1 and 1.
 
     NOTE[DIFF] The paper names variational circuits as future work and says nothing about their
@@ -121,9 +123,9 @@ class VariationalLayer(nn.Module):
             right = rotations[..., qubit, :, :]
             product = matrix[..., :, None, :, None] * right[..., None, :, None, :]
             matrix = product.flatten(-4, -3).flatten(-2, -1)
-        # All RZ together turn the phase of every amplitude, by a sum over the qubits.
+        # All RZ together, which come first, turn the phases of amplitudes by sums over the qubits.
         signs = _signs(self.n_qubits, half.dtype, half.device)
-        phase = -_times(half[..., 1], signs.mT).unsqueeze(-1)
+        phase = -_times(half[..., 1], signs.mT).unsqueeze(-2)
         places = _after_ring(self.n_qubits, half.device)
         real = (torch.cos(phase) * matrix).index_select(-2, places).mT
         imaginary = (torch.sin(phase) * matrix).index_select(-2, places).mT
