@@ -65,12 +65,13 @@ def test_cell_key__edit_in_persistence__recomputes_no_cell(recomputed):
     "module",
     [
         "model.losses", "model.objective", "model.network", "model.layers", "model.mixup",
-        "model.cpu_step", "model.kernels.loss", "estimators.classifier", "estimators.ensemble",
-        "estimators.calibration", "estimators.decision", "estimators.decision_search",
+        "model.variational", "model.partners", "model.cpu_step", "model.kernels.loss",
+        "estimators.classifier", "estimators.ensemble", "estimators.calibration",
+        "estimators.decision", "estimators.decision_search",
     ],
 )  # fmt: skip
 def test_cell_key__edit_in_the_method__recomputes_ours_and_the_ablations_alone(recomputed, module):
-    assert len(OURS) == 4
+    assert len(OURS) == 5
     assert recomputed(f"qcl_mixnet.{module}") == OURS
 
 
