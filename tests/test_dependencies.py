@@ -108,7 +108,7 @@ def undeclared(names: set[str], allowed: set[str]) -> set[str]:
     return {
         name
         for name in names
-        if not allowed & {canonicalize_name(found) for found in DISTRIBUTIONS.get(name, ())}
+        if not allowed & {canonicalize_name(found) for found in DISTRIBUTIONS.get(name, (name,))}
     }
 
 
@@ -124,11 +124,11 @@ def test_library__what_it_imports_at_once__is_a_dependency():
 
 
 def test_library__what_it_imports_later__is_a_dependency_or_in_an_extra_of_its_own():
-    assert undeclared(of(library_files()), declared("files", "onnx")) == set()
+    assert undeclared(of(library_files()), declared("files", "onnx", "neighbors")) == set()
 
 
 def test_project__what_it_imports__is_in_its_extra():
-    assert undeclared(of(SOURCES - library_files()), declared("project")) == set()
+    assert undeclared(of(SOURCES - library_files()), declared("project", "peers")) == set()
 
 
 def test_tests__what_they_import__is_in_the_extra_dev():
@@ -137,12 +137,15 @@ def test_tests__what_they_import__is_in_the_extra_dev():
 
 def test_declared__every_package__is_imported_or_loaded_by_name():
     imported = {
-        canonicalize_name(found) for name in of(SOURCES) for found in DISTRIBUTIONS.get(name, ())
+        canonicalize_name(found)
+        for name in of(SOURCES)
+        for found in DISTRIBUTIONS.get(name, (name,))
     }
-    assert declared("files", "onnx", "project") - imported == set(LOADED_BY_NAME)
+    extras = ("files", "onnx", "neighbors", "project", "peers")
+    assert declared(*extras) - imported == set(LOADED_BY_NAME)
 
 
-@pytest.mark.parametrize("extra", ["project", "onnx", "dev", "docs"])
+@pytest.mark.parametrize("extra", ["project", "onnx", "peers", "dev", "docs"])
 def test_lock_file__every_declared_package__has_a_version_that_is_allowed(extra):
     lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
     pins = (Requirement(line) for line in lines if line and not line.startswith("#"))

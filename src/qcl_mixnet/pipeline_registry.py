@@ -17,6 +17,7 @@ from qcl_mixnet.pipelines import (
     speed,
     statistics,
     training,
+    tuning,
 )
 from qcl_mixnet.project.parameters import (
     Configuration,
@@ -81,9 +82,15 @@ def register_pipelines() -> Registry:
     try:
         registry.update(_benchmark(loader.configuration))
     except ConfigurationError as error:
-        registry.refusals.update(dict.fromkeys(BENCHMARK, error))
+        registry.refusals.update(dict.fromkeys((*BENCHMARK, "tuning"), error))
         if not run_in_progress():  # a run tells it where it matters
             logger.warning("The benchmark cannot run: %s", error)
+        return registry
+    # It needs the same data sets, but is no part of `full`.
+    try:
+        registry["tuning"] = tuning.create_pipeline(loader.configuration)
+    except ConfigurationError as error:
+        registry.refusals["tuning"] = error
     return registry
 
 

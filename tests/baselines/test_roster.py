@@ -19,10 +19,15 @@ MODELS = Path(__file__).parents[2] / "conf/base/models"
 def specs():
     for path in sorted(MODELS.glob("*.yml")):
         ((name, fields),) = yaml.safe_load(path.read_text(encoding="utf-8"))["models"].items()
-        yield pytest.param(path, name, ModelSpec.model_validate(fields), id=name)
+        marks = [pytest.mark.slow] if name in SLOW else []
+        yield pytest.param(path, name, ModelSpec.model_validate(fields), id=name, marks=marks)
 
 
-QUICK = {"epochs": 2, "n_estimators": 5, "max_iter": 20}
+QUICK = {
+    "epochs": 2, "n_estimators": 5, "max_iter": 20, "max_rounds": 5, "outer_bags": 2, "n_trials": 1,
+}  # fmt: skip
+# Compiled on a machine's first fit; the search is fits of realmlp.
+SLOW = {"chimeraboost", "realmlp_search"}
 
 BINARY = [0] * 30 + [1] * 10
 
@@ -61,6 +66,9 @@ def test_file__is_named_after_its_model(path, name, spec):
         assert parameter in build_model(spec, random_state=0).get_params()
 
 
+OTHERS = ("ml", "peer")  # families without networks of ours
+
+
 def known_parameters(spec):
     return build_model(spec.model_copy(update={"preprocess": False}), random_state=0).get_params()
 
@@ -73,7 +81,7 @@ def quick(spec, **changes):
 
 @pytest.mark.parametrize(("path", "name", "spec"), list(specs()))
 def test_checkpoint__is_a_parameter_of_every_network_and_of_no_other(path, name, spec):
-    assert ("checkpoint" in known_parameters(spec)) is (spec.family != "ml")
+    assert ("checkpoint" in known_parameters(spec)) is (spec.family not in OTHERS)
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -116,8 +124,8 @@ def specs_and_checkpoints():
     """Every model, and every network with the rule that scores each epoch, too."""
     for param in specs():
         _, name, spec = param.values
-        for checkpoint in ("last", "validation") if spec.family != "ml" else ("last",):
-            yield pytest.param(spec, checkpoint, id=f"{name}-{checkpoint}")
+        for checkpoint in ("last", "validation") if spec.family not in OTHERS else ("last",):
+            yield pytest.param(spec, checkpoint, id=f"{name}-{checkpoint}", marks=param.marks)
 
 
 @pytest.mark.parametrize(("spec", "checkpoint"), list(specs_and_checkpoints()))
@@ -132,7 +140,7 @@ def test_model__shuffled_test_labels_and_absent_test_rows__no_prediction_changes
 
 def test_model__shuffled_test_labels_and_chosen_on_them__predictions_change():
     # The test above could see a leak: labels that do reach the training show.
-    networks = (param.values[-1] for param in specs() if param.values[-1].family != "ml")
+    networks = (param.values[-1] for param in specs() if param.values[-1].family not in OTHERS)
     assert any(
         not predictions(spec, "test").equals(predictions(spec, "test", shuffled=True))
         for spec in networks

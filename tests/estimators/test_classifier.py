@@ -126,6 +126,8 @@ def test_fit__ablation__differs_from_the_whole(part):
     [
         ("gate", "input"),
         ("theta_std", 1.0),
+        ("quantum", "variational"),
+        ("neighbor_pool", "train"),
         ("neighbor_space", "representation"),
         ("mixup_alpha", 2.0),
         ("intra_class", "mse"),

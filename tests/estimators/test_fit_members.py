@@ -76,6 +76,28 @@ def test_fit_members__ensembles__are_as_each_alone(group_sizes, bagging):
             )
 
 
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"quantum": "variational"},
+        {"quantum": "variational", "n_qubits": 7},
+        {"neighbor_pool": "train"},
+        {"neighbor_pool": "train", "neighbor_classes": "same"},
+        {"neighbor_pool": "train", "neighbor_classes": "cross"},
+    ],
+    ids=str,
+)
+def test_fit_members__options__networks_are_to_the_last_bit_as_each_alone(group_sizes, parameters):
+    X, y = make_table(75)  # a last batch of 11 rows
+    together = [make_model(seed, n_jobs=2, **parameters) for seed in range(9)]
+    fit_members(together, [(X, y)] * 9)
+    assert group_sizes == [9]
+    for seed in (0, 4, 8):
+        alone = make_model(seed, **parameters).fit(X, y)
+        for name, value in alone.network_.state_dict().items():
+            assert torch.equal(value, together[seed].network_.state_dict()[name]), name
+
+
 def test_fit_members__ensembles_of_other_sizes__make_groups_of_their_own(group_sizes):
     models = [make_model(n_members=2), make_model(n_members=3), make_model(1, n_members=2)]
     fit_members(models, [make_table()] * 3)

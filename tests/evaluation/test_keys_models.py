@@ -65,12 +65,13 @@ def test_cell_key__edit_in_persistence__recomputes_no_cell(recomputed):
     "module",
     [
         "model.losses", "model.objective", "model.network", "model.layers", "model.mixup",
-        "model.cpu_step", "model.kernels.loss", "estimators.classifier", "estimators.ensemble",
-        "estimators.calibration", "estimators.decision", "estimators.decision_search",
+        "model.variational", "model.partners", "model.cpu_step", "model.kernels.loss",
+        "estimators.classifier", "estimators.ensemble", "estimators.calibration",
+        "estimators.decision", "estimators.decision_search",
     ],
 )  # fmt: skip
 def test_cell_key__edit_in_the_method__recomputes_ours_and_the_ablations_alone(recomputed, module):
-    assert len(OURS) == 4
+    assert len(OURS) == 5
     assert recomputed(f"qcl_mixnet.{module}") == OURS
 
 
@@ -101,6 +102,20 @@ def test_cell_key__edit_in_what_every_cell_runs__recomputes_all(recomputed, modu
 )
 def test_cell_key__edit_in_what_comes_after_the_cells__recomputes_none(recomputed, module):
     assert recomputed(f"qcl_mixnet.{module}") == set()
+
+
+def test_cell_key__other_version_of_a_peers_library__recomputes_the_models_beside_it_alone(
+    monkeypatch, before
+):
+    version = keys.importlib.metadata.version
+    newer = {"lightgbm": "99"}
+    monkeypatch.setattr(
+        keys.importlib.metadata, "version", lambda name: newer.get(name) or version(name)
+    )
+    after = all_keys()
+    assert {name for name in MODELS if after[name] != before[name]} == {
+        "lightgbm", "catboost", "chimeraboost", "explainable_boosting",
+    }  # fmt: skip
 
 
 def test_cell_key__edit_in_one_baseline__recomputes_it_alone(recomputed):

@@ -22,7 +22,9 @@ BATCHES = {
     "two rows of two classes": [0, 1],
     "lone row of a class": [0, 0, 0, 0, 2],
 }
-NETWORKS = [{}, {"quantum": False}, {"attention": False}, {"gate": "input"}]
+NETWORKS = [
+    {}, {"quantum": False}, {"attention": False}, {"gate": "input"}, {"quantum": "variational"},
+]  # fmt: skip
 LOSSES = [
     {"intra_class": "mse"},
     {"supcon_reduction": "sum"},
@@ -142,8 +144,9 @@ def test_step__second_call__replaces_gradients_and_moves_averages_on():
     assert not torch.equal(net.hidden[1].running_var, before)
 
 
-def test_step__members_in_parts__are_to_the_last_bit_those_of_the_whole():
-    group, batch = make_group(5), make_batch(MIXED, 5)
+@pytest.mark.parametrize("quantum", [True, "variational"])
+def test_step__members_in_parts__are_to_the_last_bit_those_of_the_whole(quantum):
+    group, batch = make_group(5, network={"quantum": quantum}), make_batch(MIXED, 5)
     whole = by_step(*group, *batch)
     parts = by_step(*group, *batch, parts=(slice(0, 1), slice(1, 3), slice(3, 5)))
     assert torch.equal(whole[0], parts[0])

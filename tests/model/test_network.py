@@ -3,6 +3,7 @@ import torch
 
 from qcl_mixnet.model.layers import QuantumEntanglementLayer
 from qcl_mixnet.model.network import QCLMixNet
+from qcl_mixnet.model.variational import VariationalLayer
 
 
 def build(n_features=5, n_classes=3, seed=0, **options):
@@ -34,6 +35,18 @@ def test_no_quantum__holds_no_quantum_layer():
     ablated = build(quantum=False)
     assert not any(isinstance(m, QuantumEntanglementLayer) for m in ablated.modules())
     assert ablated(torch.randn(4, 5)).shape == (4, 3)
+
+
+def test_variational__second_layer_is_a_circuit_and_the_first_is_not():
+    net = build(quantum="variational", n_qubits=5, theta_std=0.5)
+    assert isinstance(net.entangle_input, QuantumEntanglementLayer)
+    assert isinstance(net.entangle_hidden, VariationalLayer)
+    assert net.entangle_hidden.angles.shape == (2, 5, 2)
+    assert 0.2 < net.entangle_hidden.angles.std() < 0.9
+    assert net(torch.randn(4, 5)).shape == (4, 3)
+    again = build(quantum="variational", n_qubits=5, theta_std=0.5)
+    for name, value in net.named_parameters():
+        assert torch.equal(value, again.get_parameter(name)), name
 
 
 def test_no_attention__leaves_the_entangled_row():

@@ -181,6 +181,47 @@ def test_look_up_in_embedding_space__leaves_running_averages_to_the_step(engine)
     assert made.net.training
 
 
+@ENGINES
+@pytest.mark.parametrize("classes", ["any", "same", "cross"])
+def test_terms__partners_among_all_training_rows__are_those_drawn(classes, engine):
+    net, loss, x, y = problem = make_problem()
+    order = torch.from_numpy(np.random.default_rng(5).permutation(40))
+    made = make_objective(
+        problem, order=order.unsqueeze(0), neighbor_pool="train", neighbor_classes=classes
+    )
+    rows, places = order[10:17], range(10, 17)
+    draws = draw_mixup(40, alpha=0.4, rng=np.random.default_rng(0), dtype=x.dtype)
+    mixed = x[rows].clone()
+    for i, (row, place) in enumerate(zip(rows.tolist(), places, strict=True)):
+        allowed = [
+            other
+            for other in range(40)
+            if other != row and (classes == "any" or (y[other] == y[row]) == (classes == "same"))
+        ]
+        nearest = sorted(allowed, key=lambda other: (x[other] - x[row]).norm())[:5]
+        own = draws.weight[place]
+        mixed[i] = own * x[row] + (1 - own) * x[nearest[int(draws.choice[place] * 5)]]
+    expected = torch.stack(loss(*net.logits_and_embedding(mixed), y[rows])).detach()
+    torch.testing.assert_close(terms_of(made, slice(10, 17), engine)[:, 0], expected)
+
+
+@ENGINES
+@pytest.mark.parametrize("classes", ["any", "same", "cross"])
+def test_terms__rows_out_of_the_bag__never_enter_the_training(classes, engine):
+    bag = torch.from_numpy(np.random.default_rng(5).permutation(40)[:25]).unsqueeze(0)
+    outside = torch.ones(40, dtype=torch.bool).index_fill(0, bag[0], False)
+    results = []
+    for value in (0.0, 1e6):
+        net, loss, x, y = make_problem()
+        problem = net, loss, x.masked_fill(outside.unsqueeze(1), value), y
+        made = make_objective(problem, order=bag, neighbor_pool="train", neighbor_classes=classes)
+        for epoch in range(2):
+            made.start_epoch(bag.flip(1) if epoch else bag)
+            results.append(terms_of(made, slice(0, 25), engine))
+    assert torch.equal(results[0], results[2])
+    assert torch.equal(results[1], results[3])
+
+
 def test_draws__without_mixup__are_made_all_the_same():
     used = [make_objective(make_problem(), mixup=mixup) for mixup in (True, False)]
     assert used[0].rngs[0].random() == used[1].rngs[0].random()

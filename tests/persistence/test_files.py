@@ -16,6 +16,7 @@ from sklearn.exceptions import NotFittedError
 from qcl_mixnet import QCLMixNetClassifier
 from qcl_mixnet.persistence import files as files_module
 from qcl_mixnet.persistence.errors import ModelFileError
+from qcl_mixnet.persistence.schema import SCHEMA_VERSION
 
 fuzz = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -164,7 +165,7 @@ def test_load__json_that_is_none_of_ours__is_refused(files, text, message, asser
     assert_refused(files, message)
 
 
-@pytest.mark.parametrize("version", [0, 2, "1", True, 1.0, None, "x" * 10_000])
+@pytest.mark.parametrize("version", [0, SCHEMA_VERSION + 1, "1", True, 1.0, None, "x" * 10_000])
 def test_load__other_schema_version__names_it_and_the_package(files, version, edit, assert_refused):
     edit(files, lambda content: content.update(schema_version=version, package_version="9.9"))
     assert_refused(files, "schema version .*qcl-mixnet '9.9'")

@@ -19,9 +19,12 @@ def round_trip(networks):
 
 @pytest.mark.parametrize(
     "parts",
-    [{}, {"quantum": False}, {"attention": False}, {"gate": "input", "theta_std": 0.5}],
+    [
+        {}, {"quantum": False}, {"attention": False}, {"gate": "input", "theta_std": 0.5},
+        {"quantum": "variational"}, {"quantum": "variational", "n_qubits": 6, "gate": "input"},
+    ],
     ids=str,
-)
+)  # fmt: skip
 def test_restore_networks__any_architecture__same_outputs(parts):
     networks, x = make_networks(**parts), torch.arange(8.0).reshape(2, 4)
     restored = round_trip(networks)

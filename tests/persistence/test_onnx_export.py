@@ -49,6 +49,8 @@ def assert_same(model, X, proto=None):
         {"quantum": False},
         {"attention": False},
         {"quantum": False, "attention": False},
+        {"quantum": "variational", "n_members": 2},
+        {"quantum": "variational", "n_qubits": 7},
         {"gate": "input"},
         {"n_members": 3, "calibrate": True, "decision": "macro_f1"},
         {"n_members": 3, "bagging": "folds", "attention": False},
@@ -62,9 +64,10 @@ def test_to_onnx__any_network__predicts_as_the_estimator(parameters):
     assert_same(model, X[:1])
 
 
-def test_to_onnx__no_rows__gives_none():
+@pytest.mark.parametrize("quantum", [True, "variational"])
+def test_to_onnx__no_rows__gives_none(quantum):
     X, y = make_table()
-    label, probabilities = run(fitted(X, y, epochs=1).to_onnx(), X[:0])
+    label, probabilities = run(fitted(X, y, epochs=1, quantum=quantum).to_onnx(), X[:0])
     assert label.shape == (0,)
     assert probabilities.shape == (0, 3)
 

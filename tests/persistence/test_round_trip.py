@@ -45,9 +45,11 @@ def test_save__loaded_model__byte_identical_files(saved, tmp_path):
     [
         {},
         {"quantum": False},
+        {"quantum": "variational", "n_qubits": np.int64(5), "n_members": 2},
         {"attention": False},
         {"gate": "input"},
         {"n_members": 2, "bagging": "bootstrap"},
+        {"neighbor_pool": "train", "neighbor_classes": "same", "bagging": "folds", "n_members": 3},
         {"checkpoint": "validation"},
         {"decision": {0: 1.0, np.int64(1): np.float64(3), 2: 2}},
         {"decision": MappingProxyType({0: 1, 1: 3, 2: 2})},

@@ -54,6 +54,7 @@ GOOD = {
     "statistics": {"control": "net"},
     "speed": {},
     "inference": {},
+    "tuning": {"model": "net"},
 }  # fmt: skip
 
 

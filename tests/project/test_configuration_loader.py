@@ -113,7 +113,7 @@ def test_bad_roster__stops_the_benchmark_but_not_inference_and_speed(conf, conte
     assert sorted(registry) == ["inference", "speed"]
     assert registry["inference"].nodes
     assert "08_reporting/inference/base-" in loader(conf)["catalog"]["inference_report"]["filepath"]
-    for name in BENCHMARK:
+    for name in (*BENCHMARK, "tuning"):
         with pytest.raises(ConfigurationError):
             registry[name]
     with pytest.raises(KeyError):

@@ -20,6 +20,10 @@ MODELS = [
     "mlp", "resnet", "gru", "lstm", "bigru", "bilstm", "cnn",
     "gcn", "graphsage", "gat", "gin", "jknet",
 ]  # fmt: skip
+PEERS = [
+    "lightgbm", "catboost", "extra_trees", "explainable_boosting", "chimeraboost",
+    "realmlp", "realmlp_search", "tabm",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -40,7 +44,8 @@ def test_load__base__six_data_sets_and_all_models():
     found = load()
     assert found.grid.datasets == BASE
     assert found.grid.models == MODELS  # the order of tables and figures
-    assert set(found.models) == set(MODELS)
+    not_in_the_grid = {"qcl_mixnet_variational", *PEERS}
+    assert set(found.models) == {*MODELS, *not_in_the_grid}
     assert len(found.datasets) == 18
     assert found.protocol.model_dump() == {
         "seed": 42, "repeats": 1, "test_size": 0.2, "folds": 3, "checkpoint": "last"
@@ -52,17 +57,32 @@ def test_load__base__six_data_sets_and_all_models():
     assert found.models["qcl_mixnet"].preprocess is False
 
 
-def test_load__bundled__every_data_set_that_a_package_brings():
-    found = load("bundled")
-    with_package = {
+def names_of_bundled(configuration):
+    return {
         name
-        for name, entry in found.datasets.items()
+        for name, entry in configuration.datasets.items()
         if any(source.type == "bundled" for source in entry.sources)
     }
+
+
+def test_load__bundled__every_data_set_of_the_base_that_a_package_brings():
+    found = load("bundled")
+    with_package = names_of_bundled(found)
     assert len(found.grid.datasets) == 10
     assert set(found.grid.datasets) == with_package
     assert set(BASE) <= with_package
     assert found.protocol.checkpoint == "last"
+
+
+def test_load__suite__every_data_set_that_a_package_brings_three_times():
+    found = load("suite")
+    assert len(found.grid.datasets) == 57
+    assert set(found.grid.datasets) == names_of_bundled(found)
+    assert found.grid.models[0] == found.statistics.control
+    assert {"xgboost", "balanced_random_forest", "random_forest"} <= set(found.grid.models)
+    peers = [name for name, spec in found.models.items() if spec.family == "peer"]
+    assert set(peers) - set(found.grid.models) == {"explainable_boosting", "realmlp_search", "tabm"}
+    assert found.protocol == load().protocol.model_copy(update={"repeats": 3})
 
 
 def test_load__paper__eighteen_data_sets_and_epochs_chosen_on_the_test_part():

@@ -79,6 +79,12 @@ def test_report_folders__options_of_another_pipeline__its_folder_alone(kind, cha
     assert found[kind].startswith(f"{kind}/test-")
 
 
+def test_report_folders__tuning__is_named_by_its_study_whatever_it_does():
+    assert (
+        folders("paper", tuning={"study": "wide", "n_trials": 3})["tuning"] == "tuning/paper-wide"
+    )
+
+
 def test_report_folders__a_name_is_given__it_is_taken():
     found = folders(reports={"benchmark": "wide_nets", "speed": "mine"})
     assert found["benchmark"] == "wide_nets"

@@ -2,7 +2,7 @@ import pytest
 from kedro.pipeline import Node, Pipeline
 
 from qcl_mixnet.project.parameters import ConfigurationError
-from qcl_mixnet.project.selection import check_selection
+from qcl_mixnet.project.selection import check_selection, check_tuned_model
 
 
 def same(x):
@@ -95,3 +95,13 @@ def test_check_selection__unknown_name_or_nothing_left__is_one_sentence(given, s
     with pytest.raises(ConfigurationError) as caught:
         check_selection(PIPELINES, given)
     assert str(caught.value) == sentence
+
+
+def test_check_tuned_model__not_on_the_roster__is_told_with_the_nearest():
+    check_tuned_model("knn", ["knn", "mlp"])
+    with pytest.raises(ConfigurationError) as caught:
+        check_tuned_model("knm", ["knn", "mlp"])
+    assert str(caught.value) == (
+        "Unknown model 'knm' (did you mean 'knn'?) in tuning.model; choose among knn, mlp, or add "
+        "an entry for it under conf/."
+    )

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from numbers import Integral, Real
-from typing import Any, ClassVar, Literal, TypeVar, get_args
+from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 from torch import Tensor, nn
 
 from qcl_mixnet.engine.devices import resolve_device
@@ -19,12 +18,15 @@ from qcl_mixnet.engine.isolation import own_settings
 from qcl_mixnet.engine.randomness import Streams
 from qcl_mixnet.estimators.base import Checkpoint
 from qcl_mixnet.estimators.ensemble import Bagging, Decision
+from qcl_mixnet.estimators.method_constraints import METHOD_CONSTRAINTS
 from qcl_mixnet.estimators.portable import PortableEnsemble
 from qcl_mixnet.model.kernels import compile_all
 from qcl_mixnet.model.layers import Gate
 from qcl_mixnet.model.losses import IntraClass, LossOptions, Reduction, TripletDistance
 from qcl_mixnet.model.network import REPRESENTATION_WIDTH, QCLMixNet
 from qcl_mixnet.model.objective import HybridObjective, MixupOptions, NeighborSpace
+from qcl_mixnet.model.partners import NeighborClasses, NeighborPool
+from qcl_mixnet.model.variational import Quantum
 from qcl_mixnet.preprocessing.table_preprocessor import TablePreprocessor
 
 Options = TypeVar("Options", LossOptions, MixupOptions)
@@ -55,20 +57,30 @@ class QCLMixNetClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Por
         Peak of the OneCycleLR schedule; None trains at `learning_rate` throughout.
     weight_decay : float, default=1e-5
         Weight decay of AdamW.
-    quantum, attention, mixup : bool, default=True
-        Keep the quantum-entanglement layers, the attention, the mixup. False gives the paper's
-        ablations.
+    quantum : bool or "variational", default=True
+        Keep the quantum-entanglement layers, or, with "variational", put a simulated variational
+        circuit in place of the second of them. False gives the paper's ablation.
+    attention, mixup : bool, default=True
+        Keep the attention, the mixup. False gives the paper's ablations.
+    n_qubits : int, default=4
+        Qubits of the variational circuit, 4 to 8; not used without one.
     theta_std : float, default=0.1
-        Spread of the quantum-entanglement layers' initial angles (not given in the paper).
+        Spread of the initial angles of these layers (not given in the paper).
     gate : {"projected", "input"}, default="projected"
         Argument of their gate: the rotated row (Eq. 2) or the row (Eq. 18).
     n_neighbors : int, default=5
-        Neighbours in the mini-batch that a row may be mixed with.
+        Neighbours that a row may be mixed with.
     mixup_alpha : float, default=0.4
         Both parameters of mixup's Beta distribution (not given in the paper).
     neighbor_space : {"input", "representation", "embedding"}, default="input"
         Where neighbours are looked for: the scaled input (Algorithm 1), the 32-wide
         representation (Definition 1) or the 8-wide embedding.
+    neighbor_pool : {"batch", "train"}, default="batch"
+        Among which rows: those of the mini-batch, or all that a network trains on. "train" finds
+        them once, in the input, and beyond 20,000 rows approximately (extra `neighbors`).
+    neighbor_classes : {"any", "same", "cross"}, default="any"
+        Classes of the neighbours in "train": any, the row's own, or the others. A row that has
+        no neighbour of the kind is not mixed.
     loss_weight : float, default=0.5
         The a of Eq. 9, between the focal-variance loss (1) and the metric losses (0).
     focal_gamma : float, default=3.0
@@ -171,20 +183,7 @@ default="argmax"
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **PortableEnsemble._parameter_constraints,
         "categorical_features": ["array-like", StrOptions({"infer"}), None],
-        **{part: ["boolean"] for part in ("quantum", "attention", "mixup")},
-        "theta_std": [Interval(Real, 0, None, closed="left")],
-        "gate": [StrOptions(set(get_args(Gate)))],
-        "n_neighbors": [Interval(Integral, 1, None, closed="left")],
-        "mixup_alpha": [Interval(Real, 0, None, closed="neither")],
-        "neighbor_space": [StrOptions(set(get_args(NeighborSpace)))],
-        "loss_weight": [Interval(Real, 0, 1, closed="both")],
-        "focal_gamma": [Interval(Real, 0, None, closed="left")],
-        "variance_weight": [Interval(Real, 0, None, closed="left")],
-        "intra_class": [StrOptions(set(get_args(IntraClass)))],
-        "temperature": [Interval(Real, 0, None, closed="neither")],
-        "supcon_reduction": [StrOptions(set(get_args(Reduction)))],
-        "triplet_margin": [Interval(Real, 0, None, closed="left")],
-        "triplet_distance": [StrOptions(set(get_args(TripletDistance)))],
+        **METHOD_CONSTRAINTS,
     }
 
     def __init__(
@@ -195,14 +194,17 @@ default="argmax"
         learning_rate: float = 1e-3,
         max_learning_rate: float | None = 1e-2,
         weight_decay: float = 1e-5,
-        quantum: bool = True,
+        quantum: Quantum = True,
         attention: bool = True,
         mixup: bool = True,
+        n_qubits: int = 4,
         theta_std: float = 0.1,
         gate: Gate = "projected",
         n_neighbors: int = 5,
         mixup_alpha: float = 0.4,
         neighbor_space: NeighborSpace = "input",
+        neighbor_pool: NeighborPool = "batch",
+        neighbor_classes: NeighborClasses = "any",
         loss_weight: float = 0.5,
         focal_gamma: float = 3.0,
         variance_weight: float = 0.8,
@@ -231,11 +233,14 @@ default="argmax"
         self.quantum = quantum
         self.attention = attention
         self.mixup = mixup
+        self.n_qubits = n_qubits
         self.theta_std = theta_std
         self.gate = gate
         self.n_neighbors = n_neighbors
         self.mixup_alpha = mixup_alpha
         self.neighbor_space = neighbor_space
+        self.neighbor_pool = neighbor_pool
+        self.neighbor_classes = neighbor_classes
         self.loss_weight = loss_weight
         self.focal_gamma = focal_gamma
         self.variance_weight = variance_weight
@@ -309,13 +314,16 @@ default="argmax"
     def _n_features_out(self) -> int:
         return REPRESENTATION_WIDTH
 
+    def _validate_params(self) -> None:
+        super()._validate_params()
+        self._options(MixupOptions)  # refuses what excludes one another
+
     def _make_preprocessor(self) -> TablePreprocessor:
         return TablePreprocessor(categorical_features=self.categorical_features)
 
     def _build(self, n_inputs: int, generator: torch.Generator) -> QCLMixNet:
-        parts = {
-            name: getattr(self, name) for name in ("quantum", "attention", "theta_std", "gate")
-        }
+        names = ("quantum", "attention", "n_qubits", "theta_std", "gate")
+        parts = {name: getattr(self, name) for name in names}
         return QCLMixNet.build(n_inputs, len(self.classes_), generator=generator, **parts)
 
     def _objective(

@@ -34,6 +34,11 @@ NUMERICAL_LIBRARIES = (
     "imbalanced-learn",
     "xgboost",
 )
+# Of some models alone, by the module of their classes: no other cell is computed again for them.
+LIBRARIES_OF_MODULES = {
+    f"{PACKAGE}.baselines.boosting": ("catboost", "chimeraboost", "interpret-core", "lightgbm"),
+    f"{PACKAGE}.baselines.pytabkit_models": ("pytabkit", "pytorch-lightning"),
+}
 # These run in every cell, whatever its model.
 COMMON_MODULES = (f"{PACKAGE}.evaluation.cells", f"{PACKAGE}.preprocessing.table_preprocessor")
 # Classifiers import this to be saved, loaded and exported; no result depends on it.
@@ -57,15 +62,15 @@ def cell_key(data_fingerprint: str, spec: ModelSpec, protocol: EvaluationProtoco
     str
         Hexadecimal SHA-256.
     """
+    modules = [path.rpartition(".")[0] for path in class_paths(spec)]
+    own_libraries = [name for m in modules for name in LIBRARIES_OF_MODULES.get(m, ())]
     return digest(
         {
             "data": data_fingerprint,
             "model": spec.model_dump(exclude={"label", "family", "tunable"}, mode="json"),
             "protocol": protocol.model_dump(mode="json"),
-            "code": code_digest(
-                (*(path.rpartition(".")[0] for path in class_paths(spec)), *COMMON_MODULES)
-            ),
-            "libraries": library_versions(),
+            "code": code_digest((*modules, *COMMON_MODULES)),
+            "libraries": library_versions() | {name: _version(name) for name in own_libraries},
         }
     )
 
@@ -79,12 +84,14 @@ def digest(value: Any) -> str:
 def library_versions() -> dict[str, str]:
     """Versions of Python, of this package and of the numerical libraries that are installed."""
     versions = {"python": ".".join(map(str, sys.version_info[:3]))}
-    for name in (*NUMERICAL_LIBRARIES, "qcl-mixnet"):
-        try:
-            versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            versions[name] = "not installed"
-    return versions
+    return versions | {name: _version(name) for name in (*NUMERICAL_LIBRARIES, "qcl-mixnet")}
+
+
+def _version(distribution: str) -> str:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
 
 
 @cache

@@ -42,7 +42,7 @@ class ModelSpec(BaseModel):
         written `{class: dotted.path, params: {...}}`.
     grid : dict of str to list, optional
         Parameters to choose by cross-validation and the values to try.
-    family : {"proposed", "ablation", "ml", "dl", "gnn"}
+    family : {"proposed", "ablation", "ml", "dl", "gnn", "peer"}
         Group of the model in tables.
     label : str
         Name of the model in tables.
@@ -71,7 +71,7 @@ class ModelSpec(BaseModel):
     grid: dict[str, Annotated[list[Any], Field(min_length=1)]] | None = Field(
         default=None, min_length=1
     )
-    family: Literal["proposed", "ablation", "ml", "dl", "gnn"]
+    family: Literal["proposed", "ablation", "ml", "dl", "gnn", "peer"]
     label: Name = Field(min_length=1)
     preprocess: bool = True
     decision: Literal["argmax", "macro_f1", "balanced_accuracy"] = "argmax"

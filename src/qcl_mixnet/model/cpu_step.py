@@ -3,15 +3,18 @@
 What PyTorch's modules and `model.losses` define, this computes for stacked networks with matrix
 products of numpy and the loops of `model.kernels`, into the very arrays that hold the parameters
 and their gradients. The arithmetic is the same; what is saved is the book-keeping of autograd,
-which for a network this small costs several times the arithmetic.
+which for a network this small costs several times the arithmetic. The variational layer has no form
+by hand: autograd runs it, between the other stages.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -21,6 +24,7 @@ from qcl_mixnet.model.kernels.loss import hybrid_loss
 from qcl_mixnet.model.layers import QuantumEntanglementLayer, ValueAttention
 from qcl_mixnet.model.losses import MINER_EPSILON, HybridLoss, LossOptions
 from qcl_mixnet.model.network import QCLMixNet
+from qcl_mixnet.model.variational import VariationalLayer
 
 Array = NDArray[Any]
 
@@ -182,6 +186,36 @@ class _BatchNorm:
         return by_x
 
 
+class _ByAutograd:
+    """A layer that PyTorch differentiates, in a copy whose parameters are those of some members."""
+
+    def __init__(self, module: VariationalLayer, members: slice):
+        self.module = copy.deepcopy(module)
+        self.values: list[Tensor] = []
+        self.gradients: list[Array] = []
+        for name, parameter in module.named_parameters():
+            values, gradient = _arrays(parameter, members)
+            path, _, key = name.rpartition(".")
+            own = nn.Parameter(torch.from_numpy(values))  # the memory of the parameter itself
+            setattr(self.module.get_submodule(path), key, own)
+            self.values.append(own)
+            self.gradients.append(gradient)
+
+    def forward(self, x: Array) -> Array:
+        # Threads that help have PyTorch's own settings, whatever those of the training's are.
+        with torch.enable_grad():
+            self.x = torch.from_numpy(x).requires_grad_()
+            self.out = self.module(self.x)
+        return self.out.detach().numpy()
+
+    def backward(self, gradient: Array) -> Array:
+        inputs = [self.x, *self.values]
+        by_x, *own = torch.autograd.grad(self.out, inputs, torch.from_numpy(gradient))
+        for place, by_value in zip(self.gradients, own, strict=True):
+            place[:] = by_value.numpy()
+        return by_x.numpy()
+
+
 def _chain(modules: Sequence[nn.Module | None], members: slice) -> _Chain:
     return _Chain([stage for module in modules for stage in _stages(module, members)])
 
@@ -201,6 +235,8 @@ def _stages(module: nn.Module | None, members: slice) -> Iterator[_Stage]:
         yield _Entanglement(module, members)
     elif isinstance(module, Linear):
         yield _Linear(module, members)
+    elif isinstance(module, VariationalLayer):
+        yield _ByAutograd(module, members)
     elif module is not None and not isinstance(module, nn.Identity):
         raise TypeError(f"There is no compiled form of {type(module).__name__}.")
 

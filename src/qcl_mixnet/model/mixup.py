@@ -146,3 +146,19 @@ def mix(x: Tensor, neighbors: Tensor, draws: MixupDraws) -> Tensor:
     rank = draws.rank(neighbors.shape[-1]).unsqueeze(-1)
     partner = take_rows(x, neighbors.gather(-1, rank).squeeze(-1))
     return torch.lerp(partner, x, draws.weight.unsqueeze(-1))
+
+
+def mix_pairs(x: Tensor, partners: Tensor, draws: MixupDraws) -> Tensor:
+    """Mix every row with its partner, rounded alike wherever in a tensor the row stands.
+
+    Parameters
+    ----------
+    x, partners : Tensor of shape (..., batch, n_features)
+    draws : MixupDraws
+        Those of these rows.
+
+    Returns
+    -------
+    Tensor of shape (..., batch, n_features)
+    """
+    return x - (1 - draws.weight).unsqueeze(-1) * (x - partners)

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from qcl_mixnet.engine.stacking import BatchNorm1d, Linear, reset_linear
 from qcl_mixnet.model.layers import Gate, QuantumEntanglementLayer, ValueAttention
+from qcl_mixnet.model.variational import Quantum, VariationalLayer
 
 HIDDEN_WIDTH = 64
 REPRESENTATION_WIDTH = 32
@@ -27,10 +28,15 @@ class QCLMixNet(nn.Module):
     ----------
     n_features, n_classes : int
         Widths of the input and of the logits.
-    quantum, attention : bool, default=True
-        Keep the quantum-entanglement layers and the attention (False: the paper's ablations).
+    quantum : bool or "variational", default=True
+        Keep the quantum-entanglement layers (False: the paper's ablation); "variational": a
+        simulated circuit, `VariationalLayer`, in place of the second of them.
+    attention : bool, default=True
+        Keep the attention (False: the paper's ablation).
+    n_qubits : int, default=4
+        Qubits of the circuit.
     theta_std : float, default=0.1
-        Spread of the initial angles of the quantum-entanglement layers.
+        Spread of the initial angles of these layers.
     gate : {"projected", "input"}, default="projected"
         Argument of their gates.
 
@@ -50,8 +56,9 @@ class QCLMixNet(nn.Module):
         n_features: int,
         n_classes: int,
         *,
-        quantum: bool = True,
+        quantum: Quantum = True,
         attention: bool = True,
+        n_qubits: int = 4,
         theta_std: float = 0.1,
         gate: Gate = "projected",
     ):
@@ -68,7 +75,11 @@ class QCLMixNet(nn.Module):
         self.hidden = nn.Sequential(
             Linear(n_features, HIDDEN_WIDTH), BatchNorm1d(HIDDEN_WIDTH), nn.LeakyReLU()
         )
-        self.entangle_hidden = entangle(HIDDEN_WIDTH)
+        self.entangle_hidden = (
+            VariationalLayer(HIDDEN_WIDTH, n_qubits=n_qubits, theta_std=theta_std)
+            if quantum == "variational"
+            else entangle(HIDDEN_WIDTH)
+        )
         self.representation = nn.Sequential(
             Linear(HIDDEN_WIDTH, REPRESENTATION_WIDTH),
             BatchNorm1d(REPRESENTATION_WIDTH),
@@ -89,8 +100,9 @@ class QCLMixNet(nn.Module):
         n_classes: int,
         *,
         generator: torch.Generator,
-        quantum: bool = True,
+        quantum: Quantum = True,
         attention: bool = True,
+        n_qubits: int = 4,
         theta_std: float = 0.1,
         gate: Gate = "projected",
     ) -> QCLMixNet:
@@ -101,7 +113,7 @@ class QCLMixNet(nn.Module):
 
         Parameters
         ----------
-        n_features, n_classes, quantum, attention, theta_std, gate
+        n_features, n_classes, quantum, attention, n_qubits, theta_std, gate
             As of the class.
         generator : torch.Generator
             Source of the first parameters.
@@ -117,6 +129,7 @@ class QCLMixNet(nn.Module):
                 n_classes,
                 quantum=quantum,
                 attention=attention,
+                n_qubits=n_qubits,
                 theta_std=theta_std,
                 gate=gate,
             )
@@ -126,15 +139,16 @@ class QCLMixNet(nn.Module):
 
     def reset_parameters(self, generator: torch.Generator) -> None:
         """Draw every parameter anew; batch norm starts at mean 0, variance 1."""
-        inside_attention: set[nn.Module] = (
-            set(self.attention.modules()) if self.attention else set()
-        )
+        own = (QuantumEntanglementLayer, ValueAttention, VariationalLayer)
+        inside = {
+            part for layer in self.modules() if isinstance(layer, own) for part in layer.modules()
+        }
         for module in self.modules():
-            if isinstance(module, (QuantumEntanglementLayer, ValueAttention)):
+            if isinstance(module, own):
                 module.reset_parameters(generator)
             elif isinstance(module, nn.BatchNorm1d):
                 module.reset_parameters()
-            elif isinstance(module, nn.Linear) and module not in inside_attention:
+            elif isinstance(module, nn.Linear) and module not in inside:
                 reset_linear(module, generator)
 
     def represent(self, x: Tensor) -> Tensor:

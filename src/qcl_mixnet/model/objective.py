@@ -15,8 +15,9 @@ from qcl_mixnet.engine.randomness import Streams
 from qcl_mixnet.engine.stacking import stack, take_rows
 from qcl_mixnet.engine.threads import member_shares, share
 from qcl_mixnet.model.losses import HybridLoss, LossOptions, LossTerms
-from qcl_mixnet.model.mixup import MixupDraws, draw_mixup, knn_mixup
+from qcl_mixnet.model.mixup import MixupDraws, draw_mixup, knn_mixup, mix_pairs
 from qcl_mixnet.model.network import EMBEDDING_WIDTH, QCLMixNet
+from qcl_mixnet.model.partners import NeighborClasses, NeighborPool, Partners, find_partners
 
 if TYPE_CHECKING:
     from qcl_mixnet.model.cpu_step import CompiledStep
@@ -33,14 +34,34 @@ class MixupOptions:
 
     Parameters
     ----------
-    mixup, mixup_alpha, n_neighbors, neighbor_space
+    mixup, mixup_alpha, n_neighbors, neighbor_space, neighbor_pool, neighbor_classes
         As of `QCLMixNetClassifier`.
+
+    Raises
+    ------
+    ValueError
+        For parameters of neighbours that exclude one another.
     """
 
     mixup: bool = True
     mixup_alpha: float = 0.4
     n_neighbors: int = 5
     neighbor_space: NeighborSpace = "input"
+    neighbor_pool: NeighborPool = "batch"
+    neighbor_classes: NeighborClasses = "any"
+
+    def __post_init__(self) -> None:
+        if self.neighbor_pool == "train" and self.neighbor_space != "input":
+            raise ValueError(
+                f"neighbor_pool='train' finds neighbours once, before the training, and "
+                f"neighbor_space={self.neighbor_space!r} moves with it; use "
+                "neighbor_space='input' or neighbor_pool='batch'."
+            )
+        if self.neighbor_pool == "batch" and self.neighbor_classes != "any":
+            raise ValueError(
+                f"neighbor_classes={self.neighbor_classes!r} chooses among the rows of the whole "
+                "training set; use it with neighbor_pool='train', or use neighbor_classes='any'."
+            )
 
 
 class HybridObjective(AutogradObjective):
@@ -76,6 +97,7 @@ class HybridObjective(AutogradObjective):
         self.net, self.loss, self.x, self.y = net, loss, x, y
         self.options, self.rngs = options, rngs
         self._gradients: Tensor | None = None
+        self._partners: Partners | None = None
         self.steps: list[tuple[slice, CompiledStep]] = []
 
     @classmethod
@@ -115,6 +137,12 @@ class HybridObjective(AutogradObjective):
         self.order, self.labels = order, self.y.gather(1, order)
         self.draws = draw_epoch(order, self.x.dtype, self.options.mixup_alpha, self.rngs)
         self.mixed = range(0)
+        options = self.options
+        if options.mixup and options.neighbor_pool == "train" and self._partners is None:
+            # The first epoch's order, as every other's, holds all rows that a member trains on.
+            self._partners = find_partners(
+                self.x, self.y, order, options.n_neighbors, options.neighbor_classes, self.rngs
+            )
 
     def __call__(self, batch: slice) -> Tensor:
         """Terms of the batch's loss, in the order of `term_names`."""
@@ -146,6 +174,10 @@ class HybridObjective(AutogradObjective):
         """Rows of a mini-batch, mixed."""
         if not self.options.mixup:
             return take_rows(self.x, self.order[:, batch])
+        if self._partners is not None:
+            order, draws = self.order[:, batch], self.draws[batch]
+            rows = take_rows(self.x, order)
+            return mix_pairs(rows, take_rows(self.x, self._partners.drawn(order, draws)), draws)
         if self.options.neighbor_space != "input":
             rows = take_rows(self.x, self.order[:, batch])
             points = _points(self.net, rows, self.options.neighbor_space)

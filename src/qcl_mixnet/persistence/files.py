@@ -205,12 +205,12 @@ def _read_document(file: Path) -> ModelDocument:
 
 def _check_version(file: Path, content: dict[str, Any]) -> None:
     version = content.get("schema_version")
-    if type(version) is int and version == SCHEMA_VERSION:  # True is no version
+    if type(version) is int and 1 <= version <= SCHEMA_VERSION:  # True is no version
         return
     raise ModelFileError(
         f"{file} has schema version {version!r:.40}, written by qcl-mixnet "
-        f"{content.get('package_version')!r:.40}, and this qcl-mixnet reads version "
-        f"{SCHEMA_VERSION}; install the version that wrote it, or save the model anew."
+        f"{content.get('package_version')!r:.40}, and this qcl-mixnet reads versions 1 "
+        f"to {SCHEMA_VERSION}; install the version that wrote it, or save the model anew."
     )
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from qcl_mixnet.engine.stacking import stack
 from qcl_mixnet.model.layers import QuantumEntanglementLayer
 from qcl_mixnet.model.network import QCLMixNet
+from qcl_mixnet.model.variational import VariationalLayer
 from qcl_mixnet.persistence.schema import Architecture
 
 # How the names of the networks' tensors begin in a file.
@@ -74,12 +75,13 @@ def restore_networks(
 
 def _architecture(network: QCLMixNet) -> dict[str, Any]:
     architecture: dict[str, Any] = {"attention": network.attention is not None}
-    layer = network.entangle_input
-    if isinstance(layer, QuantumEntanglementLayer):
-        return architecture | {
-            "quantum": True, "theta_std": float(layer.theta_std), "gate": layer.gate
-        }  # fmt: skip
-    return architecture | {"quantum": False, "theta_std": 0.0, "gate": "projected"}
+    layer, circuit = network.entangle_input, network.entangle_hidden
+    if not isinstance(layer, QuantumEntanglementLayer):
+        return architecture | {"quantum": False, "theta_std": 0.0, "gate": "projected"}
+    architecture |= {"quantum": True, "theta_std": float(layer.theta_std), "gate": layer.gate}
+    if isinstance(circuit, VariationalLayer):
+        architecture |= {"quantum": "variational", "n_qubits": int(circuit.n_qubits)}
+    return architecture
 
 
 def _check_tensors(network: QCLMixNet, n_members: int, tensors: dict[str, NDArray[Any]]) -> None:

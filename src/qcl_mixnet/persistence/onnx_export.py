@@ -13,6 +13,7 @@ from torch import nn
 from qcl_mixnet.engine.isolation import own_settings
 from qcl_mixnet.engine.stacking import stack
 from qcl_mixnet.model.layers import QuantumEntanglementLayer, ValueAttention
+from qcl_mixnet.model.variational import VariationalLayer
 from qcl_mixnet.persistence.fitted_state import FittedState
 from qcl_mixnet.preprocessing.table_preprocessor import TablePreprocessor
 from qcl_mixnet.version import __version__
@@ -209,7 +210,9 @@ def _preprocessed(graph: _Graph, preprocessor: TablePreprocessor) -> str:
 
 
 def _entangled(graph: _Graph, layer: nn.Module, x: str) -> str:
-    """A quantum-entanglement layer, or nothing where the ablation has none."""
+    """A quantum-entanglement layer or a circuit, or nothing where the ablation has none."""
+    if isinstance(layer, VariationalLayer):
+        return _circuit(graph, layer, x)
     if not isinstance(layer, QuantumEntanglementLayer):
         return x
     theta = layer.theta.detach().cpu().unsqueeze(-2)  # (members, 1, width)
@@ -219,6 +222,27 @@ def _entangled(graph: _Graph, layer: nn.Module, x: str) -> str:
     axes = graph.constant(np.array([-1]))
     gate = graph.add("Sigmoid", graph.add("ReduceSum", rotated, axes, keepdims=1))
     return graph.add("Mul", projected, gate)
+
+
+def _circuit(graph: _Graph, layer: VariationalLayer, x: str) -> str:
+    """A variational layer: real numbers alone, and its gates as they were trained."""
+    half = graph.add("Mul", _linear(graph, layer.encode, x), graph.constant(np.float32(0.5)))
+    cos, sin = graph.add("Cos", half), graph.add("Sin", half)
+    state = ""
+    for qubit in reversed(range(layer.n_qubits)):
+        place = graph.constant(np.array([qubit]))
+        turned = [graph.add("Gather", part, place, axis=-1) for part in (cos, sin)]
+        if state:
+            turned = [graph.add("Mul", state, amplitude) for amplitude in turned]
+        state = graph.add("Concat", *turned, axis=-1)
+    gates = layer.gates().detach().cpu().numpy()
+    for number in range(gates.shape[1]):
+        # An encoded state has no imaginary part.
+        rows = gates.shape[-1] // (1 if number else 2)
+        state = graph.add("MatMul", state, graph.constant(gates[:, number, :rows]))
+    readout = graph.constant(layer.readout().cpu().numpy())
+    expectations = graph.add("MatMul", graph.add("Mul", state, state), readout)
+    return graph.add("Add", x, _linear(graph, layer.decode, expectations))
 
 
 def _linear(graph: _Graph, layer: nn.Linear, x: str, norm: nn.BatchNorm1d | None = None) -> str:

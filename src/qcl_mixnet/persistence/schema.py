@@ -7,10 +7,12 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from qcl_mixnet.model.layers import Gate
+from qcl_mixnet.model.variational import MAX_QUBITS, MIN_QUBITS, Quantum
 
 FORMAT = "qcl-mixnet-model"
-# Raise it with every change that this version of the package could not read.
-SCHEMA_VERSION = 1
+# Raise it with every change that this version of the package could not read. Files of the older
+# versions are read as well: what they lack has a default that does what was done then.
+SCHEMA_VERSION = 2
 
 Scalar = bool | int | float | str
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -37,8 +39,9 @@ class Classes(_Strict):
 class Architecture(_Strict):
     """What a network was built with; parameters of the estimator may have been set since."""
 
-    quantum: bool
+    quantum: Quantum
     attention: bool
+    n_qubits: Annotated[int, Field(ge=MIN_QUBITS, le=MAX_QUBITS)] = 4
     theta_std: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     gate: Gate
 

@@ -33,6 +33,8 @@ from qcl_mixnet.project.tracking import (
 )
 from qcl_mixnet.project.tracking_addresses import hide_secrets, is_server, public_address
 from qcl_mixnet.project.tracking_databases import sqlite_file
+from qcl_mixnet.project.tuning_study import StudyDataset
+from qcl_mixnet.tuning.options import TuningOptions
 
 logger = logging.getLogger(__name__)
 
@@ -64,19 +66,19 @@ class BenchmarkHooks:
     def before_pipeline_run(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
     ) -> None:
-        """Check that results can be kept, and tell the cells which run they belong to."""
-        cells = [
+        """Check that results can be kept, and tell cells and studies which run they belong to."""
+        tracked = [
             dataset
-            for name in sorted(pipeline.all_outputs())
-            if isinstance(dataset := catalog.get(name), CellDataset)
+            for name in sorted(pipeline.all_outputs() | pipeline.inputs())
+            if isinstance(dataset := catalog.get(name), CellDataset | StudyDataset)
         ]
         folders = _layer_folders(pipeline, catalog)
         for folder in sorted(folders, key=lambda folder: (folders[folder], folder)):
             check_writable(folder, folders[folder])
         self.run_params = run_params
         self.binding = _make_binding(run_params)
-        for cell in cells:
-            cell.bind(self.binding)
+        for dataset in tracked:
+            dataset.bind(self.binding)
 
     @hook_impl(tryfirst=True)
     def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
@@ -99,6 +101,9 @@ class BenchmarkHooks:
         if "inference_report" in outputs:
             parameters["inference"] = dict(catalog.load("params:inference"))
             metrics |= inference_metrics(catalog.load("inference_report"))
+        if "tuning_scores" in outputs:
+            parameters["tuning"] = dict(catalog.load("params:tuning"))
+            metrics |= tuning_metrics(catalog.load("tuning_scores"), parameters["tuning"])
         board = catalog.load("leaderboard") if "leaderboard" in outputs else None
         tags = _protocol_tags(parameters["protocol"], pipeline, catalog)
         folders = _report_folders(pipeline, catalog)
@@ -181,6 +186,16 @@ def inference_metrics(report: Mapping[str, Any]) -> dict[str, float]:
     return metrics
 
 
+def tuning_metrics(scores: pd.DataFrame, options: Mapping[str, Any]) -> dict[str, float]:
+    """Name the scores on test parts, of the model as it was and as it was tuned, for MLflow."""
+    metric = TuningOptions.model_validate(options).metric
+    return {
+        f"{metric}/{dataset}/{model}": float(rows[metric].mean())
+        for dataset, of_dataset in scores.groupby("dataset")
+        for model, rows in of_dataset.groupby("model")
+    }
+
+
 def check_writable(folder: Path, parameter: str = "data_root") -> None:
     """Refuse a run whose results could not be written.
 
@@ -212,6 +227,7 @@ def _report_folders(pipeline: Pipeline, catalog: CatalogProtocol) -> dict[str, P
         "benchmark": "leaderboard",
         "speed": "speed_table",
         "inference": "inference_report",
+        "tuning": "tuning_scores",
     }
     outputs = pipeline.all_outputs()
     return {

@@ -24,6 +24,7 @@ from qcl_mixnet.project.suggestions import did_you_mean, listed
 from qcl_mixnet.scoring.training_columns import ColumnOrder, ExtraColumns
 from qcl_mixnet.speed.measurement import SpeedOptions
 from qcl_mixnet.statistics.comparison import ComparisonOptions
+from qcl_mixnet.tuning.options import TuningOptions
 
 logger = logging.getLogger(__name__)
 
@@ -122,6 +123,7 @@ class Configuration(BaseModel):
     statistics: ComparisonOptions = Field(default_factory=ComparisonOptions)
     speed: SpeedOptions = Field(default_factory=SpeedOptions)
     inference: InferenceOptions = Field(default_factory=InferenceOptions)
+    tuning: TuningOptions = Field(default_factory=TuningOptions)
     reports: Reports = Field(default_factory=Reports)
     data_root: Name | None = None
     raw_root: Name | None = None

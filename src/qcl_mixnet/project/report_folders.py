@@ -24,6 +24,7 @@ from qcl_mixnet.project.parameters import (
     parse_section,
 )
 from qcl_mixnet.speed.measurement import SpeedOptions
+from qcl_mixnet.tuning.options import TuningOptions
 from qcl_mixnet.writing import write_atomically
 
 logger = logging.getLogger(__name__)
@@ -31,7 +32,7 @@ logger = logging.getLogger(__name__)
 REPORT_FOLDER = "08_reporting"
 LATEST = "latest"
 # Folder, in the reporting layer, of the folders of each kind of reports and of their `latest`.
-PARENTS = {"benchmark": "", "speed": "speed/", "inference": "inference/"}
+PARENTS = {"benchmark": "", "speed": "speed/", "inference": "inference/", "tuning": "tuning/"}
 _HASH_DIGITS = 8
 
 
@@ -48,7 +49,8 @@ def report_folders(configuration: Configuration, env: str | None) -> dict[str, s
     -------
     dict of str to str
         "benchmark", "speed" and "inference", each named by the environment and a hash of the
-        parameters that decide what is in the reports; or the name that `reports` gives.
+        parameters that decide what is in the reports, or the name that `reports` gives; and
+        "tuning", named by the environment and the study.
     """
     env = env or "base"
     grid = configuration.grid
@@ -66,17 +68,25 @@ def report_folders(configuration: Configuration, env: str | None) -> dict[str, s
     shape = f"{len(grid.datasets)}x{len(grid.models)}"
     reports = configuration.reports
     benchmark = reports.benchmark or f"{env}/{shape}-{_short_hash(decides)}"
-    others = other_report_folders(configuration.speed, configuration.inference, reports, env)
+    others = other_report_folders(
+        configuration.speed, configuration.inference, configuration.tuning, reports, env
+    )
     return {"benchmark": f"{PARENTS['benchmark']}{benchmark}", **others}
 
 
 def other_report_folders(
-    speed: SpeedOptions, inference: InferenceOptions, reports: Reports, env: str
+    speed: SpeedOptions,
+    inference: InferenceOptions,
+    tuning: TuningOptions,
+    reports: Reports,
+    env: str,
 ) -> dict[str, str]:
     """Name the folders of the reports that depend on no roster; see `report_folders`."""
     names = {
         "speed": reports.speed or f"{env}-{_short_hash(speed.model_dump(mode='json'))}",
         "inference": reports.inference or f"{env}-{_short_hash(inference.model_dump(mode='json'))}",
+        # No hash: a study goes on with more trials, and refuses other settings itself.
+        "tuning": f"{env}-{tuning.study}",
     }
     return {kind: f"{PARENTS[kind]}{name}" for kind, name in names.items()}
 
@@ -112,6 +122,7 @@ class BenchmarkConfigLoader(ProjectConfigLoader):
             others = other_report_folders(
                 parse_section(parameters, SpeedOptions, "speed"),
                 parse_section(parameters, InferenceOptions, "inference"),
+                parse_section(parameters, TuningOptions, "tuning"),
                 parse_section(parameters, Reports, "reports"),
                 self.env or "base",
             )
@@ -125,7 +136,7 @@ def finish_reports(folder: Path, kind: str, record: Mapping[str, Any]) -> None:
     ----------
     folder : Path
         A folder of reports.
-    kind : {"benchmark", "speed", "inference"}
+    kind : {"benchmark", "speed", "inference", "tuning"}
     record : mapping
         JSON-able; written to `run.json`: configuration, seed, versions, commit.
     """

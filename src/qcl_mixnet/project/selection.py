@@ -1,6 +1,6 @@
 """Which nodes a run was asked for: a name that nothing has is told, with the nearest that has."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from kedro.pipeline import Pipeline
@@ -55,6 +55,21 @@ def check_selection(pipelines: Mapping[str, Pipeline], given: Mapping[str, Any])
                 raise ConfigurationError(_unknown(key, value, known, names))
     if chosen:
         _check_not_empty(pipeline, chosen, names)
+
+
+def check_tuned_model(name: str, models: Collection[str]) -> None:
+    """Refuse a model to tune that is not on the roster of models.
+
+    Raises
+    ------
+    ConfigurationError
+        With the nearest name that there is.
+    """
+    if name not in models:
+        raise ConfigurationError(
+            f"Unknown model '{name}'{did_you_mean(name, models)} in tuning.model; choose among "
+            f"{listed(models)}, or add an entry for it under conf/."
+        )
 
 
 def _known(pipeline: Pipeline, key: str) -> set[str]:

@@ -29,11 +29,14 @@ from qcl_mixnet.project.registration import SessionOptions, registering_for, run
 from qcl_mixnet.project.runners import make_incremental
 from qcl_mixnet.project.selection import FILTERS, check_selection
 from qcl_mixnet.project.tracking import end_runs_opened_since, open_run_id
+from qcl_mixnet.tuning.errors import TuningError
 
 logger = logging.getLogger(__name__)
 
 # What a user can mend: the message says how, a traceback would hide it.
-USER_ERRORS = (ConfigurationError, DataError, DatasetError, EvaluationError, ModelSpecError)
+USER_ERRORS = (
+    ConfigurationError, DataError, DatasetError, EvaluationError, ModelSpecError, TuningError,
+)  # fmt: skip
 
 # Pipelines that neither read nor write cells and their tables.
 OWN_FILES_ONLY = {"speed", "inference"}
@@ -134,7 +137,9 @@ class BenchmarkSession(KedroSession):
             raise click.ClickException(str(error)) from error
         except KeyboardInterrupt:
             status = "KILLED"
-            logger.warning("Stopped. Finished cells are kept: the same command goes on from here.")
+            logger.warning(
+                "Stopped. Finished cells and trials are kept: the same command goes on from here."
+            )
             raise
         finally:
             end_runs_opened_since(before, status)

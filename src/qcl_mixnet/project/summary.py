@@ -12,12 +12,15 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
+from qcl_mixnet.evaluation.metrics import METRICS
 from qcl_mixnet.evaluation.wording import count
 from qcl_mixnet.project.availability import problems_of
 from qcl_mixnet.project.report_folders import REPORT_FOLDER
 from qcl_mixnet.project.tracking import RunBinding
 from qcl_mixnet.project.tracking_addresses import is_server, public_address
 from qcl_mixnet.statistics.posthoc import smallest_p_holm
+from qcl_mixnet.tuning.options import TuningOptions
+from qcl_mixnet.tuning.tune import TUNED
 
 
 def report_path(dataset: Any) -> Path | None:
@@ -64,6 +67,11 @@ def print_summary(catalog: CatalogProtocol, pipeline: Pipeline, binding: RunBind
     if "inference_report" in outputs:
         report = catalog.load("inference_report")
         console.print(scored_lines(report), highlight=False, markup=False)
+    if "tuning_scores" in outputs:
+        options = TuningOptions.model_validate(catalog.load("params:tuning"))
+        console.print(tuning_table(catalog.load("tuning_scores"), options))
+        folder = report_path(catalog.get("tuning_scores"))
+        console.print(f"Tables and figures: {folder.parent if folder else ''}", highlight=False)
     if binding.tracked:
         where = "in its UI" if is_server(binding.tracking_uri) else "with `make mlflow`"
         address = public_address(binding.tracking_uri)
@@ -184,6 +192,26 @@ def speed_table(figures: pd.DataFrame) -> Table:
             f"{row.ratio:.3g}",
             f"{row.fraction:.1%}",
             f"{row.peak_mib:.3g}",
+        )
+    return table
+
+
+def tuning_table(scores: pd.DataFrame, options: TuningOptions) -> Table:
+    """Scores of tuned models beside those of the models as they were, for the terminal."""
+    label = METRICS[options.metric].label
+    selected = " · * epoch chosen on the test part" if scores["test_selected"].any() else ""
+    table = Table(title=f"{label} of the test part, before and after{selected}", box=SIMPLE_HEAD)
+    table.add_column("data set", overflow="fold")
+    for name in ("split", "model", "best trial", "cross-validated", "test"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in scores.to_dict("records"):
+        table.add_row(
+            escape(str(row["dataset"])),
+            str(row["split"]),
+            f"{row['model']}{'*' if row['test_selected'] else ''}",
+            f"{row['trial']} of {row['trials']}" if row["model"] == TUNED else "",
+            _number(row[f"cv_{options.metric}"], 3),
+            _number(row[options.metric], 3),
         )
     return table
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-# What is proposed, then its parts, then what it is compared with.
-FAMILIES = ("proposed", "ablation", "ml", "dl", "gnn")
+# What is proposed, then its parts, then what the paper compares it with, then what came since.
+FAMILIES = ("proposed", "ablation", "ml", "dl", "gnn", "peer")
 
 
 def model_order(frame: pd.DataFrame) -> list[str]:

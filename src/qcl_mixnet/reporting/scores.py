@@ -14,7 +14,7 @@ from qcl_mixnet.statistics.comparison import HEADLINE
 
 TASKS = {"binary": "binary", "multiclass": "multi-class"}
 TEST_SELECTED = "* epochs chosen on the test part"
-BASELINES = ("ml", "dl", "gnn")
+BASELINES = ("ml", "dl", "gnn", "peer")
 
 
 def cell_scores(metrics: pd.DataFrame) -> pd.DataFrame:

@@ -50,6 +50,7 @@ FAMILY_STYLE = {
     "ml": FamilyStyle("machine learning", "#0072B2", "//", "s"),
     "dl": FamilyStyle("deep learning", "#009E73", "..", "^"),
     "gnn": FamilyStyle("graph network", "#CC79A7", "\\\\", "D"),
+    "peer": FamilyStyle("peer", "#56B4E9", "++", "v"),
 }
 
 # 8 colours and 13 markers have no common divisor: taken in turns, the first 8 classes differ in
