@@ -8,6 +8,7 @@ mini-batch's loss is, an `Objective` says.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from qcl_mixnet.engine.averaging import MovingAverage
 from qcl_mixnet.engine.checkpoints import Checkpoints
 from qcl_mixnet.engine.objectives import Objective
 from qcl_mixnet.engine.threads import training_threads
@@ -41,6 +43,11 @@ class TrainingOptions:
     ----------
     epochs, batch_size, learning_rate, max_learning_rate, weight_decay
         As of `QCLMixNetClassifier`, but that `batch_size` is a number.
+    ema_decay : float or None
+        Keep and score a moving average of the parameters, of which a step keeps this share; in the
+        first steps less, so that the average forgets where it began. None: the parameters.
+    steps_per_epoch : int or None
+        The most mini-batches of an epoch: on many rows an epoch is then a random part of them.
     """
 
     epochs: int = 100
@@ -48,6 +55,8 @@ class TrainingOptions:
     learning_rate: float = 1e-3
     max_learning_rate: float | None = 1e-2
     weight_decay: float = 1e-5
+    ema_decay: float | None = None
+    steps_per_epoch: int | None = None
 
 
 class Scheduler(Protocol):
@@ -153,6 +162,8 @@ def train(
     rows: Tensor | None = None,
     n_threads: int | None = None,
     on_epoch: Callable[[Mapping[str, float]], None] | None = None,
+    score_name: str = "macro_f1",
+    should_stop: Callable[[], bool] | None = None,
 ) -> list[TrainingResult]:
     """Train the members of a group in place.
 
@@ -180,6 +191,10 @@ def train(
         Threads of the CPU; None: as many as PyTorch uses.
     on_epoch : callable, optional
         Called after every epoch with the means over the members of what the history holds.
+    score_name : str, default="macro_f1"
+        Name of the scores in the history.
+    should_stop : callable, optional
+        Asked after every epoch whether it was the last one, because the time is up, say.
 
     Returns
     -------
@@ -196,8 +211,8 @@ def train(
     """
     step_flop = 6 * options.batch_size * sum(p.numel() for p in objective.parameters())
     with training_threads(n_threads or torch.get_num_threads(), len(rngs), step_flop):
-        loop = _Loop(network, objective, n_rows, options, rngs, score_epoch, rows)
-        return loop.run(on_epoch)
+        loop = _Loop(network, objective, n_rows, options, rngs, score_epoch, rows, score_name)
+        return loop.run(on_epoch, should_stop or (lambda: False))
 
 
 class _Loop:
@@ -212,18 +227,26 @@ class _Loop:
         rngs: Sequence[np.random.Generator],
         score_epoch: Callable[[nn.Module], NDArray[np.float64]] | None,
         rows: Tensor | None,
+        score_name: str,
     ):
         self.network, self.objective, self.options = network, objective, options
+        self.score_name = score_name
         self.n_rows, self.rows, self.rngs, self.score_epoch = n_rows, rows, rngs, score_epoch
         self.device = next(network.parameters()).device
-        self.bounds = batch_bounds(n_rows, options.batch_size)
+        self.bounds = batch_bounds(n_rows, options.batch_size)[: options.steps_per_epoch]
         values = flatten_parameters(list(objective.parameters()))
         n_steps = options.epochs * len(self.bounds)
         self.optimizer, self.scheduler = make_optimizer([values], options, n_steps, fused=True)
+        decay = options.ema_decay
+        self.average = None if decay is None else MovingAverage(values, decay)
         self.kept = Checkpoints(network, len(rngs))
         self.results = [TrainingResult() for _ in rngs]
 
-    def run(self, on_epoch: Callable[[Mapping[str, float]], None] | None) -> list[TrainingResult]:
+    def run(
+        self,
+        on_epoch: Callable[[Mapping[str, float]], None] | None,
+        should_stop: Callable[[], bool],
+    ) -> list[TrainingResult]:
         for epoch in range(1, self.options.epochs + 1):
             try:
                 self._train_epoch(epoch)
@@ -235,7 +258,7 @@ class _Loop:
                 for result in self.results:
                     result.interrupted = True
                 break
-            if all(result.diverged_at is not None for result in self.results):
+            if all(result.diverged_at is not None for result in self.results) or should_stop():
                 break
         self.kept.restore()
         return self.results
@@ -245,16 +268,32 @@ class _Loop:
         order = torch.from_numpy(np.stack([rng.permutation(self.n_rows) for rng in self.rngs]))
         order = order.to(self.device)
         self.objective.start_epoch(order if self.rows is None else self.rows.gather(1, order))
-        means = _take_steps(self.objective, self.bounds, self.optimizer, self.scheduler)
+        means = self._take_steps()
         means["learning_rate"] = np.full(len(self.rngs), self.optimizer.param_groups[0]["lr"])
         self.network.eval()
-        if self.score_epoch is not None:
-            means["macro_f1"] = self.score_epoch(self.network)
-        self._judge(epoch, means)
+        with nullcontext() if self.average is None else self.average.in_place():
+            if self.score_epoch is not None:
+                means[self.score_name] = self.score_epoch(self.network)
+            self._judge(epoch, means)
+
+    def _take_steps(self) -> dict[str, NDArray[np.float64]]:
+        """Take every step of one epoch and return each member's mean of every term."""
+        steps = []
+        (values,) = self.optimizer.param_groups[0]["params"]
+        for start, stop in self.bounds:
+            # Kept on the device: reading a value would wait for it at every step.
+            steps.append(self.objective.backward(slice(start, stop), values.grad))
+            self.optimizer.step()
+            if self.scheduler is not None:
+                self.scheduler.step()
+            if self.average is not None:
+                self.average.update()
+        means = torch.stack(steps).mean(0).cpu().numpy()
+        return dict(zip(self.objective.term_names, means, strict=True))
 
     def _judge(self, epoch: int, means: dict[str, NDArray[np.float64]]) -> None:
         """Note the epoch down, and keep every member that is at its best."""
-        scores = means.get("macro_f1")
+        scores = means.get(self.score_name)
         finite = self.kept.snapshot() & np.isfinite(means["loss"])
         better = np.zeros(len(self.results), dtype=bool)
         for member, result in enumerate(self.results):
@@ -283,25 +322,6 @@ def _stop(result: TrainingResult, epoch: int, options: TrainingOptions) -> None:
             f"{_lower_rate(options)} or check the table for extreme values."
         )
     result.diverged_at = epoch
-
-
-def _take_steps(
-    objective: Objective,
-    bounds: Iterable[tuple[int, int]],
-    optimizer: torch.optim.Optimizer,
-    scheduler: Scheduler | None,
-) -> dict[str, NDArray[np.float64]]:
-    """Take every step of one epoch and return each member's mean of every term."""
-    steps = []
-    (values,) = optimizer.param_groups[0]["params"]
-    for start, stop in bounds:
-        # Kept on the device: reading a value would wait for it at every step.
-        steps.append(objective.backward(slice(start, stop), values.grad))
-        optimizer.step()
-        if scheduler is not None:
-            scheduler.step()
-    means = torch.stack(steps).mean(0).cpu().numpy()
-    return dict(zip(objective.term_names, means, strict=True))
 
 
 def _lower_rate(options: TrainingOptions) -> str:

@@ -258,7 +258,8 @@ class _EstimatorLearner:
         return getattr(self.model, "verbose", 0)
 
     def options(self, n_rows: int) -> TrainingOptions:
-        options = {f.name: getattr(self.model, f.name) for f in fields(TrainingOptions)}
+        names = [field.name for field in fields(TrainingOptions)]
+        options = {name: getattr(self.model, name) for name in names if hasattr(self.model, name)}
         if options["batch_size"] == "auto":
             options["batch_size"] = SMALL_BATCH if n_rows <= MANY_ROWS else LARGE_BATCH
         # PyTorch's scheduler takes no integer of numpy's.

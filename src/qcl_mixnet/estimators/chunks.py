@@ -13,7 +13,9 @@ PREDICTION_CHUNK = 2048
 
 
 @torch.no_grad()
-def in_chunks(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+def in_chunks(
+    function: Callable[[Tensor], Tensor], x: Tensor, rows: int = PREDICTION_CHUNK
+) -> Tensor:
     """Apply a function of rows to any number of them, a chunk at a time to bound memory.
 
     Parameters
@@ -21,12 +23,14 @@ def in_chunks(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     function : callable
         From rows `(..., n, width)` to `(..., n, n_out)`.
     x : Tensor of shape (..., n_samples, width)
+    rows : int
+        Of a chunk.
 
     Returns
     -------
     Tensor of shape (..., n_samples, n_out)
     """
-    return torch.cat([function(chunk) for chunk in x.split(PREDICTION_CHUNK, dim=-2)], dim=-2)
+    return torch.cat([function(chunk) for chunk in x.split(rows, dim=-2)], dim=-2)
 
 
 def softmax(logits: Tensor) -> Tensor:

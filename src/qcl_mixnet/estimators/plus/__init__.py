@@ -1,0 +1,1 @@
+"""QCL-MixNet+: a blend of differently built networks."""

@@ -1,0 +1,279 @@
+"""QCL-MixNet+: differently built networks, blended, calibrated and decided by out-of-fold rows."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from numbers import Integral, Real
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.utils import check_consistent_length, check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from qcl_mixnet.engine.devices import resolve_device
+from qcl_mixnet.engine.isolation import own_settings
+from qcl_mixnet.engine.threads import limited_threads
+from qcl_mixnet.estimators.class_weights import check_class_weights
+from qcl_mixnet.estimators.decision import apply_decision_weights
+from qcl_mixnet.estimators.decision_average import average_decision_weights
+from qcl_mixnet.estimators.ensemble import ENSEMBLE_CONSTRAINTS, Decision
+from qcl_mixnet.estimators.labels import encode_labels
+from qcl_mixnet.estimators.plus.fit import Blend, PlusTraining
+from qcl_mixnet.estimators.plus.kinds import PORTFOLIO
+from qcl_mixnet.estimators.plus.training import Clock
+from qcl_mixnet.estimators.table_inputs import TableInputs
+from qcl_mixnet.model.plus.network import InputLayout
+from qcl_mixnet.preprocessing.gap_indicators import GapIndicatingPreprocessor
+
+
+class QCLMixNetPlusClassifier(ClassifierMixin, TableInputs):
+    """QCL-MixNet+: a blend of differently built networks for imbalanced tables.
+
+    Networks of several kinds are trained on folds of the table. Numbers enter them through
+    piecewise-linear or periodic embeddings, categories one-hot or through embeddings, and some
+    kinds have the parts of QCL-MixNet: entanglement layer, neighbour mixup, contrastive losses. The
+    blend with the lowest log loss on the rows that each network left out is kept and calibrated,
+    and decisions are tuned on those rows.
+
+    Parameters
+    ----------
+    n_members : int or None, default=None
+        Kinds that are trained, of those in the portfolio; None: all. Each is a network a fold.
+    time_limit : float or None, default=None
+        Seconds that `fit` may take. Kinds for which no time is left are not trained, so that a
+        result depends on the machine then. None: as long as the rules for a table of this size say.
+    decision : {"argmax", "macro_f1", "balanced_accuracy"}, dict, Series or array-like, \
+default="macro_f1"
+        How `predict` decides: for the highest probability, or for the highest probability times a
+        weight of the class, which is tuned for a score of the out-of-fold probabilities, or given.
+        `predict_proba` stays the same.
+    neighbors : bool, default=True
+        Let soft votes of the nearest training rows into the blend, up to 20,000 rows. A model that
+        they enter holds the training rows, as a kNN classifier does, and so do its files.
+    trees : bool, default=False
+        Let extremely randomised and boosted trees into the blend. It is not a network any more
+        then, and should not be called one.
+    categorical_features : "infer", None or array-like of str, int or bool, default="infer"
+        Columns that are categories: by their type ("infer"), none, or by name, position or mask.
+    device : str, default="auto"
+        PyTorch device; "auto" takes CUDA where there is one, else the CPU.
+    random_state : int, RandomState instance or None, default=None
+        Decides folds, initial weights, batches, mixup and dropout. The same int gives bit-equal
+        predictions on the same CPU, unless a `time_limit` cut the training short.
+    n_jobs : int or None, default=None
+        Threads on a CPU; None: as many as PyTorch uses; -1: one for every core.
+    verbose : int or bool, default=0
+        Print a line for every kind that is trained.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Labels, sorted; the order of the columns of `predict_proba`.
+    blend_ : Blend
+        The members that were kept, their weights and temperatures.
+    leaderboard_ : DataFrame
+        One row for each kind that was trained: `kind`, `log_loss` (calibrated, out of fold),
+        `weight` in the blend, `best_epoch`, `fit_s`.
+    decision_weights_ : ndarray of shape (n_classes,)
+        What `predict` multiplies the probabilities by.
+    out_of_fold_proba_ : ndarray of shape (n_training_rows, n_classes)
+        Probabilities of the training rows from networks that have not seen them.
+    interrupted_ : bool
+        True when a KeyboardInterrupt ended the training early; `fit` raises it once what was
+        trained is blended.
+    preprocessor_ : TablePreprocessor
+        What turned the table into numbers.
+    device_ : str
+        The device that it was trained on.
+    n_features_in_, feature_names_in_ : int, ndarray of shape (n_features_in_,)
+        Number of columns seen in `fit` and, when they are all strings, their names.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_wine
+    >>> from qcl_mixnet import QCLMixNetPlusClassifier
+    >>> X, y = load_wine(return_X_y=True)
+    >>> model = QCLMixNetPlusClassifier(n_members=1, random_state=0).fit(X, y)
+    >>> model.predict_proba(X).shape
+    (178, 3)
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "n_members": [Interval(Integral, 1, len(PORTFOLIO), closed="both"), None],
+        "time_limit": [Interval(Real, 0, None, closed="neither"), None],
+        "decision": ENSEMBLE_CONSTRAINTS["decision"],
+        "neighbors": ["boolean"],
+        "trees": ["boolean"],
+        "categorical_features": ["array-like", StrOptions({"infer"}), None],
+        "device": [str],
+        "random_state": ["random_state"],
+        "n_jobs": ENSEMBLE_CONSTRAINTS["n_jobs"],
+        "verbose": ["verbose"],
+    }
+
+    blend_: Blend
+
+    def __init__(
+        self,
+        *,
+        n_members: int | None = None,
+        time_limit: float | None = None,
+        decision: Decision | Mapping[Any, float] | Sequence[float] | NDArray[Any] = "macro_f1",
+        neighbors: bool = True,
+        trees: bool = False,
+        categorical_features: Literal["infer"] | ArrayLike | None = "infer",
+        device: str = "auto",
+        random_state: int | np.random.RandomState | None = None,
+        n_jobs: int | None = None,
+        verbose: int | bool = 0,
+    ):
+        self.n_members = n_members
+        self.time_limit = time_limit
+        self.decision = decision
+        self.neighbors = neighbors
+        self.trees = trees
+        self.categorical_features = categorical_features
+        self.device = device
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: ArrayLike) -> Self:
+        """Train on a table.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+            Training rows; gaps and, in a DataFrame, categories are allowed.
+        y : array-like of shape (n_samples,)
+            Labels of at least two classes, each with two rows or more.
+
+        Returns
+        -------
+        self
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            When a parameter, the table or the labels are not usable, with the reason.
+        TrainingDivergedError
+            When the loss of every network is not finite in its first epoch.
+        KeyboardInterrupt
+            When the user interrupts the training. Once a network is trained the estimator is fitted
+            all the same, with what there is.
+        """
+        clock = Clock(self.time_limit)
+        with own_settings():
+            self._fit(X, y, clock)
+        if self.interrupted_:
+            raise KeyboardInterrupt(
+                f"The training was interrupted after {len(self.leaderboard_)} kind(s) of networks; "
+                "the estimator is fitted with these."
+            )
+        return self
+
+    def _fit(self, X: Any, y: ArrayLike, clock: Clock) -> None:
+        X = self._validate_table(X, reset=True)
+        self.classes_, labels = encode_labels(y)
+        check_consistent_length(X, labels)
+        _check_rows_of_classes(self.classes_, labels)
+        if not isinstance(self.decision, str):
+            check_class_weights(self.decision, self.classes_)
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        self.device_ = resolve_device(self.device)
+        preprocessor = GapIndicatingPreprocessor(categorical_features=self.categorical_features)
+        self.preprocessor_ = preprocessor.set_output(transform="default").fit(X)
+        training = PlusTraining(
+            self._to_tensor(X),
+            labels,
+            input_layout(self.preprocessor_),
+            len(self.classes_),
+            seed=seed,
+            n_jobs=self.n_jobs,
+            clock=clock,
+        )
+        training.run(
+            self.n_members or len(PORTFOLIO),
+            neighbors=self.neighbors,
+            trees=self.trees,
+            on_kind=self._report,
+        )
+        self.interrupted_ = training.interrupted
+        self.blend_ = training.blend()
+        self.leaderboard_ = training.leaderboard(self.blend_)
+        self.out_of_fold_proba_ = self.blend_.out_of_fold
+        self.decision_weights_ = self._decision_weights(labels, training.rng)
+
+    def _report(self, kind: str) -> None:
+        if self.verbose:
+            print(f"Training the kind {kind!r}.", file=sys.stderr)  # noqa: T201 (asked for)
+
+    def _decision_weights(
+        self, labels: NDArray[np.int64], rng: np.random.Generator
+    ) -> NDArray[np.float64]:
+        if not isinstance(self.decision, str):
+            return check_class_weights(self.decision, self.classes_)
+        if self.decision == "argmax":
+            return np.ones(len(self.classes_))
+        metric: Any = self.decision
+        return average_decision_weights(
+            self.out_of_fold_proba_, labels, metric=metric, rng=rng
+        ).weights
+
+    @own_settings()
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        """Class probabilities: the calibrated blend of the members.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+            Rows with the columns of the training table.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Columns in the order of `classes_`.
+        """
+        x = self._inputs(X)  # first: it says so if the estimator is not fitted
+        with limited_threads(self.n_jobs):
+            return self.blend_.probabilities(x)
+
+    @own_settings()
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Class of every row: that of the highest probability times decision weight.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+            Rows with the columns of the training table.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Labels of `classes_`.
+        """
+        probabilities = self.predict_proba(X)
+        return self.classes_[apply_decision_weights(probabilities, self.decision_weights_)]
+
+
+def input_layout(preprocessor: GapIndicatingPreprocessor) -> InputLayout:
+    """What the columns of a fitted preprocessor's rows are."""
+    check_is_fitted(preprocessor)
+    levels = (*map(len, preprocessor.levels_), *[1] * len(preprocessor.gap_columns_))
+    return InputLayout(len(preprocessor.numeric_columns_), levels)
+
+
+def _check_rows_of_classes(classes: NDArray[Any], labels: NDArray[np.int64]) -> None:
+    counts = np.bincount(labels)
+    if counts.min() < 2:
+        raise ValueError(
+            f"Class {classes.tolist()[counts.argmin()]!r} has 1 row, and QCLMixNetPlusClassifier "
+            "needs at least 2 of every class, one to train on and one to judge by; join the class "
+            "with another, leave its row out, or use QCLMixNetClassifier."
+        )

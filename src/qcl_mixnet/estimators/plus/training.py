@@ -1,0 +1,270 @@
+"""Training one kind of network of QCL-MixNet+ on all folds at once."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from qcl_mixnet.engine.loop import TrainingOptions, TrainingResult, train
+from qcl_mixnet.engine.objectives import Objective
+from qcl_mixnet.engine.randomness import Streams
+from qcl_mixnet.engine.stacking import stack, unstack
+from qcl_mixnet.estimators.bagging import Bag
+from qcl_mixnet.estimators.calibration import apply_temperature, fit_temperature
+from qcl_mixnet.estimators.chunks import in_chunks, softmax
+from qcl_mixnet.model.losses import LossOptions
+from qcl_mixnet.model.network import QCLMixNet
+from qcl_mixnet.model.objective import HybridObjective, MixupOptions
+from qcl_mixnet.model.plus.columns import learn_columns
+from qcl_mixnet.model.plus.network import InputLayout, PlusNetwork, PlusOptions
+from qcl_mixnet.model.plus.objective import PlusLossOptions, PlusObjective
+
+Networks = Sequence[PlusNetwork] | Sequence[QCLMixNet]
+
+# Share of a time limit that trainings may take: blending and decisions come after them.
+SPENT = 0.93
+
+
+class Clock:
+    """Time that a fit may take.
+
+    Parameters
+    ----------
+    limit : float or None
+        Seconds from now; None: no limit.
+    """
+
+    def __init__(self, limit: float | None):
+        self.end = math.inf if limit is None else time.monotonic() + SPENT * limit
+
+    def share(self, part: float) -> float:
+        """When a part of what is left will be over."""
+        if self.end == math.inf:
+            return self.end
+        now = time.monotonic()
+        return now + part * (self.end - now)
+
+    def expects_more_than_is_left(self, seconds: float) -> bool:
+        """Whether something that takes so long would end too late."""
+        return time.monotonic() + seconds > self.end
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How the networks of one kind are built and trained.
+
+    Attributes
+    ----------
+    name : str
+        Of the kind, in tables.
+    network : PlusOptions
+    loss : PlusLossOptions
+    learning_rate : float
+        Peak of the one-cycle schedule.
+    weight_decay : float
+        Of AdamW.
+    """
+
+    name: str
+    network: PlusOptions = field(default_factory=PlusOptions)
+    loss: PlusLossOptions = field(default_factory=PlusLossOptions)
+    learning_rate: float = 3e-3
+    weight_decay: float = 1e-2
+
+
+@dataclass(frozen=True)
+class PaperRecipe:
+    """The paper's own network, objective and schedule; its defaults are the paper's.
+
+    Attributes
+    ----------
+    name : str
+        Of the kind, in tables.
+    loss : LossOptions
+    mixup : MixupOptions
+    """
+
+    name: str
+    loss: LossOptions = field(default_factory=LossOptions)
+    mixup: MixupOptions = field(default_factory=MixupOptions)
+
+
+@dataclass(frozen=True)
+class TrainedRecipe:
+    """Networks of one kind, one for each fold, and what they say of the rows left out.
+
+    Attributes
+    ----------
+    networks : list of PlusNetwork or QCLMixNet
+    results : list of TrainingResult
+    out_of_fold : ndarray of shape (n_samples, n_classes)
+        Mean probabilities of the networks that have not seen a row; NaN where all have.
+    """
+
+    networks: Networks
+    results: list[TrainingResult]
+    out_of_fold: NDArray[np.float64]
+
+
+def train_recipe(
+    recipe: Recipe | PaperRecipe,
+    x: Tensor,
+    labels: NDArray[np.int64],
+    layout: InputLayout,
+    n_classes: int,
+    bags: Sequence[Bag],
+    streams: Sequence[Streams],
+    options: TrainingOptions,
+    *,
+    patience: float,
+    deadline: float = math.inf,
+    n_threads: int | None = None,
+) -> TrainedRecipe:
+    """Train a network on each bag, all as one group, and stop them at one epoch.
+
+    The epoch is the one with the lowest log loss of the rows left out, after a temperature
+    (Holzmüller et al., 2024): one choice for all, from the rows of all.
+
+    Parameters
+    ----------
+    recipe : Recipe or PaperRecipe
+    x : Tensor of shape (n_samples, width)
+        Preprocessed rows, on the device to train on.
+    labels : ndarray of shape (n_samples,)
+        Encoded labels.
+    layout : InputLayout
+        What the columns are.
+    n_classes : int
+    bags : sequence of Bag
+        Rows of each network; equally many in all.
+    streams : sequence of Streams
+        Randomness of each.
+    options : TrainingOptions
+    patience : float
+        Epochs without a lower log loss after which the training ends.
+    deadline : float
+        Of `time.monotonic`: no epoch begins after it.
+    n_threads : int, optional
+        Threads of a CPU; None: as many as PyTorch uses.
+
+    Returns
+    -------
+    TrainedRecipe
+
+    Raises
+    ------
+    TrainingDivergedError
+        When a network diverges in its first epoch.
+    KeyboardInterrupt
+        In the first epoch.
+    """
+    device = x.device
+    codes = torch.from_numpy(labels).to(device)
+    shared = x.expand(len(bags), *x.shape), codes.expand(len(bags), len(codes))
+    networks: Networks
+    objective: Objective
+    if isinstance(recipe, PaperRecipe):
+        networks = [QCLMixNet.build(layout.width, n_classes, generator=own.init) for own in streams]
+        stacked: Any = stack(networks).to(device)
+        objective = HybridObjective.build(stacked, *shared, recipe.loss, recipe.mixup, streams)
+    else:
+        networks = _plus_networks(recipe, x, labels, layout, n_classes, bags, streams)
+        stacked = stack(networks).to(device)
+        objective = PlusObjective(stacked, *shared, recipe.loss, streams)
+    judge = OutOfBag(x, labels, bags)
+
+    def should_stop() -> bool:
+        return judge.epochs_since_best >= patience or time.monotonic() >= deadline
+
+    results = train(
+        stacked,
+        objective,
+        len(bags[0].in_bag),
+        options,
+        [own.batches for own in streams],
+        judge.score,
+        rows=torch.from_numpy(np.stack([bag.in_bag for bag in bags])).to(device),
+        n_threads=n_threads,
+        score_name="negative_log_loss",
+        should_stop=should_stop,
+    )
+    unstack(stacked, networks)
+    for network in networks:
+        network.eval()
+    return TrainedRecipe(networks, results, judge.probabilities(stacked.eval()))
+
+
+def _plus_networks(
+    recipe: Recipe,
+    x: Tensor,
+    labels: NDArray[np.int64],
+    layout: InputLayout,
+    n_classes: int,
+    bags: Sequence[Bag],
+    streams: Sequence[Streams],
+) -> list[PlusNetwork]:
+    """Networks before their training, each with what its own training rows say of the columns."""
+    numbers = x[:, : layout.n_numbers].cpu().numpy()
+    networks = []
+    for bag, own in zip(bags, streams, strict=True):
+        columns = learn_columns(numbers[bag.in_bag], labels[bag.in_bag], recipe.network, own.bags)
+        networks.append(PlusNetwork.build(layout, n_classes, recipe.network, columns, own.init))
+    return networks
+
+
+class OutOfBag:
+    """Rows that networks have not seen, and how well they are predicted.
+
+    Parameters
+    ----------
+    x : Tensor of shape (n_samples, width)
+    labels : ndarray of shape (n_samples,)
+    bags : sequence of Bag
+        One for each network.
+    """
+
+    def __init__(self, x: Tensor, labels: NDArray[np.int64], bags: Sequence[Bag]):
+        self.labels, self.rows = labels, [bag.out_of_bag for bag in bags]
+        self.scores: list[float] = []
+        # Folds leave out as many rows as others or one less: the first is then repeated.
+        padded = [np.resize(rows, max(map(len, self.rows))) for rows in self.rows]
+        self.x = x[torch.from_numpy(np.stack(padded)).to(x.device)]
+
+    def probabilities(self, network: torch.nn.Module) -> NDArray[np.float64]:
+        """Mean probabilities `(n_samples, n_classes)`; NaN where all have seen a row."""
+        p = softmax(in_chunks(network, self.x)).cpu().numpy()
+        total, count = np.zeros((len(self.labels), p.shape[-1])), np.zeros(len(self.labels))
+        for rows, own in zip(self.rows, p, strict=True):
+            total[rows] += own[: len(rows)]
+            count[rows] += 1
+        with np.errstate(invalid="ignore"):
+            return total / count[:, None]
+
+    def score(self, network: torch.nn.Module) -> NDArray[np.float64]:
+        """Minus the log loss after a temperature, the same for every network."""
+        p = self.probabilities(network)
+        seen = np.isfinite(p[:, 0])
+        self.scores.append(-calibrated_log_loss(p[seen], self.labels[seen]))
+        return np.full(len(self.rows), self.scores[-1])
+
+    @property
+    def epochs_since_best(self) -> int:
+        """Scores after the highest."""
+        return len(self.scores) - 1 - int(np.argmax(self.scores))
+
+
+def calibrated_log_loss(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
+    """Mean negative log-likelihood of the labels after the temperature that suits them best."""
+    if not np.isfinite(probabilities).all():
+        return float("inf")
+    calibrated = apply_temperature(probabilities, fit_temperature(probabilities, labels))
+    own = calibrated[np.arange(len(labels)), labels]
+    return float(-np.log(np.maximum(own, np.finfo(np.float32).tiny)).mean())

@@ -1,0 +1,1 @@
+"""The networks of QCL-MixNet+ and what they minimise."""

@@ -1,0 +1,64 @@
+"""A preprocessor that also says where numbers were missing."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from qcl_mixnet.preprocessing.features import numbers
+from qcl_mixnet.preprocessing.table_preprocessor import TablePreprocessor
+from qcl_mixnet.preprocessing.tables import as_table
+
+
+class GapIndicatingPreprocessor(TablePreprocessor):
+    """`TablePreprocessor` with a column of 0 and 1 for every numeric column that has gaps.
+
+    A gap is filled with the median as before; what it may mean that a number is missing is not lost
+    then. Parameters and all other attributes are those of `TablePreprocessor`. Categorical columns
+    need no indicator: a gap is a level of theirs.
+
+    Attributes
+    ----------
+    gap_columns_ : ndarray of int
+        Positions of the numeric columns with gaps among the training rows, but not gaps alone.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"size": [1.0, None, 3.0], "width": [1.0, 2.0, 3.0]})
+    >>> GapIndicatingPreprocessor().fit_transform(table)[:, 2].tolist()
+    [0.0, 1.0, 0.0]
+    """
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Learn what `TablePreprocessor` does, and which numeric columns have gaps."""
+        super().fit(X, y)
+        gaps = [_gaps(X, int(i)) for i in self.numeric_columns_]
+        some = [bool(column.any() and not column.all()) for column in gaps]
+        self.gap_columns_ = self.numeric_columns_[np.array(some, dtype=bool)]
+        return self
+
+    def transform(self, X: Any) -> npt.NDArray[np.float32]:
+        """Apply what `fit` learnt; the indicators come last."""
+        filled = np.asarray(super().transform(X))
+        if len(self.gap_columns_) == 0:
+            return filled
+        gaps = np.stack([_gaps(X, int(i)) for i in self.gap_columns_], axis=1)
+        return np.concatenate([filled, gaps.astype(np.float32)], axis=1)
+
+    def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[np.object_]:
+        """Name the output columns; indicators are called `<column>_gap`."""
+        names = super().get_feature_names_out(input_features)
+        # Numeric columns come first, in the order of their positions.
+        where = np.searchsorted(self.numeric_columns_, self.gap_columns_)
+        return np.concatenate([names, [f"{names[j]}_gap" for j in where]]).astype(object)
+
+
+def _gaps(X: Any, position: int) -> npt.NDArray[np.bool_]:
+    """Where a numeric column of a table has gaps."""
+    table = as_table(X)
+    if not isinstance(table, pd.DataFrame):
+        table = pd.DataFrame(np.asarray(table), copy=False)
+    return np.isnan(numbers(table.iloc[:, position], "it is no number"))
