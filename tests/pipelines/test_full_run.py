@@ -6,6 +6,7 @@ from pathlib import Path
 import mlflow
 import pandas as pd
 import pytest
+import yaml
 from kedro.runner import ParallelRunner
 from sklearn.metrics import f1_score
 
@@ -13,9 +14,8 @@ from qcl_mixnet.reporting.paper_figures import FIGURES
 from qcl_mixnet.reporting.paper_tables import TABLES
 
 ABLATIONS = ["no_attention", "no_mixup", "no_quantum"]
-MODELS = sorted(
-    path.stem for path in (Path(__file__).parents[2] / "conf/base/models").glob("*.yml")
-)
+GRID = Path(__file__).parents[2] / "conf/test/parameters_grid.yml"
+MODELS = sorted(yaml.safe_load(GRID.read_text(encoding="utf-8"))["grid"]["models"])
 DATASETS = ("glass", "lymph")
 
 TRAINING = ("training",)  # without the seconds that tables and figures take
