@@ -42,7 +42,9 @@ class GapIndicatingPreprocessor(TablePreprocessor):
 
     def transform(self, X: Any) -> npt.NDArray[np.float32]:
         """Apply what `fit` learnt; the indicators come last."""
-        filled = np.asarray(super().transform(X))
+        # As it was defined: scikit-learn's wrapper would give it names, of the indicators too.
+        transform = TablePreprocessor.transform.__wrapped__  # type: ignore[attr-defined]
+        filled = np.asarray(transform(self, X))
         if len(self.gap_columns_) == 0:
             return filled
         gaps = np.stack([_gaps(X, int(i)) for i in self.gap_columns_], axis=1)

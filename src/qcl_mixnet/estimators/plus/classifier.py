@@ -178,7 +178,12 @@ default="macro_f1"
             )
         return self
 
+    def __sklearn_is_fitted__(self) -> bool:
+        """Whether a `fit` came to its end; one that fails has set some attributes by then."""
+        return hasattr(self, "decision_weights_")
+
     def _fit(self, X: Any, y: ArrayLike, clock: Clock) -> None:
+        vars(self).pop("decision_weights_", None)
         X = self._validate_table(X, reset=True)
         self.classes_, labels = encode_labels(y)
         check_consistent_length(X, labels)

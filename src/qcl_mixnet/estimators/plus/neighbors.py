@@ -18,7 +18,7 @@ from torch import Tensor
 from qcl_mixnet.estimators.bagging import Bag
 from qcl_mixnet.estimators.chunks import in_chunks
 from qcl_mixnet.model.plus.columns import robust_scales
-from qcl_mixnet.model.plus.network import CLIP, InputLayout
+from qcl_mixnet.model.plus.network import InputLayout, clipped
 
 NAME = "neighbors"
 N_NEIGHBORS = 64
@@ -142,6 +142,5 @@ def fit_neighbors(
 
 def _scaled(x: Tensor, center: Tensor, scale: Tensor) -> Tensor:
     """Numbers as the networks scale and clip them; categories, one-hot, beside them."""
-    numbers = (x[:, : len(center)] - center) / scale
-    numbers = numbers * torch.rsqrt(1 + (numbers / CLIP) ** 2)
+    numbers = clipped((x[:, : len(center)] - center) / scale)
     return torch.cat([numbers, CATEGORY_SCALE * x[:, len(center) :]], dim=1)

@@ -21,6 +21,8 @@ CATEGORY_WIDTH = 8
 EMBEDDING_WIDTH = 8  # of what the metric losses compare
 # How far the smooth clip lets a scaled number go (Holzmüller et al., 2024).
 CLIP = 3.0
+# Numbers beyond this are clipped alike; the square of a much larger one is infinite.
+FAR = 1e6
 # Learning the input's scales this many times as fast as the rest (ibid.).
 SCALE_RATE = 6.0
 
@@ -102,6 +104,12 @@ class ColumnScales:
     edges: NDArray[np.float32]
 
 
+def clipped(x: Tensor) -> Tensor:
+    """Scaled numbers between -`CLIP` and `CLIP`, by `x / sqrt(1 + (x / CLIP)^2)`."""
+    x = x.clamp(-FAR, FAR)
+    return x * torch.rsqrt(1 + (x / CLIP) ** 2)
+
+
 class Dropout(nn.Module):
     """Dropout whose draws come from a generator of our own.
 
@@ -175,15 +183,14 @@ class NumberEmbedding(nn.Module):
         self.scale.copy_(torch.from_numpy(columns.scale))
         if self.kind in ("quantile", "tree"):
             low, high = columns.edges[:, :-1], columns.edges[:, 1:]
-            wide = high > low
+            wide = high - low >= np.finfo(np.float32).tiny  # or 1 / it is infinite
             slope = np.where(wide, 1 / np.where(wide, high - low, 1), 0).astype(np.float32)
             self.slope.copy_(torch.from_numpy(slope))
             self.offset.copy_(torch.from_numpy(-low * slope))
 
     def forward(self, x: Tensor) -> Tensor:
         """Embed numbers `(..., batch, n_numbers)` as `(..., batch, out_features)`."""
-        scaled = (x - self.center.unsqueeze(-2)) / self.scale.unsqueeze(-2)
-        scaled = scaled * torch.rsqrt(1 + (scaled / CLIP) ** 2)
+        scaled = clipped((x - self.center.unsqueeze(-2)) / self.scale.unsqueeze(-2))
         if self.kind == "none":
             return scaled
         if self.kind == "periodic":

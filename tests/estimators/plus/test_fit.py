@@ -1,0 +1,191 @@
+"""The order of the kinds, what ends it, and the blend."""
+
+import logging
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from sklearn.exceptions import NotFittedError
+from tests.estimators.plus.quick import make_model, make_table
+
+from qcl_mixnet.engine.loop import TrainingDivergedError
+from qcl_mixnet.estimators.calibration import apply_temperature, fit_temperature
+from qcl_mixnet.estimators.plus import fit, training
+from qcl_mixnet.estimators.plus.kinds import PORTFOLIO
+
+pytestmark = pytest.mark.usefixtures("quick_plan")
+
+NAMES = [recipe.name for recipe in PORTFOLIO]
+X, Y = make_table()
+
+
+def kinds(model):
+    return model.leaderboard_["kind"].tolist()
+
+
+@pytest.fixture
+def each_score(monkeypatch):
+    """Call a function before each epoch's score, with how many there were before."""
+    plain = training.OutOfBag.score
+    calls = SimpleNamespace(n=0, do=lambda n: None)
+
+    def score(judge, network):
+        calls.do(calls.n)
+        calls.n += 1
+        return plain(judge, network)
+
+    monkeypatch.setattr(training.OutOfBag, "score", score)
+    return calls
+
+
+def test_fit__all_kinds__in_the_order_of_the_portfolio_with_neighbours_second():
+    model = make_model(n_members=None, neighbors=True).fit(X, Y)
+    assert kinds(model) == [NAMES[0], "neighbors", *NAMES[1:]]
+    board = model.leaderboard_
+    assert board.columns.tolist() == ["kind", "log_loss", "weight", "best_epoch", "fit_s"]
+    assert board["weight"].sum() == pytest.approx(1)
+    assert (board["fit_s"] >= 0).all()
+    assert board["best_epoch"].between(0, 3).all()
+    kept = board[board["weight"] > 0]
+    assert [member.name for member in model.blend_.members] == kept["kind"].tolist()
+
+
+def test_fit__trees__add_kinds_of_their_names(monkeypatch):
+    monkeypatch.setattr("qcl_mixnet.estimators.plus.trees.N_TREES", 5)
+    plain = make_model().fit(X, Y)
+    model = make_model(trees=True).fit(X, Y)
+    assert kinds(model) == [NAMES[0], "extra_trees", "boosting"]
+    # The network is the same, and so are the folds.
+    assert model.leaderboard_["log_loss"][0] == plain.leaderboard_["log_loss"][0]
+
+
+def test_fit__neighbors__left_out_if_not_wanted_or_of_too_many_rows(monkeypatch):
+    assert kinds(make_model(neighbors=False).fit(X, Y)) == NAMES[:1]
+    monkeypatch.setattr(fit, "MOST_ROWS", 60)
+    assert kinds(make_model(neighbors=True).fit(X, Y)) == [NAMES[0], "neighbors"]
+    monkeypatch.setattr(fit, "MOST_ROWS", 59)
+    assert kinds(make_model(neighbors=True).fit(X, Y)) == NAMES[:1]
+
+
+def test_fit__more_kinds__the_first_stay_as_they_were():
+    losses = [
+        make_model(n_members=n, neighbors=n > 1)
+        .fit(X, Y)
+        .leaderboard_.set_index("kind")["log_loss"]
+        for n in (1, 2, 3)
+    ]
+    assert losses[0].equals(losses[2][losses[0].index])
+    assert losses[1].equals(losses[2][losses[1].index])
+
+
+def test_blend__out_of_fold_and_new_rows__by_the_stated_rule():
+    model = make_model(n_members=2, neighbors=True).fit(X, Y)
+    blend = model.blend_
+    x = model._to_tensor(X)
+    mean = sum(
+        w * apply_temperature(member.probabilities(x), t)
+        for member, w, t in zip(blend.members, blend.weights, blend.temperatures, strict=True)
+    )
+    expected = apply_temperature(mean, blend.temperature)
+    np.testing.assert_allclose(model.predict_proba(X), expected, rtol=1e-9)
+    np.testing.assert_allclose(model.out_of_fold_proba_.sum(1), 1)
+    assert blend.weights.sum() == pytest.approx(1)
+    # Calibrated out of fold: no other temperature is better.
+    assert fit_temperature(model.out_of_fold_proba_, Y) == pytest.approx(1, abs=1e-3)
+
+
+def test_time_limit__tiny__one_kind_of_one_epoch_that_predicts():
+    model = make_model(n_members=None, neighbors=True, time_limit=1e-9).fit(X, Y)
+    assert kinds(model) == NAMES[:1]
+    assert model.leaderboard_["best_epoch"].tolist() == [1]
+    assert model.predict_proba(X).shape == (60, 2)
+    assert not model.interrupted_
+
+
+def test_time_limit__epochs_of_a_second__first_a_third_of_the_time_then_the_rest(
+    monkeypatch, each_score, quick_plan
+):
+    monkeypatch.setattr(quick_plan, "EPOCHS", 100)
+    monkeypatch.setattr(quick_plan, "patience", lambda *_: np.inf)
+    now = SimpleNamespace(value=0.0)
+    fake = SimpleNamespace(monotonic=lambda: now.value)
+    monkeypatch.setattr(training, "time", fake)
+    monkeypatch.setattr(fit, "time", fake)
+
+    def second(_):
+        now.value += 1
+
+    each_score.do = second
+    model = make_model(n_members=3, time_limit=40).fit(X, Y)
+    # 37.2 seconds: a third is 12.4; half of the 24.2 left is 12.1; then 11.2 are left.
+    assert model.leaderboard_["fit_s"].tolist() == [13, 13, 12]
+    assert now.value < 40
+
+
+def test_time_limit__no_time_left__says_which_kinds_are_not_trained(caplog, monkeypatch):
+    with caplog.at_level(logging.INFO, logger=fit.logger.name):
+        make_model(n_members=3, time_limit=1e-9).fit(X, Y)
+    assert f"No time is left for the kinds from {NAMES[1]!r} on." in caplog.text
+
+
+@pytest.mark.parametrize(("at", "expected"), [(3, 1), (1, 1), (4, 2)],
+                         ids=["second kind", "first kind", "within the second"])  # fmt: skip
+def test_interrupt__once_an_epoch_is_over__is_raised_and_the_model_is_fitted(
+    each_score, at, expected
+):
+    def interrupt(n):
+        if n == at:
+            raise KeyboardInterrupt
+
+    each_score.do = interrupt
+    model = make_model(n_members=3)
+    with pytest.raises(KeyboardInterrupt, match=rf"after {expected} kind\(s\) of networks"):
+        model.fit(X, Y)
+    assert model.interrupted_
+    assert kinds(model) == NAMES[:expected]
+    assert model.predict(X).shape == (60,)
+
+
+def test_interrupt__before_an_epoch_is_over__is_raised_and_the_model_is_not_fitted(each_score):
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    model = make_model().fit(X, Y)
+    each_score.do = interrupt
+    for unfitted in (make_model(), model):  # an earlier fit does not count
+        with pytest.raises(KeyboardInterrupt, match="before a network was trained"):
+            unfitted.fit(X, Y)
+        with pytest.raises(NotFittedError, match="QCLMixNetPlusClassifier instance is not fitted"):
+            unfitted.predict_proba(X)
+
+
+def diverging(monkeypatch, *names):
+    plain = fit.train_recipe
+
+    def train_recipe(recipe, *args, **options):
+        if recipe.name in names:
+            raise TrainingDivergedError("The loss became nan in epoch 1 of 3.")
+        return plain(recipe, *args, **options)
+
+    monkeypatch.setattr(fit, "train_recipe", train_recipe)
+
+
+def test_diverging__a_kind__is_left_out_with_a_message(monkeypatch, caplog):
+    diverging(monkeypatch, NAMES[0])
+    model = make_model(n_members=2).fit(X, Y)
+    assert kinds(model) == NAMES[1:2]
+    assert f"The kind {NAMES[0]!r} is left out: The loss became nan" in caplog.text
+
+
+def test_diverging__every_kind__is_an_error_with_the_remedy(monkeypatch):
+    diverging(monkeypatch, *NAMES)
+    with pytest.raises(TrainingDivergedError, match="in its first epoch; check the table"):
+        make_model(n_members=2).fit(X, Y)
+
+
+def test_verbose__a_line_for_every_kind(capsys):
+    make_model(n_members=2, neighbors=True, verbose=1).fit(X, Y)
+    expected = [f"Training the kind {name!r}." for name in (NAMES[0], "neighbors", NAMES[1])]
+    assert capsys.readouterr().err.splitlines() == expected
+    make_model().fit(X, Y)
+    assert capsys.readouterr() == ("", "")
