@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.tree import DecisionTreeClassifier
@@ -76,8 +80,17 @@ def tree_thresholds(
     """At most `n_bins - 1` thresholds of a decision tree on the column alone."""
     leaf = max(1, min(TREE_LEAF, len(column) // (2 * n_bins)))
     tree = DecisionTreeClassifier(max_leaf_nodes=n_bins, min_samples_leaf=leaf, random_state=0)
-    tree = tree.fit(column[:, None], labels).tree_
+    with many_classes_allowed():
+        tree = tree.fit(column[:, None], labels).tree_
     return np.unique(tree.threshold[tree.feature >= 0].astype(np.float32))
+
+
+@contextmanager
+def many_classes_allowed() -> Iterator[None]:
+    """Keep scikit-learn from asking whether labels of many classes are a regression's numbers."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
+        yield
 
 
 def padded_edges(
