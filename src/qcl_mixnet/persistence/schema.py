@@ -9,32 +9,38 @@ from pydantic import BaseModel, ConfigDict, Field
 from qcl_mixnet.model.layers import Gate
 
 FORMAT = "qcl-mixnet-model"
-# Raise it with every change that this version of the package could not read.
+# Raise it with every change that this version of the package could not read. 2 is taken: see
+# `qcl_mixnet.persistence.plus.schema`.
 SCHEMA_VERSION = 1
+
+# Classes of classifiers that have files; each is read by a class of that name alone.
+CLASS_NAMES = ("QCLMixNetClassifier", "QCLMixNetPlusClassifier")
 
 Scalar = bool | int | float | str
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """Fields of exactly their types, and no others."""
+
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class TensorFile(_Strict):
+class TensorFile(Strict):
     """Size and SHA-256 of the file that holds the tensors."""
 
     size: int
     sha256: str
 
 
-class Classes(_Strict):
+class Classes(Strict):
     """The labels: a NumPy dtype and the values."""
 
     dtype: Annotated[str, Field(pattern=r"^([<>|][biuf][1248]|[<>]U\d{1,8}|\|O)$")]
     values: Annotated[list[Scalar], Field(min_length=2)]
 
 
-class Architecture(_Strict):
+class Architecture(Strict):
     """What a network was built with; parameters of the estimator may have been set since."""
 
     quantum: bool
@@ -43,7 +49,7 @@ class Architecture(_Strict):
     gate: Gate
 
 
-class Training(_Strict):
+class Training(Strict):
     """How the training went; `history` names the columns of the history."""
 
     best_epoch: int | list[int]
@@ -53,7 +59,7 @@ class Training(_Strict):
     history: list[str]
 
 
-class ModelDocument(_Strict):
+class ModelDocument(Strict):
     """Everything of a saved model that is not a tensor.
 
     Attributes
