@@ -111,9 +111,7 @@ def restore_preprocessor(document: dict[str, Any], arrays: Arrays) -> TablePrepr
     return restore_as(TablePreprocessor, document, arrays)
 
 
-def restore_as(
-    kind: type[Preprocessor], document: dict[str, Any], arrays: Arrays
-) -> Preprocessor:
+def restore_as(kind: type[Preprocessor], document: dict[str, Any], arrays: Arrays) -> Preprocessor:
     """Do what `restore_preprocessor` does, for a class with the same parameters."""
     state = _State.model_validate(document)
     known = set(kind._get_param_names())
