@@ -11,7 +11,7 @@ from sklearn.datasets import make_classification
 from sklearn.exceptions import NotFittedError
 
 from qcl_mixnet import QCLMixNetClassifier
-from qcl_mixnet.persistence import onnx_export
+from qcl_mixnet.persistence import onnx_graph
 
 
 def make_table(n_features=5, n_rows=90, gaps=0.1):
@@ -218,6 +218,6 @@ def test_to_onnx__without_the_package__names_the_extra(monkeypatch):
 def test_to_onnx__more_than_a_file_can_hold__is_refused(monkeypatch):
     X, y = make_table()
     model = fitted(X, y, epochs=1)
-    monkeypatch.setattr(onnx_export, "_MAX_BYTES", 1000)
+    monkeypatch.setattr(onnx_graph, "_MAX_BYTES", 1000)
     with pytest.raises(ValueError, match="more than 1000 bytes"):
         model.to_onnx()

@@ -6,6 +6,7 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from qcl_mixnet.engine.devices import resolve_device
@@ -22,15 +23,15 @@ from qcl_mixnet.preprocessing.tables import quoted
 if TYPE_CHECKING:
     import onnx
 
+    from qcl_mixnet.persistence.forms import Form
 
-class PortableEnsemble(EnsembleClassifier):
-    """Base of `QCLMixNetClassifier`: an ensemble that can be written to files and read again.
 
-    It hands a `FittedState` to the modules that write and takes one from those that read. They, and
-    the libraries behind them, are imported when a method is called.
+class Portable(BaseEstimator):
+    """A classifier that can be written to files and read again.
+
+    It hands a state to the modules that write and takes one from those that read. They, and the
+    libraries behind them, are imported when a method is called.
     """
-
-    networks_: list[QCLMixNet]  # type: ignore[assignment]
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         """Write the fitted estimator to a directory, without pickle.
@@ -54,13 +55,20 @@ class PortableEnsemble(EnsembleClassifier):
         """
         from qcl_mixnet.persistence.files import save_model
 
+        check_is_fitted(self)
         state = self._fitted_state()
         try:
             decision = by_label(state.parameters["decision"])
         except (ValueError, TypeError) as error:  # weights that were set after fit
             raise ModelFileError(f"The model cannot be saved to {path}: {error}") from error
         state = replace(state, parameters={**state.parameters, "decision": decision})
-        save_model(state, path, check_parameters=self._check_parameters, overwrite=overwrite)
+        save_model(
+            state,
+            path,
+            self._form(),
+            check_parameters=self._check_parameters,
+            overwrite=overwrite,
+        )
 
     @classmethod
     def load(
@@ -79,8 +87,8 @@ class PortableEnsemble(EnsembleClassifier):
 
         Returns
         -------
-        QCLMixNetClassifier
-            Fitted; its predictions are bit-equal on the same CPU.
+        self
+            A fitted estimator; its predictions are bit-equal on the same CPU.
 
         Raises
         ------
@@ -92,7 +100,9 @@ class PortableEnsemble(EnsembleClassifier):
         from qcl_mixnet.persistence.files import load_model
 
         device = resolve_device(device)
-        state = load_model(path, check_parameters=cls._check_parameters, max_bytes=max_bytes)
+        state = load_model(
+            path, cls._form(), check_parameters=cls._check_parameters, max_bytes=max_bytes
+        )
         model = cls(**state.parameters)
         model._take_over(state, device)
         return model
@@ -128,9 +138,8 @@ class PortableEnsemble(EnsembleClassifier):
         ValueError
             For a table with categorical columns, and for a network beyond 2 GiB.
         """
-        from qcl_mixnet.persistence.onnx_export import to_onnx
-
-        return to_onnx(self._fitted_state(), path, input_dtype=input_dtype)
+        check_is_fitted(self)
+        return self._export(path, input_dtype)
 
     @classmethod
     def _check_parameters(cls, parameters: dict[str, Any]) -> None:
@@ -139,8 +148,45 @@ class PortableEnsemble(EnsembleClassifier):
             raise ValueError(f"unknown parameter {quoted(sorted(unknown))}")
         cls(**parameters)._validate_params()
 
+    @classmethod
+    def _form(cls) -> Form[Any]:
+        """What the files of the class hold."""
+        raise NotImplementedError
+
+    def _fitted_state(self) -> Any:
+        """Everything that the files hold; a dataclass with the field `parameters`."""
+        raise NotImplementedError
+
+    def _take_over(self, state: Any, device: str) -> None:
+        """Become fitted, with the networks on a device."""
+        raise NotImplementedError
+
+    def _export(
+        self, path: str | os.PathLike[str] | None, input_dtype: Literal["float64", "float32"]
+    ) -> onnx.ModelProto:
+        """See `to_onnx`."""
+        raise NotImplementedError
+
+
+class PortableEnsemble(Portable, EnsembleClassifier):
+    """Base of `QCLMixNetClassifier`: an ensemble that can be written to files and read again."""
+
+    networks_: list[QCLMixNet]  # type: ignore[assignment]
+
+    @classmethod
+    def _form(cls) -> Form[FittedState]:
+        from qcl_mixnet.persistence.document import FORM
+
+        return FORM
+
+    def _export(
+        self, path: str | os.PathLike[str] | None, input_dtype: Literal["float64", "float32"]
+    ) -> onnx.ModelProto:
+        from qcl_mixnet.persistence.onnx_export import to_onnx
+
+        return to_onnx(self._fitted_state(), path, input_dtype=input_dtype)
+
     def _fitted_state(self) -> FittedState:
-        check_is_fitted(self)
         return FittedState(
             class_name=type(self).__name__,
             parameters=self.get_params(deep=False),
@@ -161,7 +207,6 @@ class PortableEnsemble(EnsembleClassifier):
 
     @own_settings()
     def _take_over(self, state: FittedState, device: str) -> None:
-        """Become fitted, with the networks on a device."""
         self.preprocessor_ = state.preprocessor.set_output(transform="default")
         self.n_features_in_ = state.preprocessor.n_features_in_
         if state.feature_names is not None:

@@ -20,10 +20,11 @@ import pydantic
 import safetensors.numpy
 
 from qcl_mixnet.engine.isolation import own_settings
-from qcl_mixnet.persistence.document import Tensors, from_document, to_document
 from qcl_mixnet.persistence.errors import ModelFileError
-from qcl_mixnet.persistence.fitted_state import FittedState, ParameterCheck
-from qcl_mixnet.persistence.schema import FORMAT, SCHEMA_VERSION, ModelDocument, TensorFile
+from qcl_mixnet.persistence.fields import Tensors
+from qcl_mixnet.persistence.fitted_state import ParameterCheck
+from qcl_mixnet.persistence.forms import Document, Form, State
+from qcl_mixnet.persistence.schema import CLASS_NAMES, FORMAT, TensorFile
 from qcl_mixnet.writing import user_path
 
 JSON_FILE = "model.json"
@@ -35,20 +36,23 @@ MAX_TENSOR_BYTES = 2 * 2**30
 
 @own_settings()
 def save_model(
-    state: FittedState,
+    state: State,
     path: str | os.PathLike[str],
+    form: Form[State],
     *,
     check_parameters: ParameterCheck,
     overwrite: bool = False,
 ) -> None:
-    """Write a fitted classifier: `QCLMixNetClassifier.save`.
+    """Write a fitted classifier: `save` of the classifiers.
 
     Parameters
     ----------
-    state : FittedState
+    state : FittedState or PlusState
         The classifier, its networks on any device.
     path : str or path
         The directory to write. It appears, with all of its content, when everything is written.
+    form : Form
+        What the files of its class hold.
     check_parameters : callable
         Raises an error for parameters that the classifier's constructor does not take.
     overwrite : bool, default=False
@@ -65,7 +69,7 @@ def save_model(
     target = user_path(path).resolve()  # what a link leads to is replaced, not the link
     _check_target(target, overwrite=overwrite)
     try:
-        json_text, data = _encoded(state, check_parameters)
+        json_text, data = _encoded(state, form, check_parameters)
     except (ValueError, TypeError, OverflowError) as error:
         raise ModelFileError(f"The model cannot be saved to {target}: {_reason(error)}.") from error
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -82,16 +86,19 @@ def save_model(
 @own_settings()
 def load_model(
     path: str | os.PathLike[str],
+    form: Form[State],
     *,
     check_parameters: ParameterCheck,
     max_bytes: int = MAX_TENSOR_BYTES,
-) -> FittedState:
-    """Read a classifier that `save_model` wrote: `QCLMixNetClassifier.load`.
+) -> State:
+    """Read a classifier that `save_model` wrote: `load` of the classifiers.
 
     Parameters
     ----------
     path : str or path
         The directory.
+    form : Form
+        What the files of the class hold.
     check_parameters : callable
         Raises an error for parameters that the classifier's constructor does not take.
     max_bytes : int, default=2 GiB
@@ -99,7 +106,7 @@ def load_model(
 
     Returns
     -------
-    FittedState
+    FittedState or PlusState
         The classifier that was saved, its networks on the CPU.
 
     Raises
@@ -107,14 +114,11 @@ def load_model(
     ModelFileError
         When anything about the files is not as `save_model` leaves it.
     """
-    directory = user_path(path)
-    if not os.path.isdir(directory):
-        fault = "is a file" if os.path.exists(directory) else "does not exist"
-        raise ModelFileError(f"{directory} {fault}; give the directory that save() wrote.")
-    document = _read_document(directory / JSON_FILE)
+    directory = _directory(path)
+    document = _read_document(directory / JSON_FILE, form)
     tensors = _read_tensors(directory / TENSORS_FILE, document.tensor_file, max_bytes)
     try:
-        return from_document(document, tensors, check_parameters)
+        return form.put_together(document, tensors, check_parameters)
     # Other libraries check parameters and labels, and raise errors of all these types.
     except (ValueError, TypeError, OverflowError) as error:
         raise ModelFileError(
@@ -122,14 +126,42 @@ def load_model(
         ) from error
 
 
-def _encoded(state: FittedState, check_parameters: ParameterCheck) -> tuple[str, bytes]:
+def saved_class(path: str | os.PathLike[str]) -> str | None:
+    """Name of the class whose `load` reads a saved model, or None where the file names none.
+
+    Parameters
+    ----------
+    path : str or path
+        The directory. Nothing else of its files is checked.
+
+    Raises
+    ------
+    ModelFileError
+        When it holds no file of the format.
+    """
+    content = _read_content(_directory(path) / JSON_FILE)
+    name = content.get("class_name")
+    return name if name in CLASS_NAMES else None
+
+
+def _directory(path: str | os.PathLike[str]) -> Path:
+    directory = user_path(path)
+    if not os.path.isdir(directory):
+        fault = "is a file" if os.path.exists(directory) else "does not exist"
+        raise ModelFileError(f"{directory} {fault}; give the directory that save() wrote.")
+    return directory
+
+
+def _encoded(
+    state: State, form: Form[State], check_parameters: ParameterCheck
+) -> tuple[str, bytes]:
     """Both files' contents, once it is certain that they can be read again."""
-    content, tensors = to_document(state)
+    content, tensors = form.take_apart(state)
     data = safetensors.numpy.save({name: np.ascontiguousarray(t) for name, t in tensors.items()})
     content["tensor_file"] = _describe(data).model_dump()
     content["sha256"] = _checksum(content)
     # Parameters may have been set after fit to what no constructor takes.
-    from_document(ModelDocument.model_validate(content), tensors, check_parameters)
+    form.put_together(form.validate(content), tensors, check_parameters)
     text = json.dumps(content, indent=1, allow_nan=False) + "\n"
     if len(text) > MAX_JSON_BYTES:
         raise ValueError(f"names and levels of its columns take more than {MAX_JSON_BYTES} bytes")
@@ -172,16 +204,35 @@ def _move(written: Path, target: Path) -> None:
         warnings.warn(
             f"The model was saved to {target}, but the older one cannot be removed from {older} "
             f"({error}); remove it yourself.",
-            stacklevel=5,  # where QCLMixNetClassifier.save was called
+            stacklevel=5,  # where save of the classifier was called
         )
 
 
-def _read_document(file: Path) -> ModelDocument:
-    """Read the JSON: format and version, then the checksum, then every field."""
+def _read_document(file: Path, form: Form[State]) -> Document:
+    """Read the JSON: format, class and version, then the checksum, then every field."""
+    content = _read_content(file)
+    _check_class(file, content, form)
+    _check_version(file, content, form)
+    checksum = _checksum(content)
+    if content.get("sha256") != checksum:
+        raise ModelFileError(
+            f"{file} has changed since it was written: its checksum is {checksum[:12]}..., not "
+            f"{str(content.get('sha256'))[:12]}...; copy it anew."
+        )
+    try:
+        return form.validate(content)
+    except pydantic.ValidationError as error:
+        raise ModelFileError(
+            f"{file} is damaged: {_reason(error)}; save the model anew."
+        ) from error
+
+
+def _read_content(file: Path) -> dict[str, Any]:
+    """Read JSON that says of itself that it has the format."""
     text = _read(file, MAX_JSON_BYTES, "no saved model has more")
     try:
         content = json.loads(text, object_pairs_hook=_object, parse_constant=_refuse_constant)
-        checksum = _checksum(content)
+        _checksum(content)
     # Broken JSON is not the only reason: bytes may be no text, and brackets nested thousands deep.
     except (ValueError, RecursionError) as error:
         raise ModelFileError(f"{file} is not valid JSON ({error}); copy it anew.") from error
@@ -189,28 +240,26 @@ def _read_document(file: Path) -> ModelDocument:
         raise ModelFileError(
             f"{file} does not have the format {FORMAT!r}; give the directory that save() wrote."
         )
-    _check_version(file, content)
-    if content.get("sha256") != checksum:
+    return content
+
+
+def _check_class(file: Path, content: dict[str, Any], form: Form[State]) -> None:
+    name = content.get("class_name")
+    if name != form.class_name and name in CLASS_NAMES:
         raise ModelFileError(
-            f"{file} has changed since it was written: its checksum is {checksum[:12]}..., not "
-            f"{str(content.get('sha256'))[:12]}...; copy it anew."
+            f"{file} holds a {name}, not a {form.class_name}; read it with {name}.load."
         )
-    try:
-        return ModelDocument.model_validate(content)
-    except pydantic.ValidationError as error:
-        raise ModelFileError(
-            f"{file} is damaged: {_reason(error)}; save the model anew."
-        ) from error
 
 
-def _check_version(file: Path, content: dict[str, Any]) -> None:
+def _check_version(file: Path, content: dict[str, Any], form: Form[State]) -> None:
     version = content.get("schema_version")
-    if type(version) is int and 1 <= version <= SCHEMA_VERSION:  # True is no version
-        return
+    if type(version) is int and form.oldest_version <= version <= form.schema_version:
+        return  # True is no version
     raise ModelFileError(
         f"{file} has schema version {version!r:.40}, written by qcl-mixnet "
-        f"{content.get('package_version')!r:.40}, and this qcl-mixnet reads versions 1 "
-        f"to {SCHEMA_VERSION}; install the version that wrote it, or save the model anew."
+        f"{content.get('package_version')!r:.40}, and this qcl-mixnet reads versions "
+        f"{form.oldest_version} to {form.schema_version} of a {form.class_name}; install the "
+        "version that wrote it, or save the model anew."
     )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from qcl_mixnet.engine.stacking import stack
 from qcl_mixnet.model.layers import QuantumEntanglementLayer
@@ -18,8 +19,11 @@ from qcl_mixnet.persistence.schema import Architecture
 # How the names of the networks' tensors begin in a file.
 NETWORK_PREFIX = "network."
 
+Arrays = dict[str, NDArray[Any]]
+Network = TypeVar("Network", bound=nn.Module)
 
-def network_state(networks: Sequence[QCLMixNet]) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+
+def network_state(networks: Sequence[QCLMixNet]) -> tuple[dict[str, Any], Arrays]:
     """Take trained networks apart.
 
     Parameters
@@ -34,13 +38,11 @@ def network_state(networks: Sequence[QCLMixNet]) -> tuple[dict[str, Any], dict[s
     tensors : dict of str to ndarray
         Parameters and buffers, the networks along the first axis.
     """
-    stacked = stack(networks).state_dict()
-    tensors = {name: tensor.cpu().numpy() for name, tensor in stacked.items()}
-    return _architecture(networks[0]), tensors
+    return _architecture(networks[0]), stacked_arrays(networks)
 
 
 def restore_networks(
-    architecture: Architecture, tensors: dict[str, NDArray[Any]], *, n_inputs: int, n_classes: int
+    architecture: Architecture, tensors: Arrays, *, n_inputs: int, n_classes: int
 ) -> list[QCLMixNet]:
     """Build the networks again, on the CPU.
 
@@ -56,18 +58,55 @@ def restore_networks(
     ValueError
         When a tensor is missing, unknown, or does not fit the rest.
     """
-    n_members = max((tensor.shape[0] for tensor in tensors.values() if tensor.ndim), default=0)
+
+    def make() -> QCLMixNet:
+        return QCLMixNet(n_inputs, n_classes, **architecture.model_dump())
+
+    return restore_members(make, tensors, NETWORK_PREFIX, not_negative=("running_var",))
+
+
+def stacked_arrays(networks: Sequence[nn.Module]) -> Arrays:
+    """Parameters and buffers of networks that are alike, the networks along the first axis."""
+    stacked = stack(networks).state_dict()
+    return {name: tensor.cpu().numpy() for name, tensor in stacked.items()}
+
+
+def restore_members(
+    make: Callable[[], Network],
+    arrays: Arrays,
+    prefix: str,
+    *,
+    not_negative: tuple[str, ...] = (),
+) -> list[Network]:
+    """Undo `stacked_arrays`, with arrays whose source need not be trusted.
+
+    Parameters
+    ----------
+    make : callable
+        Makes a network of the shape that the arrays should have.
+    arrays : dict of str to ndarray
+    prefix : str
+        How the names of the arrays begin in the file, for messages.
+    not_negative : tuple of str
+        How names of arrays end that hold nothing below 0.
+
+    Raises
+    ------
+    ValueError
+        When an array is missing, unknown, or does not fit the networks.
+    """
+    n_members = max((array.shape[0] for array in arrays.values() if array.ndim), default=0)
     if n_members == 0:
         raise ValueError("there is no network")
     networks = []
     for member in range(n_members):
         # Nothing is allocated on the meta device, whatever width the files claim.
         with torch.device("meta"):
-            network = QCLMixNet(n_inputs, n_classes, **architecture.model_dump()).float()
+            network = make().float()
         if member == 0:
-            _check_tensors(network, n_members, tensors)
+            _check_arrays(network, n_members, arrays, prefix, not_negative)
         # A copy: each member's memory is its own, and writable.
-        state = {name: torch.tensor(tensor[member]) for name, tensor in tensors.items()}
+        state = {name: torch.tensor(array[member]) for name, array in arrays.items()}
         network.load_state_dict(state, assign=True)
         networks.append(network.eval())
     return networks
@@ -84,20 +123,22 @@ def _architecture(network: QCLMixNet) -> dict[str, Any]:
     return architecture
 
 
-def _check_tensors(network: QCLMixNet, n_members: int, tensors: dict[str, NDArray[Any]]) -> None:
+def _check_arrays(
+    network: nn.Module, n_members: int, arrays: Arrays, prefix: str, not_negative: tuple[str, ...]
+) -> None:
     """Compare names, shapes and types with those of a network, and look for NaN."""
     expected = network.state_dict()
-    if different := set(expected) ^ set(tensors):
+    if different := set(expected) ^ set(arrays):
         name = min(different)
         fault = "missing" if name in expected else "unknown"
-        raise ValueError(f"tensor {NETWORK_PREFIX + name!r} is {fault}")
+        raise ValueError(f"tensor {prefix + name!r} is {fault}")
     for name, like in expected.items():
-        tensor, shape, in_file = tensors[name], (n_members, *like.shape), NETWORK_PREFIX + name
+        array, shape, in_file = arrays[name], (n_members, *like.shape), prefix + name
         dtype = np.dtype(str(like.dtype).removeprefix("torch."))
-        if tensor.shape != shape or tensor.dtype != dtype:
+        if array.shape != shape or array.dtype != dtype:
             raise ValueError(
-                f"tensor {in_file!r} is {tensor.dtype} of shape {tensor.shape} and should be "
+                f"tensor {in_file!r} is {array.dtype} of shape {array.shape} and should be "
                 f"{dtype} of shape {shape}"
             )
-        if not np.isfinite(tensor).all() or (name.endswith("running_var") and (tensor < 0).any()):
+        if not np.isfinite(array).all() or (name.endswith(not_negative) and (array < 0).any()):
             raise ValueError(f"tensor {in_file!r} holds NaN, infinity or such a variance")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from qcl_mixnet.preprocessing.table_preprocessor import TablePreprocessor
 from qcl_mixnet.preprocessing.tables import quoted
 
 Arrays = dict[str, NDArray[Any]]
+Preprocessor = TypeVar("Preprocessor", bound=TablePreprocessor)
 
 # Fitted arrays by the name in the state: attribute and dtype. All but the first two have one
 # entry for each numeric column.
@@ -107,11 +108,16 @@ def restore_preprocessor(document: dict[str, Any], arrays: Arrays) -> TablePrepr
     ValueError
         When anything is missing, unknown, or does not fit the rest.
     """
+    return restore_as(TablePreprocessor, document, arrays)
+
+
+def restore_as(kind: type[Preprocessor], document: dict[str, Any], arrays: Arrays) -> Preprocessor:
+    """Do what `restore_preprocessor` does, for a class with the same parameters."""
     state = _State.model_validate(document)
-    known = set(TablePreprocessor._get_param_names())
+    known = set(kind._get_param_names())
     if unknown := set(state.parameters) - known:
         raise ValueError(f"unknown parameter {quoted(sorted(unknown))} of the preprocessor")
-    preprocessor = TablePreprocessor(**state.parameters)
+    preprocessor = kind(**state.parameters)
     preprocessor._validate_params()
     _check_columns(state, arrays)
     preprocessor.n_features_in_ = state.n_features

@@ -14,29 +14,34 @@ FORMAT = "qcl-mixnet-model"
 # versions are read as well: what they lack has a default that does what was done then.
 SCHEMA_VERSION = 2
 
+# Classes of classifiers that have files; each is read by a class of that name alone.
+CLASS_NAMES = ("QCLMixNetClassifier", "QCLMixNetPlusClassifier")
+
 Scalar = bool | int | float | str
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """Fields of exactly their types, and no others."""
+
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class TensorFile(_Strict):
+class TensorFile(Strict):
     """Size and SHA-256 of the file that holds the tensors."""
 
     size: int
     sha256: str
 
 
-class Classes(_Strict):
+class Classes(Strict):
     """The labels: a NumPy dtype and the values."""
 
     dtype: Annotated[str, Field(pattern=r"^([<>|][biuf][1248]|[<>]U\d{1,8}|\|O)$")]
     values: Annotated[list[Scalar], Field(min_length=2)]
 
 
-class Architecture(_Strict):
+class Architecture(Strict):
     """What a network was built with; parameters of the estimator may have been set since."""
 
     quantum: Quantum
@@ -46,7 +51,7 @@ class Architecture(_Strict):
     gate: Gate
 
 
-class Training(_Strict):
+class Training(Strict):
     """How the training went; `history` names the columns of the history."""
 
     best_epoch: int | list[int]
@@ -56,7 +61,7 @@ class Training(_Strict):
     history: list[str]
 
 
-class ModelDocument(_Strict):
+class ModelDocument(Strict):
     """Everything of a saved model that is not a tensor.
 
     Attributes

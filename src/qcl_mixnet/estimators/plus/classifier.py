@@ -22,15 +22,15 @@ from qcl_mixnet.estimators.decision import apply_decision_weights
 from qcl_mixnet.estimators.decision_average import average_decision_weights
 from qcl_mixnet.estimators.ensemble import ENSEMBLE_CONSTRAINTS, Decision
 from qcl_mixnet.estimators.labels import encode_labels
-from qcl_mixnet.estimators.plus.fit import Blend, PlusTraining
+from qcl_mixnet.estimators.plus.fit import PlusTraining, input_layout
 from qcl_mixnet.estimators.plus.kinds import PORTFOLIO
+from qcl_mixnet.estimators.plus.portable import PortableBlend
 from qcl_mixnet.estimators.plus.training import Clock
-from qcl_mixnet.estimators.table_inputs import TableInputs
 from qcl_mixnet.model.plus.network import InputLayout
 from qcl_mixnet.preprocessing.gap_indicators import GapIndicatingPreprocessor
 
 
-class QCLMixNetPlusClassifier(ClassifierMixin, TableInputs):
+class QCLMixNetPlusClassifier(ClassifierMixin, PortableBlend):
     """QCL-MixNet+: a blend of differently built networks for imbalanced tables.
 
     Networks of several kinds are trained on folds of the table. Numbers enter them through
@@ -114,8 +114,6 @@ default="macro_f1"
         "n_jobs": ENSEMBLE_CONSTRAINTS["n_jobs"],
         "verbose": ["verbose"],
     }
-
-    blend_: Blend
 
     def __init__(
         self,
@@ -228,7 +226,7 @@ default="macro_f1"
             return np.ones(len(self.classes_))
         metric: Any = self.decision
         return average_decision_weights(
-            self.out_of_fold_proba_, labels, metric=metric, rng=rng
+            self.blend_.out_of_fold, labels, metric=metric, rng=rng
         ).weights
 
     @own_settings()
@@ -265,13 +263,6 @@ default="macro_f1"
         """
         probabilities = self.predict_proba(X)
         return self.classes_[apply_decision_weights(probabilities, self.decision_weights_)]
-
-
-def input_layout(preprocessor: GapIndicatingPreprocessor) -> InputLayout:
-    """What the columns of a fitted preprocessor's rows are."""
-    check_is_fitted(preprocessor)
-    levels = (*map(len, preprocessor.levels_), *[1] * len(preprocessor.gap_columns_))
-    return InputLayout(len(preprocessor.numeric_columns_), levels)
 
 
 def _check_rows_of_classes(classes: NDArray[Any], labels: NDArray[np.int64]) -> None:

@@ -31,6 +31,7 @@ from qcl_mixnet.estimators.plus.training import (
 )
 from qcl_mixnet.estimators.plus.trees import TREES, fit_trees
 from qcl_mixnet.model.plus.network import InputLayout
+from qcl_mixnet.preprocessing.gap_indicators import GapIndicatingPreprocessor
 
 logger = logging.getLogger(__name__)
 
@@ -265,3 +266,9 @@ class PlusTraining:
             for c in self.candidates
         ]
         return pd.DataFrame(rows)
+
+
+def input_layout(preprocessor: GapIndicatingPreprocessor) -> InputLayout:
+    """What the columns of a fitted preprocessor's rows are."""
+    levels = (*map(len, preprocessor.levels_), *[1] * len(preprocessor.gap_columns_))
+    return InputLayout(len(preprocessor.numeric_columns_), levels)

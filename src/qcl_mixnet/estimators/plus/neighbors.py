@@ -1,9 +1,4 @@
-"""A member without training: soft votes of the nearest training rows.
-
-The votes are those of nonparametric neighbour classifiers (Goldberger et al.: "Neighbourhood
-components analysis", NeurIPS 2004) with a fixed metric. All training rows are looked through, not
-the rows of a mini-batch, which is what the paper names as future work.
-"""
+"""The member that needs no training: neighbours among all training rows."""
 
 from __future__ import annotations
 
@@ -17,92 +12,35 @@ from torch import Tensor
 
 from qcl_mixnet.estimators.bagging import Bag
 from qcl_mixnet.estimators.chunks import in_chunks
-from qcl_mixnet.model.plus.columns import robust_scales
-from qcl_mixnet.model.plus.network import InputLayout, clipped
+from qcl_mixnet.model.plus.neighbors import Neighbors
+from qcl_mixnet.model.plus.network import InputLayout
 
 NAME = "neighbors"
-N_NEIGHBORS = 64
-# Of the mean squared distance of two rows per ten columns: how fast a vote fades with distance.
-TEMPERATURE = 0.5
-# Every class has so much of a vote beside the neighbours, so that no probability is 0.
-LEAST_VOTE = 1e-3
-# Two different categories are as far apart as two numbers that differ by one spread.
-CATEGORY_SCALE = 2**-0.5
 # Distances to more rows than this take longer than networks do.
 MOST_ROWS = 20_000
-# Equal rows have none.
-SMALLEST_SPREAD = 1e-30
 # Distances that are computed at a time.
 CHUNK_DISTANCES = 2**22
 
 
 @dataclass(frozen=True)
 class NeighborsMember:
-    """Training rows that vote for their classes.
+    """Neighbours as a member of the blend.
 
     Attributes
     ----------
-    rows : Tensor of shape (n_samples, width)
-        Scaled training rows.
-    labels : Tensor of shape (n_samples,), int64
-        Their encoded labels.
-    center, scale : Tensor of shape (n_numbers,)
-        What scales the numbers of new rows.
-    bandwidth : float
-        Squared distance that divides a vote by e.
-    n_classes : int
+    neighbors : Neighbors
+        The rows that vote.
+    name : str
+        Of the kind, in tables.
     """
 
-    rows: Tensor
-    labels: Tensor
-    center: Tensor
-    scale: Tensor
-    bandwidth: float
-    n_classes: int
+    neighbors: Neighbors
     name: str = NAME
-
-    @classmethod
-    def of(
-        cls, x: Tensor, labels: NDArray[np.int64], layout: InputLayout, n_classes: int
-    ) -> NeighborsMember:
-        """Let all rows of a table vote.
-
-        Parameters
-        ----------
-        x : Tensor of shape (n_samples, width)
-            Preprocessed rows.
-        labels : ndarray of shape (n_samples,)
-            Encoded labels.
-        layout : InputLayout
-            What the columns are.
-        n_classes : int
-        """
-        center, scale = (
-            torch.from_numpy(values).to(x.device)
-            for values in robust_scales(x[:, : layout.n_numbers].cpu().numpy())
-        )
-        rows = _scaled(x, center, scale)
-        spread = float(rows.var(0, correction=0).sum())
-        codes = torch.from_numpy(labels).to(x.device)
-        bandwidth = TEMPERATURE * max(spread / 10, SMALLEST_SPREAD)
-        return cls(rows, codes, center, scale, bandwidth, n_classes)
 
     def probabilities(self, x: Tensor) -> NDArray[np.float64]:
         """See `Member`."""
-        chunk = max(1, CHUNK_DISTANCES // len(self.rows))
-        return in_chunks(self._votes, x, chunk).cpu().numpy()
-
-    def _votes(self, x: Tensor) -> Tensor:
-        new = _scaled(x, self.center, self.scale)
-        # The plain differences: the matrix product rounds near zero, and equal rows must be equal.
-        mode = "donot_use_mm_for_euclid_dist"
-        distances = torch.cdist(new, self.rows, compute_mode=mode) ** 2
-        k = min(N_NEIGHBORS, len(self.rows))
-        nearest = distances.topk(k, largest=False)
-        votes = (-nearest.values / self.bandwidth).softmax(-1).double()
-        shares = votes.new_full((len(x), self.n_classes), LEAST_VOTE)
-        shares.scatter_add_(1, self.labels[nearest.indices], votes)
-        return shares / (1 + self.n_classes * LEAST_VOTE)
+        chunk = max(1, CHUNK_DISTANCES // len(self.neighbors.rows))
+        return in_chunks(self.neighbors.votes, x, chunk).cpu().numpy()
 
 
 def fit_neighbors(
@@ -135,12 +73,6 @@ def fit_neighbors(
     out_of_fold = np.full((len(x), n_classes), np.nan)
     for bag in bags:
         kept, left_out = (torch.from_numpy(r).to(x.device) for r in (bag.in_bag, bag.out_of_bag))
-        others = NeighborsMember.of(x[kept], labels[bag.in_bag], layout, n_classes)
-        out_of_fold[bag.out_of_bag] = others.probabilities(x[left_out])
-    return NeighborsMember.of(x, labels, layout, n_classes), out_of_fold
-
-
-def _scaled(x: Tensor, center: Tensor, scale: Tensor) -> Tensor:
-    """Numbers as the networks scale and clip them; categories, one-hot, beside them."""
-    numbers = clipped((x[:, : len(center)] - center) / scale)
-    return torch.cat([numbers, CATEGORY_SCALE * x[:, len(center) :]], dim=1)
+        others = Neighbors.of(x[kept], labels[bag.in_bag], layout, n_classes)
+        out_of_fold[bag.out_of_bag] = NeighborsMember(others).probabilities(x[left_out])
+    return NeighborsMember(Neighbors.of(x, labels, layout, n_classes)), out_of_fold

@@ -1,0 +1,1 @@
+"""A fitted QCL-MixNet+ into files and ONNX, and back."""
