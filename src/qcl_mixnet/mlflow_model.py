@@ -1,6 +1,6 @@
 """Trained models in MLflow: logged or saved as pyfunc models, without pickle.
 
-The artifact is what `QCLMixNetClassifier.save` writes, weights and JSON. MLflow loads it through
+The artifact is what a classifier's `save` writes, weights and JSON. MLflow loads it through
 this module, so no code is stored with the model: where it is loaded, this package is installed.
 """
 
@@ -25,7 +25,7 @@ from mlflow.types import ColSpec, DataType, Schema, TensorSpec
 from mlflow.types.schema import AnyType
 from sklearn.utils.validation import check_is_fitted
 
-from qcl_mixnet.estimators.classifier import QCLMixNetClassifier
+from qcl_mixnet.estimators.loading import SavedClassifier, load_classifier
 from qcl_mixnet.estimators.predictions import LABEL, prediction_table, probability_columns
 from qcl_mixnet.preprocessing.tables import as_table, quoted
 from qcl_mixnet.telemetry import switch_off_telemetry
@@ -42,7 +42,7 @@ _PINNED = ("numpy", "pandas", "safetensors", "scikit-learn", "torch")
 
 
 def log_model(
-    model: QCLMixNetClassifier,
+    model: SavedClassifier,
     *,
     name: str = "model",
     input_example: Any | None = None,
@@ -53,7 +53,7 @@ def log_model(
 
     Parameters
     ----------
-    model : QCLMixNetClassifier
+    model : QCLMixNetClassifier or QCLMixNetPlusClassifier
         A fitted classifier.
     name : str, default="model"
         Name of the logged model.
@@ -86,7 +86,7 @@ def log_model(
 
 
 def save_model(
-    model: QCLMixNetClassifier,
+    model: SavedClassifier,
     path: str | Path,
     *,
     input_example: Any | None = None,
@@ -96,7 +96,7 @@ def save_model(
 
     Parameters
     ----------
-    model : QCLMixNetClassifier
+    model : QCLMixNetClassifier or QCLMixNetPlusClassifier
         A fitted classifier.
     path : str or Path
         The folder; it must not exist or be empty.
@@ -146,7 +146,7 @@ def load_for_evaluation(model_uri: str) -> PyFuncModel:
     return model
 
 
-def model_signature(model: QCLMixNetClassifier) -> ModelSignature:
+def model_signature(model: SavedClassifier) -> ModelSignature:
     """Columns that a fitted model takes and gives, with MLflow's types.
 
     Numeric columns are doubles, whatever integers the training table held, as JSON's null is a gap
@@ -155,7 +155,7 @@ def model_signature(model: QCLMixNetClassifier) -> ModelSignature:
 
     Parameters
     ----------
-    model : QCLMixNetClassifier
+    model : QCLMixNetClassifier or QCLMixNetPlusClassifier
         A fitted classifier.
 
     Returns
@@ -194,14 +194,14 @@ class ServedModel:
 
     Parameters
     ----------
-    model : QCLMixNetClassifier
+    model : QCLMixNetClassifier or QCLMixNetPlusClassifier
         A fitted classifier.
     """
 
-    def __init__(self, model: QCLMixNetClassifier):
+    def __init__(self, model: SavedClassifier):
         self.model = model
 
-    def get_raw_model(self) -> QCLMixNetClassifier:
+    def get_raw_model(self) -> SavedClassifier:
         """Give the estimator; MLflow's evaluation asks for it."""
         return self.model
 
@@ -225,7 +225,7 @@ class ServedModel:
 
 def _load_pyfunc(data_path: str) -> ServedModel:
     """Load the artifact; MLflow finds this function by its name."""
-    return ServedModel(QCLMixNetClassifier.load(data_path))
+    return ServedModel(load_classifier(data_path))
 
 
 @contextmanager
@@ -237,7 +237,7 @@ def _without_pandas_warning() -> Iterator[None]:
 
 
 def _describe(
-    model: QCLMixNetClassifier,
+    model: SavedClassifier,
     folder: Path,
     input_example: Any,
     pip_requirements: Sequence[str] | None,
@@ -258,7 +258,7 @@ def _describe(
     }
 
 
-def _rows_of(input_example: Any, model: QCLMixNetClassifier) -> pd.DataFrame:
+def _rows_of(input_example: Any, model: SavedClassifier) -> pd.DataFrame:
     """First rows of an example, in the columns that the model knows."""
     names = _names(model)
     table = as_table(input_example)
@@ -274,7 +274,7 @@ def _rows_of(input_example: Any, model: QCLMixNetClassifier) -> pd.DataFrame:
     return table.head(EXAMPLE_ROWS)
 
 
-def _made_up_rows(model: QCLMixNetClassifier) -> pd.DataFrame:
+def _made_up_rows(model: SavedClassifier) -> pd.DataFrame:
     """Make a row of medians and of every category's first level, and a row of gaps."""
     preprocessor = model.preprocessor_
     first: list[Any] = model.n_features_in_ * [None]
@@ -287,7 +287,7 @@ def _made_up_rows(model: QCLMixNetClassifier) -> pd.DataFrame:
     return rows if names is None else rows.set_axis(names, axis=1)
 
 
-def _names(model: QCLMixNetClassifier) -> list[str] | None:
+def _names(model: SavedClassifier) -> list[str] | None:
     names = getattr(model, "feature_names_in_", None)
     return None if names is None else list(map(str, names))
 

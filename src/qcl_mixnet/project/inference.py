@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple
 
-from qcl_mixnet.estimators.classifier import QCLMixNetClassifier
+from qcl_mixnet.estimators.loading import SavedClassifier, load_classifier
 from qcl_mixnet.estimators.predictions import LABEL, Predictor, probability_columns
 from qcl_mixnet.preprocessing.tables import quoted
 from qcl_mixnet.project.configuration import expanded
@@ -48,8 +48,8 @@ def inference_paths(options: InferenceOptions) -> InferencePaths:
     model, table, output = paths.values()
     if not model.is_dir():
         raise ConfigurationError(
-            f"inference.model is {model}, and there is no such folder; name the one that "
-            f"QCLMixNetClassifier.save wrote."
+            f"inference.model is {model}, and there is no such folder; name the one that a "
+            f"classifier's save() wrote."
         )
     if not table.is_file():
         raise ConfigurationError(f"inference.table is {table}, and there is no such file.")
@@ -61,7 +61,7 @@ def inference_paths(options: InferenceOptions) -> InferencePaths:
     return InferencePaths(model, table, output)
 
 
-def load_model(folder: Path, device: str) -> QCLMixNetClassifier:
+def load_model(folder: Path, device: str) -> SavedClassifier:
     """Load the model that is to score.
 
     Raises
@@ -70,7 +70,7 @@ def load_model(folder: Path, device: str) -> QCLMixNetClassifier:
         When the folder holds no model, or the device is not there.
     """
     try:
-        return QCLMixNetClassifier.load(folder, device=device)
+        return load_classifier(folder, device=device)
     except (ValueError, OSError) as error:
         raise ConfigurationError(
             f"The model in {folder} cannot be loaded ({error}); correct inference.model or "

@@ -1,15 +1,13 @@
 """A small QCL-MixNet+ that is trained in a moment, with all kinds of networks in its blend."""
 
 import shutil
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+from tests.estimators.plus.quick_fits import fit_quickly
 
 from qcl_mixnet import ModelFileError, QCLMixNetPlusClassifier
-from qcl_mixnet.estimators.plus import fit as fit_module
-from qcl_mixnet.estimators.plus.plan import Plan
 
 
 def _make_table(n_rows=60):
@@ -23,22 +21,6 @@ def _make_table(n_rows=60):
     table["colour"] = rng.choice(["red", "blue", None], n_rows)
     table["town"] = rng.choice(list("abcdefghijkl"), n_rows)
     return table, y
-
-
-def _fitted(X, y, **parameters):
-    """A classifier that was trained for a few steps on two folds; every kind is kept."""
-    rules = Plan.of
-
-    def short(n_rows, n_classes):
-        return replace(rules(n_rows, n_classes), n_folds=2, max_steps=10)
-
-    def equal(candidates, labels):
-        return np.full(len(candidates), 1 / len(candidates))
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Plan, "of", short)
-        patch.setattr(fit_module, "greedy_weights", equal)
-        return QCLMixNetPlusClassifier(**{"random_state": 0, "n_jobs": 1} | parameters).fit(X, y)
 
 
 def _assert_refused(path, message, **options):
@@ -55,12 +37,12 @@ def plus_table():
 
 @pytest.fixture(scope="session")
 def fitted_plus():
-    return _fitted
+    return fit_quickly
 
 
 @pytest.fixture(scope="session")
 def plus(plus_table):
-    return _fitted(*plus_table)
+    return fit_quickly(*plus_table)
 
 
 @pytest.fixture(scope="session")

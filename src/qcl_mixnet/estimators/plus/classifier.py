@@ -12,7 +12,6 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted
 
 from qcl_mixnet.engine.devices import resolve_device
 from qcl_mixnet.engine.isolation import own_settings
@@ -26,7 +25,6 @@ from qcl_mixnet.estimators.plus.fit import PlusTraining, input_layout
 from qcl_mixnet.estimators.plus.kinds import PORTFOLIO
 from qcl_mixnet.estimators.plus.portable import PortableBlend
 from qcl_mixnet.estimators.plus.training import Clock
-from qcl_mixnet.model.plus.network import InputLayout
 from qcl_mixnet.preprocessing.gap_indicators import GapIndicatingPreprocessor
 
 

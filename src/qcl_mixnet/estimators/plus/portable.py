@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 
@@ -92,7 +92,7 @@ class PortableBlend(Portable, TableInputs):
 
 
 def _portable(member: Member, temperature: float, weight: float) -> MemberState:
-    common = {"name": member.name, "temperature": temperature, "weight": weight}
+    common: dict[str, Any] = {"name": member.name, "temperature": temperature, "weight": weight}
     if isinstance(member, NeighborsMember):
         return NeighborsState(neighbors=member.neighbors, **common)
     if not isinstance(member, NetworkMember):
@@ -101,7 +101,7 @@ def _portable(member: Member, temperature: float, weight: float) -> MemberState:
             "to_onnx() can write; train with trees=False, or use joblib for files that nobody else "
             "can change."
         )
-    recipe, networks = member.recipe, member.networks
+    recipe, networks = member.recipe, cast(Any, member.networks)  # of the recipe's kind
     if isinstance(recipe, PaperRecipe):
         return PaperState(networks=networks, loss=recipe.loss, **common)
     return NetworksState(

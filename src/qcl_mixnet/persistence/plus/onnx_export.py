@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from qcl_mixnet.engine.stacking import stack
 from qcl_mixnet.model.plus.neighbors import CATEGORY_SCALE, LEAST_VOTE, N_NEIGHBORS, Neighbors
-from qcl_mixnet.model.plus.network import CLIP, FARTHEST, SCALE_RATE, NumberEmbedding, PlusNetwork
+from qcl_mixnet.model.plus.network import CLIP, FAR, SCALE_RATE, NumberEmbedding, PlusNetwork
 from qcl_mixnet.persistence.onnx_export import network_logits
 from qcl_mixnet.persistence.onnx_graph import (
     Graph,
@@ -176,7 +176,7 @@ def _numbers(graph: Graph, numbers: NumberEmbedding, x: str) -> str:
 
 def _clipped(graph: Graph, scaled: str) -> str:
     """What `clipped` computes."""
-    bounds = (graph.constant(np.float32(bound)) for bound in (-FARTHEST, FARTHEST))
+    bounds = (graph.constant(np.float32(bound)) for bound in (-FAR, FAR))
     scaled = graph.add("Clip", scaled, *bounds)
     part = graph.add("Div", scaled, graph.constant(np.float32(CLIP)))
     square = graph.add("Add", graph.add("Mul", part, part), graph.constant(np.float32(1)))
