@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.tree import DecisionTreeClassifier
@@ -43,14 +47,23 @@ def learn_columns(
     center, scale = robust_scales(x)
     edges = np.zeros((x.shape[1], options.n_bins + 1), dtype=np.float32)
     if options.embedding in ("quantile", "tree"):
-        for j in range(x.shape[1]):
-            column = np.ascontiguousarray(x[:, j])
-            if options.embedding == "tree":
-                inner = tree_thresholds(column, labels, options.n_bins)
-            else:
-                inner = quantile_thresholds(column, options.n_bins)
-            edges[j] = padded_edges(column, inner, options.n_bins)
+        with many_classes():
+            for j in range(x.shape[1]):
+                column = np.ascontiguousarray(x[:, j])
+                if options.embedding == "tree":
+                    inner = tree_thresholds(column, labels, options.n_bins)
+                else:
+                    inner = quantile_thresholds(column, options.n_bins)
+                edges[j] = padded_edges(column, inner, options.n_bins)
     return ColumnScales(center, scale, edges)
+
+
+@contextmanager
+def many_classes() -> Iterator[None]:
+    """Keep scikit-learn's trees from asking whether a fold's many classes are a regression."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
+        yield
 
 
 def robust_scales(x: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
