@@ -116,6 +116,7 @@ default="macro_f1"
     }
 
     blend_: Blend
+    decision_weights_: NDArray[np.float64]
 
     def __init__(
         self,
