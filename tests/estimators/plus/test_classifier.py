@@ -97,21 +97,22 @@ TABLES = {
 
 @pytest.mark.parametrize("X", TABLES.values(), ids=TABLES)
 def test_table__of_any_kind__works(X):
-    check(X, **ALL)
+    check(X, n_members=2, neighbors=True)
 
 
 def test_table__new_rows_far_away__finite_probabilities():
-    check(A, X_new=A * 1e37, **ALL)
+    check(np.where(A[2, 1] == A, 1e30, A), X_new=A * 1e37, **ALL)
     check(A, X_new=np.full((2, 3), np.nan))
 
 
 def test_table__700_columns():
-    check(np.random.default_rng(0).normal(size=(N, 700)), neighbors=True, n_members=2)
+    check(np.random.default_rng(0).normal(size=(N, 700)), neighbors=True)
 
 
-def test_table__100_classes():
+def test_table__100_classes__without_a_warning():
+    """A fold has more classes than half of its rows, but the table has not."""
     rng = np.random.default_rng(0)
-    check(rng.normal(size=(300, 2)), np.arange(300) % 100, neighbors=True, n_members=2)
+    check(rng.normal(size=(250, 2)), np.arange(250) % 100, neighbors=True, n_members=2)
 
 
 def test_table__smallest__two_rows_of_two_classes():
@@ -127,7 +128,7 @@ def test_classes__one_of_two_rows__is_predicted_for():
 def test_classes__one_of_one_row__is_refused_by_name():
     with pytest.raises(ValueError, match=r"Class 'b' has 1 row, .* at least 2 of every class"):
         make_model().fit(A, ["a"] * 23 + ["b"])
-    with pytest.raises(ValueError, match="Class 7 has 1 row, .* or use QCLMixNetClassifier"):
+    with pytest.raises(ValueError, match=r"Class 7 has 1 row, .* or use QCLMixNetClassifier"):
         make_model().fit(A, np.r_[[7], np.arange(23) % 2])
 
 

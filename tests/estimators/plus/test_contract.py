@@ -11,7 +11,7 @@ from sklearn.base import clone, is_classifier
 from sklearn.model_selection import GridSearchCV, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils.estimator_checks import parametrize_with_checks
+from sklearn.utils.estimator_checks import estimator_checks_generator
 from tests.estimators.plus.quick import make_frame, make_model, make_table
 
 from qcl_mixnet import QCLMixNetPlusClassifier
@@ -24,7 +24,29 @@ EXPECTED = {
 }
 
 
-@parametrize_with_checks([make_model()], expected_failed_checks=lambda _: EXPECTED)
+# The other checks are slow together.
+QUICK = {
+    "check_estimator_cloneable", "check_estimator_tags_renamed", "check_no_attributes_set_in_init",
+    "check_parameters_default_constructible", "check_get_params_invariance",
+    "check_classifiers_train", "check_classifiers_one_label", "check_estimators_unfitted",
+    "check_estimators_nan_inf", "check_n_features_in_after_fitting", "check_dict_unchanged",
+    "check_fit_idempotent", "check_methods_subset_invariance", "check_fit2d_1sample",
+    "check_fit2d_1feature", "check_complex_data", "check_estimators_empty_data_messages",
+}  # fmt: skip
+
+
+def checks():
+    """scikit-learn's checks, most of them marked as slow."""
+    for case in estimator_checks_generator(
+        make_model(), expected_failed_checks=EXPECTED, mark="xfail"
+    ):
+        case = case if hasattr(case, "marks") else pytest.param(*case)
+        name = case.values[1].func.__name__
+        marks = [*case.marks] if name in QUICK else [*case.marks, pytest.mark.slow]
+        yield pytest.param(*case.values, marks=marks, id=name)
+
+
+@pytest.mark.parametrize(("estimator", "check"), list(checks()))
 def test_scikit_learn_s_own_checks(estimator, check, run_check, quick_plan, monkeypatch):
     monkeypatch.setattr(quick_plan, "EPOCHS", 12)
     run_check(estimator, check)

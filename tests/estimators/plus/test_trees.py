@@ -56,3 +56,10 @@ def test_class_columns__classes_of_the_model__at_their_codes():
     x = np.array([[0.0], [1.0]])
     model = ExtraTreesClassifier(3, random_state=0).fit(x, [1, 3])
     np.testing.assert_array_equal(class_columns(model, x, 5), [[0, 1, 0, 0, 0], [0, 0, 0, 1, 0]])
+
+
+def test_fit_trees__a_fold_of_many_classes__without_a_warning():
+    x, _ = make_table()
+    labels, rng = np.arange(46) % 23, np.random.default_rng(0)
+    x = np.concatenate([x, x[:6]])
+    fit_trees("extra_trees", x, labels, 23, folds(labels, 2, rng), rng, 1)

@@ -113,6 +113,8 @@ default="macro_f1"
         "verbose": ["verbose"],
     }
 
+    decision_weights_: NDArray[np.float64]
+
     def __init__(
         self,
         *,
@@ -179,7 +181,8 @@ default="macro_f1"
         return hasattr(self, "decision_weights_")
 
     def _fit(self, X: Any, y: ArrayLike, clock: Clock) -> None:
-        vars(self).pop("decision_weights_", None)
+        if hasattr(self, "decision_weights_"):
+            del self.decision_weights_  # of an earlier fit
         X = self._validate_table(X, reset=True)
         self.classes_, labels = encode_labels(y)
         check_consistent_length(X, labels)

@@ -11,7 +11,7 @@ from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifie
 
 from qcl_mixnet.estimators.bagging import Bag
 from qcl_mixnet.estimators.plus.kinds import TreesMember, class_columns
-from qcl_mixnet.model.plus.columns import many_classes_allowed
+from qcl_mixnet.model.plus.columns import many_classes
 
 N_TREES = 300
 
@@ -66,7 +66,7 @@ def fit_trees(
     models, out_of_fold = [], np.full((len(x), n_classes), np.nan)
     for bag in bags:
         model = TREES[name](int(rng.integers(2**31)), n_jobs)
-        with many_classes_allowed():
+        with many_classes():
             model.fit(x[bag.in_bag], labels[bag.in_bag])
         if len(bag.out_of_bag):
             out_of_fold[bag.out_of_bag] = class_columns(model, x[bag.out_of_bag], n_classes)

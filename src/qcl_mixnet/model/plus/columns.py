@@ -47,14 +47,23 @@ def learn_columns(
     center, scale = robust_scales(x)
     edges = np.zeros((x.shape[1], options.n_bins + 1), dtype=np.float32)
     if options.embedding in ("quantile", "tree"):
-        for j in range(x.shape[1]):
-            column = np.ascontiguousarray(x[:, j])
-            if options.embedding == "tree":
-                inner = tree_thresholds(column, labels, options.n_bins)
-            else:
-                inner = quantile_thresholds(column, options.n_bins)
-            edges[j] = padded_edges(column, inner, options.n_bins)
+        with many_classes():
+            for j in range(x.shape[1]):
+                column = np.ascontiguousarray(x[:, j])
+                if options.embedding == "tree":
+                    inner = tree_thresholds(column, labels, options.n_bins)
+                else:
+                    inner = quantile_thresholds(column, options.n_bins)
+                edges[j] = padded_edges(column, inner, options.n_bins)
     return ColumnScales(center, scale, edges)
+
+
+@contextmanager
+def many_classes() -> Iterator[None]:
+    """Keep scikit-learn's trees from asking whether a fold's many classes are a regression."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
+        yield
 
 
 def robust_scales(x: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -80,17 +89,8 @@ def tree_thresholds(
     """At most `n_bins - 1` thresholds of a decision tree on the column alone."""
     leaf = max(1, min(TREE_LEAF, len(column) // (2 * n_bins)))
     tree = DecisionTreeClassifier(max_leaf_nodes=n_bins, min_samples_leaf=leaf, random_state=0)
-    with many_classes_allowed():
-        tree = tree.fit(column[:, None], labels).tree_
+    tree = tree.fit(column[:, None], labels).tree_
     return np.unique(tree.threshold[tree.feature >= 0].astype(np.float32))
-
-
-@contextmanager
-def many_classes_allowed() -> Iterator[None]:
-    """Keep scikit-learn from asking whether labels of many classes are a regression's numbers."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
-        yield
 
 
 def padded_edges(
