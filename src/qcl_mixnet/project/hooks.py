@@ -99,6 +99,9 @@ class BenchmarkHooks:
         if "inference_report" in outputs:
             parameters["inference"] = dict(catalog.load("params:inference"))
             metrics |= inference_metrics(catalog.load("inference_report"))
+        if "replay_designs" in outputs:
+            parameters["replay"] = dict(catalog.load("params:replay"))
+            metrics |= replay_metrics(catalog.load("replay_designs"))
         board = catalog.load("leaderboard") if "leaderboard" in outputs else None
         tags = _protocol_tags(parameters["protocol"], pipeline, catalog)
         folders = _report_folders(pipeline, catalog)
@@ -181,6 +184,15 @@ def inference_metrics(report: Mapping[str, Any]) -> dict[str, float]:
     return metrics
 
 
+def replay_metrics(designs: pd.DataFrame) -> dict[str, float]:
+    """Name the mean scores and ranks of a replay's designs for MLflow."""
+    return {
+        f"replay_{name}/{row['design']}": float(row[name])
+        for row in designs.to_dict("records")
+        for name in ("log_loss", "macro_f1_argmax", "macro_f1_tuned", "mean_rank")
+    }
+
+
 def check_writable(folder: Path, parameter: str = "data_root") -> None:
     """Refuse a run whose results could not be written.
 
@@ -212,6 +224,7 @@ def _report_folders(pipeline: Pipeline, catalog: CatalogProtocol) -> dict[str, P
         "benchmark": "leaderboard",
         "speed": "speed_table",
         "inference": "inference_report",
+        "replay": "replay_designs",
     }
     outputs = pipeline.all_outputs()
     return {
