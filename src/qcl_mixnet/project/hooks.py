@@ -106,7 +106,7 @@ class BenchmarkHooks:
         tags = _protocol_tags(parameters["protocol"], pipeline, catalog)
         folders = _report_folders(pipeline, catalog)
         tags |= {f"{kind}_reports": str(folder) for kind, folder in folders.items()}
-        log_run(self.binding, parameters, board, reports, tags, metrics)
+        log_run(self.binding, tracked_parameters(parameters), board, reports, tags, metrics)
         for kind, folder in folders.items():
             finish_reports(folder, kind, self._run_record(parameters, catalog))
         if "leaderboard" not in outputs:
@@ -182,6 +182,20 @@ def inference_metrics(report: Mapping[str, Any]) -> dict[str, float]:
         name = re.sub(r"[^\w -]", "_", label)[:MAX_NAME_LENGTH] or "_"
         metrics[f"rows/{name}"] = float(count)
     return metrics
+
+
+def tracked_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Name the candidates and parts of a replay alone: MLflow takes a hundred parameters a call.
+
+    The file `run.json`, and the tables that are attached, say what they are.
+    """
+    if "replay" not in parameters:
+        return dict(parameters)
+    replay = {
+        key: ", ".join(value) if isinstance(value, Mapping) else value
+        for key, value in parameters["replay"].items()
+    }
+    return {**parameters, "replay": replay}
 
 
 def replay_metrics(designs: pd.DataFrame) -> dict[str, float]:

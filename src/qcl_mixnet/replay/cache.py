@@ -181,7 +181,7 @@ class CandidateFolder:
         if not path.exists():
             return None
         try:
-            with np.load(path, allow_pickle=False) as stored:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
                 record = json.loads(str(stored["record"]))
                 if record["key"] != key:
                     raise ValueError(f"it has the key {record['key']}")

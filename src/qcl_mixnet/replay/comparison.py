@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from qcl_mixnet.evaluation.errors import EvaluationError
+from qcl_mixnet.evaluation.wording import count
 from qcl_mixnet.replay.designs import SCORES
 from qcl_mixnet.replay.options import ReplayOptions
 from qcl_mixnet.reporting.rendering import Table
@@ -123,8 +124,8 @@ def designs_table(compared: pd.DataFrame, options: ReplayOptions, n_repeats: int
     chosen = frozenset((int(i), 0) for i in np.flatnonzero(board["design"] == options.chosen))
     return Table(
         "replay_designs",
-        f"Designs of the replay over {n} data sets and {n_repeats} split(s) of each, by mean rank "
-        "in macro F1 with tuned decisions.",
+        f"Designs of the replay over {count(n, 'data set')}, {count(n_repeats, 'split')} of each, "
+        "by mean rank in macro F1 with tuned decisions.",
         (
             f"Differences, wins and tests are against {options.chosen}, by macro F1 with tuned "
             "decisions; p is Wilcoxon's over data sets, not adjusted (the CSV has Holm's).",
