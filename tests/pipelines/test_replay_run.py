@@ -6,6 +6,7 @@ import pytest
 from tests.pipelines.conftest import table
 
 from qcl_mixnet.evaluation.errors import EvaluationError
+from qcl_mixnet.pipelines.replay.nodes import TrainCandidates
 
 REPORTS = {
     "scores.csv", "designs.csv", "designs.md", "designs.tex", "parts.csv", "parts.md", "parts.tex",
@@ -23,7 +24,7 @@ def params(tmp_path):
             frame = pd.concat([table(), table()])
             frame.assign(a=frame["a"] + i).to_csv(path, index=False)
         entries[name] = {"label": name, "sources": [{"type": "file", "path": str(path)}]}
-    replay = {"datasets": "one+two+three", "only": "periodic+bins", "max_steps": 1, "repeats": 2}
+    replay = {"datasets": "one+two+three", "only": "periodic+bins", "max_steps": 1}
     return {"datasets": entries, "replay": replay}
 
 
@@ -38,14 +39,14 @@ def test_replay__twice__trains_once_and_reports_agree(project, params, capsys, c
     mean = scores[scores["design"] == "greedy"]["macro_f1_tuned"].mean()
     assert designs.loc["greedy", "macro_f1_tuned"] == pytest.approx(mean)
     files = {p: p.stat().st_mtime_ns for p in project.data.glob("07_model_output/replay/*/*/*.npz")}
-    assert len(files) == 2 * 2 * 2
+    assert len(files) == 2 * 2
     shown = capsys.readouterr().out
     assert "Designs of the replay" in shown
     assert "three" in caplog.text
 
     (run,) = mlflow.search_runs(search_all_experiments=True, output_format="list")
     assert run.info.status == "FINISHED"
-    assert run.data.params["replay.repeats"] == "2"
+    assert run.data.params["replay.max_steps"] == "1"
     assert "waves" in run.data.params["replay.candidates"]
     found = run.data.metrics["replay_macro_f1_tuned/greedy"]
     assert found == pytest.approx(designs.loc["greedy", "macro_f1_tuned"])
@@ -57,11 +58,10 @@ def test_replay__twice__trains_once_and_reports_agree(project, params, capsys, c
     pd.testing.assert_frame_equal(pd.read_csv(folder / "scores.csv"), scores)
 
 
-def test_replay__unknown_design_is_chosen__ends_before_any_training(project, params):
-    params["replay"] |= {"chosen": "gredy", "datasets": "one"}
+def test_train_candidates__unknown_design_is_chosen__ends_before_anything_is_read():
+    results = TrainCandidates("one").train_candidates(*[None] * 3, {"chosen": "gredy"}, *[None] * 3)
     with pytest.raises(EvaluationError, match=r"replay\.chosen is 'gredy'"):
-        project.run(pipelines=("replay",), params=params)
-    assert not list(project.data.glob("07_model_output/replay/*/*/*.npz"))
+        next(results)
 
 
 def test_replay__is_no_part_of_full():
