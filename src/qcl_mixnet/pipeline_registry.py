@@ -13,6 +13,7 @@ from qcl_mixnet.pipelines import (
     inference,
     ingestion,
     preprocessing,
+    replay,
     reporting,
     speed,
     statistics,
@@ -39,7 +40,7 @@ STAGES = {
     "statistics": statistics.create_pipeline,
     "reporting": reporting.create_pipeline,
 }
-BENCHMARK = (*STAGES, "full", "__default__")
+BENCHMARK = (*STAGES, "full", "__default__", "replay")
 
 
 class Registry(dict[str, Pipeline]):
@@ -98,4 +99,5 @@ def _benchmark(configuration: Configuration) -> dict[str, Pipeline]:
     stages = {name: create(configuration) for name, create in STAGES.items()}
     # Pipeline([...]) of a list, not sum(...): that one is quadratic in the nodes.
     full = Pipeline(list(stages.values()))
-    return {**stages, "full": full, "__default__": full}
+    own = {"replay": replay.create_pipeline(configuration)}
+    return {**stages, "full": full, "__default__": full, **own}

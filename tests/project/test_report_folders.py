@@ -6,8 +6,9 @@ from kedro.framework.startup import bootstrap_project
 from pydantic import ValidationError
 
 from qcl_mixnet import settings
-from qcl_mixnet.project.parameters import Reports, parse_configuration
+from qcl_mixnet.project.parameters import parse_configuration
 from qcl_mixnet.project.report_folders import BenchmarkConfigLoader, finish_reports, report_folders
+from qcl_mixnet.project.report_names import Reports
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -92,6 +92,39 @@ def average_decision_weights(
     ValueError
         For probabilities or labels that are no such arrays, or an unknown metric.
     """
+    return _tuned(probabilities, labels, metric, rng)
+
+
+@own_settings()
+def power_decision_weights(
+    probabilities: ArrayLike, labels: ArrayLike, *, metric: DecisionMetric
+) -> DecisionWeights:
+    """Tune one number for all classes: step 1 of `average_decision_weights` alone.
+
+    Parameters
+    ----------
+    probabilities, labels, metric
+        As in `average_decision_weights`.
+
+    Returns
+    -------
+    DecisionWeights
+
+    Raises
+    ------
+    ValueError
+        As in `average_decision_weights`.
+    """
+    return _tuned(probabilities, labels, metric, None)
+
+
+def _tuned(
+    probabilities: ArrayLike,
+    labels: ArrayLike,
+    metric: DecisionMetric,
+    rng: np.random.Generator | None,
+) -> DecisionWeights:
+    """All steps, or without a generator the first."""
     check_metric(metric)
     p = check_probabilities(probabilities)
     true = check_labels(labels, p.shape)
@@ -107,7 +140,7 @@ def average_decision_weights(
 
     log_power = _best_power(p, true, support, metric)
     log_weights = log_power
-    if len(true) >= _MIN_ROWS:
+    if rng is not None and len(true) >= _MIN_ROWS:
         departures = _mean_departure(p * np.exp(log_power), true, deciding, metric, rng)
         log_weights = log_power + departures * support / (support + _SHRINKAGE)
         if decision_score(p, _weights(log_weights), true, metric) < before:

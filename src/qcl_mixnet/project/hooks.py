@@ -104,11 +104,14 @@ class BenchmarkHooks:
         if "tuning_scores" in outputs:
             parameters["tuning"] = dict(catalog.load("params:tuning"))
             metrics |= tuning_metrics(catalog.load("tuning_scores"), parameters["tuning"])
+        if "replay_designs" in outputs:
+            parameters["replay"] = dict(catalog.load("params:replay"))
+            metrics |= replay_metrics(catalog.load("replay_designs"))
         board = catalog.load("leaderboard") if "leaderboard" in outputs else None
         tags = _protocol_tags(parameters["protocol"], pipeline, catalog)
         folders = _report_folders(pipeline, catalog)
         tags |= {f"{kind}_reports": str(folder) for kind, folder in folders.items()}
-        log_run(self.binding, parameters, board, reports, tags, metrics)
+        log_run(self.binding, tracked_parameters(parameters), board, reports, tags, metrics)
         for kind, folder in folders.items():
             finish_reports(folder, kind, self._run_record(parameters, catalog))
         if "leaderboard" not in outputs:
@@ -196,6 +199,29 @@ def tuning_metrics(scores: pd.DataFrame, options: Mapping[str, Any]) -> dict[str
     }
 
 
+def tracked_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Name the candidates and parts of a replay alone: MLflow takes a hundred parameters a call.
+
+    The file `run.json`, and the tables that are attached, say what they are.
+    """
+    if "replay" not in parameters:
+        return dict(parameters)
+    replay = {
+        key: ", ".join(value) if isinstance(value, Mapping) else value
+        for key, value in parameters["replay"].items()
+    }
+    return {**parameters, "replay": replay}
+
+
+def replay_metrics(designs: pd.DataFrame) -> dict[str, float]:
+    """Name the mean scores and ranks of a replay's designs for MLflow."""
+    return {
+        f"replay_{name}/{row['design']}": float(row[name])
+        for row in designs.to_dict("records")
+        for name in ("log_loss", "macro_f1_argmax", "macro_f1_tuned", "mean_rank")
+    }
+
+
 def check_writable(folder: Path, parameter: str = "data_root") -> None:
     """Refuse a run whose results could not be written.
 
@@ -228,6 +254,7 @@ def _report_folders(pipeline: Pipeline, catalog: CatalogProtocol) -> dict[str, P
         "speed": "speed_table",
         "inference": "inference_report",
         "tuning": "tuning_scores",
+        "replay": "replay_designs",
     }
     outputs = pipeline.all_outputs()
     return {

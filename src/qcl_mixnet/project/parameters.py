@@ -20,7 +20,9 @@ from qcl_mixnet.project.grid_names import (
     with_names_as_text,
     with_tuned_models,
 )
+from qcl_mixnet.project.report_names import Reports
 from qcl_mixnet.project.suggestions import did_you_mean, listed
+from qcl_mixnet.replay.options import ReplayOptions
 from qcl_mixnet.scoring.training_columns import ColumnOrder, ExtraColumns
 from qcl_mixnet.speed.measurement import SpeedOptions
 from qcl_mixnet.statistics.comparison import ComparisonOptions
@@ -91,20 +93,6 @@ class InferenceOptions(BaseModel):
     device: str = "auto"
 
 
-# A folder inside the reporting layer: it may not lead out of it.
-ReportFolder = Annotated[str, Field(pattern=r"^[\w=+-][\w.=+-]*(/[\w=+-][\w.=+-]*)*$")]
-
-
-class Reports(BaseModel):
-    """Names of one's own for the folders of reports, instead of environment and hash."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    benchmark: ReportFolder | None = None
-    speed: ReportFolder | None = None
-    inference: ReportFolder | None = None
-
-
 class Configuration(BaseModel):
     """All parameters of the project.
 
@@ -124,6 +112,7 @@ class Configuration(BaseModel):
     speed: SpeedOptions = Field(default_factory=SpeedOptions)
     inference: InferenceOptions = Field(default_factory=InferenceOptions)
     tuning: TuningOptions = Field(default_factory=TuningOptions)
+    replay: ReplayOptions = Field(default_factory=ReplayOptions)
     reports: Reports = Field(default_factory=Reports)
     data_root: Name | None = None
     raw_root: Name | None = None
@@ -181,6 +170,12 @@ def parse_configuration(
     controls = [statistics.control] if "control" in statistics.model_fields_set else []
     for kind, key, names, known in (
         ("data set", "grid.datasets", grid.datasets, configuration.datasets),
+        (
+            "data set",
+            "replay.datasets",
+            configuration.replay.datasets or [],
+            configuration.datasets,
+        ),
         ("model", "grid.models", grid.models, models),
         ("model", "statistics.control", controls, models),
     ):

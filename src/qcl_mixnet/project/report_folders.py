@@ -20,9 +20,9 @@ from qcl_mixnet.project.parameters import (
     Configuration,
     ConfigurationError,
     InferenceOptions,
-    Reports,
     parse_section,
 )
+from qcl_mixnet.project.report_names import Reports
 from qcl_mixnet.speed.measurement import SpeedOptions
 from qcl_mixnet.tuning.options import TuningOptions
 from qcl_mixnet.writing import write_atomically
@@ -32,7 +32,10 @@ logger = logging.getLogger(__name__)
 REPORT_FOLDER = "08_reporting"
 LATEST = "latest"
 # Folder, in the reporting layer, of the folders of each kind of reports and of their `latest`.
-PARENTS = {"benchmark": "", "speed": "speed/", "inference": "inference/", "tuning": "tuning/"}
+PARENTS = {
+    "benchmark": "", "speed": "speed/", "inference": "inference/", "replay": "replay/",
+    "tuning": "tuning/",
+}  # fmt: skip
 _HASH_DIGITS = 8
 
 
@@ -48,8 +51,8 @@ def report_folders(configuration: Configuration, env: str | None) -> dict[str, s
     Returns
     -------
     dict of str to str
-        "benchmark", "speed" and "inference", each named by the environment and a hash of the
-        parameters that decide what is in the reports, or the name that `reports` gives; and
+        "benchmark", "speed", "inference" and "replay", each named by the environment and a hash of
+        the parameters that decide what is in the reports, or the name that `reports` gives; and
         "tuning", named by the environment and the study.
     """
     env = env or "base"
@@ -71,7 +74,21 @@ def report_folders(configuration: Configuration, env: str | None) -> dict[str, s
     others = other_report_folders(
         configuration.speed, configuration.inference, configuration.tuning, reports, env
     )
-    return {"benchmark": f"{PARENTS['benchmark']}{benchmark}", **others}
+    replay = reports.replay or f"{env}-{_short_hash(_decides_replay(configuration))}"
+    own = {
+        "benchmark": f"{PARENTS['benchmark']}{benchmark}",
+        "replay": f"{PARENTS['replay']}{replay}",
+    }
+    return {**own, **others}
+
+
+def _decides_replay(configuration: Configuration) -> dict[str, Any]:
+    """Parameters that decide what is in the reports of a replay."""
+    replay = configuration.replay
+    names = replay.datasets or configuration.grid.datasets
+    sets = {n: configuration.datasets[n].model_dump(mode="json", exclude_unset=True) for n in names}
+    protocol = configuration.protocol.model_dump(mode="json", include={"seed", "test_size"})
+    return {"replay": replay.model_dump(mode="json"), "protocol": protocol, "datasets": sets}
 
 
 def other_report_folders(
@@ -126,7 +143,7 @@ class BenchmarkConfigLoader(ProjectConfigLoader):
                 parse_section(parameters, Reports, "reports"),
                 self.env or "base",
             )
-            return {"benchmark": "unusable", **others}
+            return {"benchmark": "unusable", "replay": "unusable", **others}
 
 
 def finish_reports(folder: Path, kind: str, record: Mapping[str, Any]) -> None:
@@ -136,7 +153,7 @@ def finish_reports(folder: Path, kind: str, record: Mapping[str, Any]) -> None:
     ----------
     folder : Path
         A folder of reports.
-    kind : {"benchmark", "speed", "inference", "tuning"}
+    kind : {"benchmark", "speed", "inference", "replay", "tuning"}
     record : mapping
         JSON-able; written to `run.json`: configuration, seed, versions, commit.
     """

@@ -64,6 +64,10 @@ def print_summary(catalog: CatalogProtocol, pipeline: Pipeline, binding: RunBind
         console.print(speed_table(catalog.load("speed_table")))
         folder = report_path(catalog.get("speed_table"))
         console.print(f"Table and figure: {folder.parent if folder else ''}", highlight=False)
+    if "replay_designs" in outputs:
+        console.print(replay_table(catalog.load("replay_designs")))
+        folder = report_path(catalog.get("replay_designs"))
+        console.print(f"Tables and figure: {folder.parent if folder else ''}", highlight=False)
     if "inference_report" in outputs:
         report = catalog.load("inference_report")
         console.print(scored_lines(report), highlight=False, markup=False)
@@ -212,6 +216,20 @@ def tuning_table(scores: pd.DataFrame, options: TuningOptions) -> Table:
             f"{row['trial']} of {row['trials']}" if row["model"] == TUNED else "",
             _number(row[f"cv_{options.metric}"], 3),
             _number(row[options.metric], 3),
+        )
+    return table
+
+
+def replay_table(designs: pd.DataFrame) -> Table:
+    """Designs of a replay for the terminal, by mean rank."""
+    table = Table(title="Designs of the replay, by mean rank in macro F1", box=SIMPLE_HEAD)
+    table.add_column("design", overflow="fold")
+    for name in ("log loss", "F1 argmax", "F1 tuned", "mean rank"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in designs.itertuples():
+        scores = (row.log_loss, row.macro_f1_argmax, row.macro_f1_tuned)
+        table.add_row(
+            escape(str(row.design)), *(_number(s, 4) for s in scores), _number(row.mean_rank, 2)
         )
     return table
 
