@@ -28,8 +28,8 @@ def specs():
 QUICK = {
     "epochs": 2, "n_estimators": 5, "max_iter": 20, "max_rounds": 5, "outer_bags": 2, "n_trials": 1,
 }  # fmt: skip
-# Compiled on a machine's first fit; the search is fits of realmlp.
-SLOW = {"chimeraboost", "realmlp_search"}
+# Compiled on a first fit, or seconds for each; test_peers.py fits them on one table.
+SLOW = {"chimeraboost", "realmlp", "realmlp_search", "tabm", "explainable_boosting"}
 
 BINARY = [0] * 30 + [1] * 10
 

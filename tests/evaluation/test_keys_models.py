@@ -16,6 +16,7 @@ MODELS = {
     for name, spec in yaml.safe_load(file.read_text(encoding="utf-8"))["models"].items()
 }
 OURS = {name for name, spec in MODELS.items() if spec.family in ("proposed", "ablation")}
+PLUS = {"qcl_mixnet_plus", "qcl_mixnet_plus_trees"}
 NETWORKS = OURS | {name for name, spec in MODELS.items() if spec.family in ("dl", "gnn")}
 
 
@@ -66,13 +67,24 @@ def test_cell_key__edit_in_persistence__recomputes_no_cell(recomputed):
     [
         "model.losses", "model.objective", "model.network", "model.layers", "model.mixup",
         "model.variational", "model.partners", "model.cpu_step", "model.kernels.loss",
-        "estimators.classifier", "estimators.ensemble", "estimators.calibration",
-        "estimators.decision", "estimators.decision_search",
+        "estimators.ensemble", "estimators.calibration", "estimators.decision",
+        "estimators.decision_search",
     ],
 )  # fmt: skip
 def test_cell_key__edit_in_the_method__recomputes_ours_and_the_ablations_alone(recomputed, module):
-    assert len(OURS) == 5
+    assert len(OURS) == 7
     assert recomputed(f"qcl_mixnet.{module}") == OURS
+
+
+def test_cell_key__edit_in_one_of_our_classifiers__recomputes_it_alone(recomputed):
+    assert recomputed("qcl_mixnet.estimators.classifier") == OURS - PLUS
+
+
+@pytest.mark.parametrize(
+    "module", ["model.plus.network", "estimators.plus.fit", "estimators.plus.trees"]
+)
+def test_cell_key__edit_in_the_blend__recomputes_it_alone(recomputed, module):
+    assert recomputed(f"qcl_mixnet.{module}") == PLUS
 
 
 @pytest.mark.parametrize(

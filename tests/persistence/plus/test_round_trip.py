@@ -12,10 +12,12 @@ import torch
 
 from qcl_mixnet import QCLMixNetPlusClassifier
 from qcl_mixnet.estimators.plus.kinds import PORTFOLIO
+from qcl_mixnet.estimators.plus.neighbors import NeighborsMember
 
 
 def test_fixture__has_every_kind_and_category_embeddings(plus):
-    assert [member.name for member in plus.blend_.members] == [kind.name for kind in PORTFOLIO]
+    first, *others = [kind.name for kind in PORTFOLIO]
+    assert [member.name for member in plus.blend_.members] == [first, "neighbors", *others]
     assert len(plus.blend_.members[0].networks[0].categories) == 1
     assert len(plus.preprocessor_.gap_columns_) > 0
 
@@ -39,13 +41,18 @@ def test_load__same_predictions_and_attributes(plus, saved_plus, assert_same, pl
 
 def test_load__blend__is_what_it_was(plus, saved_plus):
     before, after = plus.blend_, QCLMixNetPlusClassifier.load(saved_plus).blend_
-    assert [member.recipe for member in after.members] == [m.recipe for m in before.members]
+    assert [member.name for member in after.members] == [m.name for m in before.members]
     assert after.temperature == before.temperature
     for name in ("weights", "temperatures", "out_of_fold"):
         np.testing.assert_array_equal(getattr(after, name), getattr(before, name))
     for old, new in zip(before.members, after.members, strict=True):
+        if isinstance(old, NeighborsMember):
+            for name in ("rows", "labels", "center", "scale"):
+                assert torch.equal(getattr(new.neighbors, name), getattr(old.neighbors, name))
+            assert new.neighbors.bandwidth == old.neighbors.bandwidth
+            continue
+        assert new.recipe == old.recipe
         for one, other in zip(old.networks, new.networks, strict=True):
-            assert one.layout == other.layout
             state = other.state_dict()
             assert all(torch.equal(state[name], value) for name, value in one.state_dict().items())
 
@@ -64,7 +71,7 @@ def test_save__loaded_model__byte_identical_files(saved_plus, tmp_path):
         {"categorical_features": np.array([4]), "random_state": np.random.RandomState(0)},
         {"time_limit": np.float32(50), "verbose": False, "decision": "argmax"},
     ],
-    ids=str,
+    ids=["mapping", "Series", "array and generator", "NumPy's numbers"],
 )
 def test_load__any_parameters_and_text_labels__same_predictions(
     parameters, tmp_path, assert_same, fitted_plus
