@@ -60,8 +60,9 @@ default="macro_f1"
     device : str, default="auto"
         PyTorch device; "auto" takes CUDA where there is one, else the CPU.
     random_state : int, RandomState instance or None, default=None
-        Decides folds, initial weights, batches, mixup and dropout. The same int gives bit-equal
-        predictions on the same CPU, unless a `time_limit` cut the training short.
+        Decides folds, initial weights, batches, mixup and dropout. The same int and
+        `n_jobs` give bit-equal predictions on the same CPU, unless a `time_limit` cut the training
+        short.
     n_jobs : int or None, default=None
         Threads on a CPU; None: as many as PyTorch uses; -1: one for every core.
     verbose : int or bool, default=0
