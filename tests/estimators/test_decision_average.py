@@ -8,7 +8,10 @@ from hypothesis import strategies as st
 from tests.estimators.decisions import METRICS, from_odds, naive_score, problems, random_problem
 
 from qcl_mixnet.estimators import decision_average
-from qcl_mixnet.estimators.decision_average import average_decision_weights
+from qcl_mixnet.estimators.decision_average import (
+    average_decision_weights,
+    power_decision_weights,
+)
 
 POWERS = [0, *(k / 100 for k in range(25, 101, 5))]
 
@@ -90,6 +93,16 @@ def test_average__few_rows__is_the_lowest_best_power_of_the_priors():
     averaged = average(p, labels)
     np.testing.assert_allclose(averaged.weights, [3**-0.65, 1])
     assert (averaged.score_before, averaged.score_after) == (pytest.approx(3 / 7), 1)
+
+
+def test_power__many_rows__is_the_best_power_of_the_priors():
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1], [300, 60])
+    p = from_odds(np.exp(rng.normal(size=len(labels)) + 2 * labels - 2.5))
+    found = power_decision_weights(p, labels, metric="macro_f1")
+    np.testing.assert_allclose(found.weights, naive_power(p, labels, "macro_f1"))
+    assert found.score_after == pytest.approx(naive_score(p, found.weights, labels, "macro_f1"))
+    assert found.score_after > found.score_before
 
 
 @pytest.mark.parametrize(("n", "one_parameter"), [(37, True), (38, False)])
