@@ -8,7 +8,7 @@ from qcl_mixnet.model.plus.objective import PlusLossOptions
 from qcl_mixnet.replay.options import Candidate, ReplayOptions, without_paper_parts
 from qcl_mixnet.replay.training import NetworkRecipe, PaperRecipe, TreesRecipe
 
-BY_NAME = {recipe.name: recipe for recipe in PORTFOLIO}
+BY_NAME = {recipe.name: recipe for recipe in PORTFOLIO if isinstance(recipe, Recipe)}
 
 
 def recipe(**fields):

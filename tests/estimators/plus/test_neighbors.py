@@ -10,9 +10,14 @@ import torch
 from qcl_mixnet.estimators.bagging import folds
 from qcl_mixnet.estimators.plus import neighbors
 from qcl_mixnet.estimators.plus.neighbors import NeighborsMember, fit_neighbors
+from qcl_mixnet.model.plus.neighbors import Neighbors
 from qcl_mixnet.model.plus.network import InputLayout
 
 LAYOUT = InputLayout(2, (3,))
+
+
+def make_member(x, labels, layout, n_classes):
+    return NeighborsMember(Neighbors.of(x, labels, layout, n_classes))
 
 
 def make_table(n_rows=40, seed=0):
@@ -51,7 +56,7 @@ def naive_votes(train, labels, row, n_classes=3, k=64):
 def test_probabilities__equal_a_naive_loop(n_rows):
     x, labels = make_table(n_rows)
     new, _ = make_table(7, seed=1)
-    found = NeighborsMember.of(x, labels, LAYOUT, 3).probabilities(new)
+    found = make_member(x, labels, LAYOUT, 3).probabilities(new)
     expected = [naive_votes(x.tolist(), labels, row) for row in new.tolist()]
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(found.sum(1), 1, rtol=1e-6)
@@ -59,7 +64,7 @@ def test_probabilities__equal_a_naive_loop(n_rows):
 
 def test_probabilities__chunks__the_same(monkeypatch):
     x, labels = make_table()
-    member = NeighborsMember.of(x, labels, LAYOUT, 3)
+    member = make_member(x, labels, LAYOUT, 3)
     whole = member.probabilities(x)
     monkeypatch.setattr(neighbors, "CHUNK_DISTANCES", 3 * len(x))
     np.testing.assert_allclose(member.probabilities(x), whole, rtol=1e-6)
@@ -67,14 +72,14 @@ def test_probabilities__chunks__the_same(monkeypatch):
 
 def test_probabilities__two_categories__as_far_as_one_spread():
     x = torch.eye(2)
-    member = NeighborsMember.of(x, np.array([0, 1]), InputLayout(0, (2,)), 2)
-    distance = (member.rows[0] - member.rows[1]).square().sum().item()
+    member = make_member(x, np.array([0, 1]), InputLayout(0, (2,)), 2)
+    distance = (member.neighbors.rows[0] - member.neighbors.rows[1]).square().sum().item()
     assert distance == pytest.approx(1)
 
 
 def test_probabilities__equal_rows__the_shares_of_their_labels():
     x, labels = torch.ones(4, 2), np.array([0, 0, 0, 1])
-    member = NeighborsMember.of(x, labels, InputLayout(2), 2)
+    member = make_member(x, labels, InputLayout(2), 2)
     expected = (np.array([0.75, 0.25]) + 1e-3) / 1.002
     np.testing.assert_allclose(member.probabilities(x[:1])[0], expected)
     np.testing.assert_allclose(member.probabilities(1e30 * x[:1])[0], expected)
@@ -82,7 +87,7 @@ def test_probabilities__equal_rows__the_shares_of_their_labels():
 
 def test_probabilities__a_class_without_rows__has_the_least_vote():
     x, labels = make_table()
-    found = NeighborsMember.of(x, labels, LAYOUT, 4).probabilities(x)
+    found = make_member(x, labels, LAYOUT, 4).probabilities(x)
     np.testing.assert_allclose(found[:, 3], 1e-3 / 1.004)
 
 
@@ -95,7 +100,7 @@ def test_fit_neighbors__left_out_rows__are_judged_by_the_others_alone():
         for row in bag.out_of_bag[:2]:
             expected = naive_votes(train, labels[bag.in_bag], x[row].tolist())
             np.testing.assert_allclose(out_of_fold[row], expected, rtol=1e-4, atol=1e-6)
-    assert len(member.rows) == 40
+    assert len(member.neighbors.rows) == 40
 
 
 def test_fit_neighbors__labels_of_the_left_out_rows__do_not_matter_to_them():
@@ -112,6 +117,6 @@ def test_fit_neighbors__labels_of_the_left_out_rows__do_not_matter_to_them():
 
 def test_pickle__votes_the_same():
     x, labels = make_table()
-    member = NeighborsMember.of(x, labels, LAYOUT, 3)
+    member = make_member(x, labels, LAYOUT, 3)
     again = pickle.loads(pickle.dumps(member))
     np.testing.assert_array_equal(again.probabilities(x), member.probabilities(x))
