@@ -29,7 +29,10 @@ QUICK = {
     "epochs": 2, "n_estimators": 5, "max_iter": 20, "max_rounds": 5, "outer_bags": 2, "n_trials": 1,
 }  # fmt: skip
 # Compiled on a first fit, or seconds for each; test_peers.py fits them on one table.
-SLOW = {"chimeraboost", "realmlp", "realmlp_search", "tabm", "explainable_boosting"}
+SLOW = {
+    "chimeraboost", "realmlp", "realmlp_search", "tabm", "explainable_boosting",
+    "qcl_mixnet_plus_trees",
+}  # fmt: skip
 
 BINARY = [0] * 30 + [1] * 10
 

@@ -98,12 +98,12 @@ def test_loader__gives_kedro_the_entry_that_its_nodes_ask_for():
     assert entry["grid"] == loader["parameters"]["models"]["xgboost"]["grid"]
 
 
-def test_base__all_classical_models_are_tunable():
+def test_base__all_classical_models_and_peers_are_tunable():
     files = (project_root() / "conf/base/models").glob("*.yml")
     entries = [yaml.safe_load(file.read_text("utf-8"))["models"] for file in files]
     by_family = {}
     for models in entries:
         for entry in models.values():
             by_family.setdefault(entry["family"], set()).add(entry.get("tunable", False))
-    assert by_family.pop("ml") == {True}
+    assert by_family.pop("ml") == by_family.pop("peer") == {True}
     assert all(found == {False} for found in by_family.values())

@@ -5,6 +5,7 @@ from sklearn.exceptions import NotFittedError
 from qcl_mixnet import ModelFileError, QCLMixNetPlusClassifier
 from qcl_mixnet.estimators.plus.fit import Blend
 from qcl_mixnet.estimators.plus.kinds import TreesMember
+from qcl_mixnet.preprocessing.gap_indicators import GapIndicatingPreprocessor
 
 
 @pytest.mark.parametrize(
@@ -20,7 +21,7 @@ def test_save_and_to_onnx__unfitted__are_refused(write):
 @pytest.mark.parametrize("write", ["save", "to_onnx"])
 def test_save_and_to_onnx__trees_in_the_blend__are_refused_by_name(write, tmp_path):
     model = QCLMixNetPlusClassifier(trees=True)
-    model.classes_, model.preprocessor_ = np.arange(2), None
+    model.classes_, model.preprocessor_ = np.arange(2), GapIndicatingPreprocessor().fit([[1.0]])
     trees, one = TreesMember("extra_trees", [], 2), np.ones(1)
     model.blend_ = Blend([trees], one, one, 1.0, np.ones((0, 2)))
     model.decision_weights_ = np.ones(2)
