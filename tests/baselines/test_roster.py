@@ -31,7 +31,7 @@ QUICK = {
 # Compiled on a first fit, or seconds for each; test_peers.py fits them on one table.
 SLOW = {
     "chimeraboost", "realmlp", "realmlp_search", "tabm", "explainable_boosting",
-    "qcl_mixnet_plus_trees",
+    "qcl_mixnet_plus", "qcl_mixnet_plus_trees",  # tests/estimators/plus has tables of its own
 }  # fmt: skip
 
 BINARY = [0] * 30 + [1] * 10

@@ -1,5 +1,6 @@
 """Kedro's configuration loader, whose refusals name the file and the remedy in one sentence."""
 
+import copy
 import os
 from collections.abc import Iterable, Iterator
 from functools import cached_property
@@ -33,6 +34,7 @@ class ProjectConfigLoader(OmegaConfigLoader):
 
     def __init__(self, conf_source: str | Path, env: str | None = None, **kwargs: Any) -> None:
         self.unreadable: dict[Path, str] = {}
+        self._parameters: dict[str, Any] | None = None
         conf_source = os.path.expanduser(conf_source)
         check_environment(conf_source, env)
         super().__init__(conf_source, env, **kwargs)
@@ -45,8 +47,15 @@ class ProjectConfigLoader(OmegaConfigLoader):
         ConfigurationError
             When a file of it cannot be read, or files contradict each other.
         """
-        if key == "parameters" and key not in self:
+        if key != "parameters" or key in self:
+            return self._load(key)
+        # Kedro asks for them a dozen times a run, and the files of the roster are many.
+        if self._parameters is None:
             self.unreadable = dict(self._problems(ROSTER_FILES))
+            self._parameters = self._load(key)
+        return copy.deepcopy(self._parameters)
+
+    def _load(self, key: str) -> dict[str, Any]:
         try:
             found = super().__getitem__(key)
             return with_tuned_models(with_names_as_text(found)) if key == "parameters" else found
