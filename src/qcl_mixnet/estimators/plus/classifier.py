@@ -50,7 +50,7 @@ default="macro_f1"
         weight of the class, which is tuned for a score of the out-of-fold probabilities, or given.
         `predict_proba` stays the same.
     neighbors : bool, default=True
-        Let soft votes of the nearest training rows into the blend, up to 20,000 rows. A model that
+        Let soft votes of the nearest training rows into the blend, up to 5,000 rows. A model that
         they enter holds the training rows, as a kNN classifier does, and so do its files.
     trees : bool, default=False
         Let extremely randomised and boosted trees into the blend. It is not a network any more

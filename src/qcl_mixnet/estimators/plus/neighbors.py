@@ -16,8 +16,8 @@ from qcl_mixnet.model.plus.neighbors import Neighbors
 from qcl_mixnet.model.plus.network import InputLayout
 
 NAME = "neighbors"
-# Distances to more rows than this take longer than networks do.
-MOST_ROWS = 20_000
+# Distances to more rows than this take longer than all networks do.
+MOST_ROWS = 5_000
 # Distances that are computed at a time.
 CHUNK_DISTANCES = 2**22
 
