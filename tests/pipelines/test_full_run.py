@@ -87,6 +87,7 @@ def test_full__every_model__files_tables_and_mlflow_agree(project, runner, capsy
     assert str(project.data / "08_reporting") in shown.replace("\n", "")
 
 
+@pytest.mark.slow
 def test_full__workers_that_inherit_nothing__no_stray_runs(project, small, monkeypatch):
     monkeypatch.setenv("KEDRO_MP_CONTEXT", "spawn")  # macOS, Windows, Python 3.14
     project.run(params=small, pipelines=TRAINING, runner=ParallelRunner(max_workers=2))

@@ -34,7 +34,7 @@ class ProjectConfigLoader(OmegaConfigLoader):
 
     def __init__(self, conf_source: str | Path, env: str | None = None, **kwargs: Any) -> None:
         self.unreadable: dict[Path, str] = {}
-        self._parameters: dict[str, Any] | None = None
+        self._parameters_of_run: dict[str, Any] | None = None
         conf_source = os.path.expanduser(conf_source)
         check_environment(conf_source, env)
         super().__init__(conf_source, env, **kwargs)
@@ -50,10 +50,10 @@ class ProjectConfigLoader(OmegaConfigLoader):
         if key != "parameters" or key in self:
             return self._load(key)
         # Kedro asks for them a dozen times a run, and the files of the roster are many.
-        if self._parameters is None:
+        if self._parameters_of_run is None:
             self.unreadable = dict(self._problems(ROSTER_FILES))
-            self._parameters = self._load(key)
-        return copy.deepcopy(self._parameters)
+            self._parameters_of_run = self._load(key)
+        return copy.deepcopy(self._parameters_of_run)
 
     def _load(self, key: str) -> dict[str, Any]:
         try:
