@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from qcl_mixnet.persistence.forms import Form
 
 
-class Portable(BaseEstimator):
+class Portable(BaseEstimator, ABC):
     """A classifier that can be written to files and read again.
 
     It hands a state to the modules that write and takes one from those that read. They, and the
@@ -149,23 +150,23 @@ class Portable(BaseEstimator):
         cls(**parameters)._validate_params()
 
     @classmethod
+    @abstractmethod
     def _form(cls) -> Form[Any]:
         """What the files of the class hold."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _fitted_state(self) -> Any:
         """Everything that the files hold; a dataclass with the field `parameters`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _take_over(self, state: Any, device: str) -> None:
         """Become fitted, with the networks on a device."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _export(
         self, path: str | os.PathLike[str] | None, input_dtype: Literal["float64", "float32"]
     ) -> onnx.ModelProto:
         """See `to_onnx`."""
-        raise NotImplementedError
 
 
 class PortableEnsemble(Portable, EnsembleClassifier):

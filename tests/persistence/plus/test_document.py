@@ -1,17 +1,12 @@
 """Content that does not fit together, in files whose checksums are right."""
 
-import shutil
-
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.persistence.forging import assert_usable_or_refused, fuzz
 
-from qcl_mixnet import ModelFileError, QCLMixNetPlusClassifier
-
-fuzz = settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+from qcl_mixnet import QCLMixNetPlusClassifier
 
 
 def of_member(**changes):
@@ -105,48 +100,11 @@ def test_load__forged_tensors_with_right_checksums__are_refused(
     assert_plus_refused(plus_files, message)
 
 
-json_values = (
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.sampled_from([10**400, -1, 2**63, 1e300, 5e-324, "\ud800", "a\0b", "nan", [], {}])
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(max_size=5)
-)
-
-
-def places(content, place=()):
-    """Paths of all values of a JSON document."""
-    inner = content.items() if isinstance(content, dict) else enumerate(content)
-    for key, value in inner:
-        yield (*place, key)
-        if isinstance(value, dict | list):
-            yield from places(value, (*place, key))
-
-
-@fuzz
+@fuzz(30)
 @given(data=st.data())
 def test_load__any_value_of_the_json_replaced__usable_model_or_one_error(
     saved_plus, tmp_path, data, edit, plus_table
 ):
-    path = tmp_path / "model"
-    shutil.copytree(saved_plus, path, dirs_exist_ok=True)
-
-    def change(content):
-        *outer, last = data.draw(st.sampled_from(list(places(content))))
-        for key in outer:
-            content = content[key]
-        if data.draw(st.booleans()):
-            del content[last]
-        else:
-            content[last] = data.draw(json_values)
-
-    edit(path, change)
-    try:
-        loaded = QCLMixNetPlusClassifier.load(path)
-    except ModelFileError:
-        return
-    X = plus_table[0].set_axis(range(7), axis=1)  # the names may be others now
-    vars(loaded).pop("feature_names_in_", None)
-    vars(loaded.preprocessor_).pop("feature_names_in_", None)
-    assert np.isfinite(loaded.predict_proba(X)).all()
+    assert_usable_or_refused(
+        QCLMixNetPlusClassifier, saved_plus, tmp_path / "model", data, edit, plus_table[0]
+    )

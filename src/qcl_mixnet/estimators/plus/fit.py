@@ -26,7 +26,7 @@ from qcl_mixnet.estimators.plus.training import (
     Clock,
     PaperRecipe,
     Recipe,
-    calibrated_log_loss,
+    mean_log_loss,
     train_recipe,
 )
 from qcl_mixnet.estimators.plus.trees import TREES, fit_trees
@@ -155,7 +155,7 @@ class PlusTraining:
             kinds[1:1] = TREES
         for done, kind in enumerate(kinds):
             name = kind if isinstance(kind, str) else kind.name
-            if self.candidates and self.clock.expects_more_than_is_left(self._slowest()):
+            if self.candidates and self.clock.expects_more_than_is_left(self._least_seconds()):
                 logger.info("No time is left for the kinds from %r on.", name)
                 break
             on_kind(name)
@@ -181,7 +181,7 @@ class PlusTraining:
                 "check the table for extreme values."
             )
 
-    def _slowest(self) -> float:
+    def _least_seconds(self) -> float:
         """A guess at the least time that another kind takes."""
         return 0.1 * min(candidate.seconds for candidate in self.candidates)
 
@@ -232,7 +232,7 @@ class PlusTraining:
             member,
             calibrated,
             temperature,
-            calibrated_log_loss(out_of_fold, self.labels),
+            mean_log_loss(calibrated, self.labels),
             best_epoch,
             time.monotonic() - started,
         )

@@ -63,7 +63,7 @@ class Plan:
         """How a recipe's networks train on `n_rows` rows each."""
         if isinstance(recipe, PaperRecipe):
             return self._paper_options(n_rows)
-        per_epoch = min(LONGEST_EPOCH, max(1, n_rows // self.batch_size))
+        per_epoch = _steps_of_an_epoch(n_rows, self.batch_size)
         return TrainingOptions(
             epochs=max(PATIENCE_EPOCHS, self.max_steps // per_epoch),
             batch_size=self.batch_size,
@@ -77,8 +77,8 @@ class Plan:
     def _paper_options(self, n_rows: int) -> TrainingOptions:
         """As the paper trains; on many rows fewer epochs, so that the steps are as many at most."""
         paper = TrainingOptions()
-        steps = max(1, n_rows // paper.batch_size)
-        epochs = min(paper.epochs, max(1, PAPER_STEPS // min(steps, LONGEST_EPOCH)))
+        steps = _steps_of_an_epoch(n_rows, paper.batch_size)
+        epochs = min(paper.epochs, max(1, PAPER_STEPS // steps))
         return replace(paper, epochs=epochs, steps_per_epoch=LONGEST_EPOCH)
 
     def patience(self, recipe: Recipe | PaperRecipe, n_rows: int) -> float:
@@ -88,8 +88,7 @@ class Plan:
         """
         if isinstance(recipe, PaperRecipe):
             return math.inf
-        per_epoch = min(LONGEST_EPOCH, max(1, n_rows // self.batch_size))
-        return max(PATIENCE_EPOCHS, PATIENCE_STEPS // per_epoch)
+        return max(PATIENCE_EPOCHS, PATIENCE_STEPS // _steps_of_an_epoch(n_rows, self.batch_size))
 
     def sized(self, recipe: Recipe | PaperRecipe, layout: InputLayout) -> Recipe | PaperRecipe:
         """Widen a recipe's networks for many rows; thin its embeddings for many columns."""
@@ -100,3 +99,7 @@ class Plan:
             width = max(1, EMBEDDED_VALUES // layout.n_numbers)
             network = replace(network, embedding_width=width, n_bins=min(network.n_bins, FEW_BINS))
         return replace(recipe, network=network)
+
+
+def _steps_of_an_epoch(n_rows: int, batch_size: int) -> int:
+    return min(LONGEST_EPOCH, max(1, n_rows // batch_size))

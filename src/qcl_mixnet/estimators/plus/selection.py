@@ -12,6 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from qcl_mixnet.estimators.calibration import SMALLEST_PROBABILITY
+
 FloatArray = NDArray[np.float64]
 
 # Additions, and different candidates among them at most. On the development sets fewer candidates
@@ -47,11 +49,10 @@ def greedy_weights(
         Shares of the additions.
     """
     own = np.stack([p[np.arange(len(labels)), labels] for p in candidates])
-    tiny = float(np.finfo(np.float32).tiny)
     counts, total = np.zeros(len(own)), np.zeros(own.shape[1])
     best, kept = np.inf, counts
     for step in range(1, steps + 1):
-        losses = -np.log(np.maximum((total + own) / step, tiny)).mean(axis=1)
+        losses = -np.log(np.maximum((total + own) / step, SMALLEST_PROBABILITY)).mean(axis=1)
         if np.count_nonzero(counts) >= most:
             losses[counts == 0] = np.inf
         chosen = int(losses.argmin())

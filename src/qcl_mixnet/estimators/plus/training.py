@@ -18,7 +18,11 @@ from qcl_mixnet.engine.objectives import Objective
 from qcl_mixnet.engine.randomness import Streams
 from qcl_mixnet.engine.stacking import stack, unstack
 from qcl_mixnet.estimators.bagging import Bag
-from qcl_mixnet.estimators.calibration import apply_temperature, fit_temperature
+from qcl_mixnet.estimators.calibration import (
+    SMALLEST_PROBABILITY,
+    apply_temperature,
+    fit_temperature,
+)
 from qcl_mixnet.estimators.chunks import in_chunks, softmax
 from qcl_mixnet.model.losses import LossOptions
 from qcl_mixnet.model.network import QCLMixNet
@@ -68,7 +72,7 @@ class Recipe:
     network : PlusOptions
     loss : PlusLossOptions
     learning_rate : float
-        Peak of the one-cycle schedule.
+        Of AdamW, the same in every step.
     weight_decay : float
         Of AdamW.
     """
@@ -151,7 +155,7 @@ def train_recipe(
     patience : float
         Epochs without a lower log loss after which the training ends.
     deadline : float
-        Of `time.monotonic`: no epoch begins after it.
+        Of `time.monotonic`: no epoch begins that would end later, after the first.
     n_threads : int, optional
         Threads of a CPU; None: as many as PyTorch uses.
 
@@ -268,6 +272,18 @@ def calibrated_log_loss(probabilities: NDArray[np.float64], labels: NDArray[np.i
     """Mean negative log-likelihood of the labels after the temperature that suits them best."""
     if not np.isfinite(probabilities).all():
         return float("inf")
-    calibrated = apply_temperature(probabilities, fit_temperature(probabilities, labels))
-    own = calibrated[np.arange(len(labels)), labels]
-    return float(-np.log(np.maximum(own, np.finfo(np.float32).tiny)).mean())
+    temperature = fit_temperature(probabilities, labels)
+    return mean_log_loss(apply_temperature(probabilities, temperature), labels)
+
+
+def mean_log_loss(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
+    """Mean negative log-likelihood of encoded labels `(n_samples,)`.
+
+    Parameters
+    ----------
+    probabilities : ndarray of shape (n_samples, n_classes)
+        None counts as less than `SMALLEST_PROBABILITY`.
+    labels : ndarray of shape (n_samples,)
+    """
+    own = probabilities[np.arange(len(labels)), labels]
+    return float(-np.log(np.maximum(own, SMALLEST_PROBABILITY)).mean())
