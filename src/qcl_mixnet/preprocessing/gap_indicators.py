@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Self
 
 import numpy as np
@@ -35,7 +36,7 @@ class GapIndicatingPreprocessor(TablePreprocessor):
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn what `TablePreprocessor` does, and which numeric columns have gaps."""
         super().fit(X, y)
-        gaps = [_gaps(X, int(i)) for i in self.numeric_columns_]
+        gaps = _gaps(X, self.numeric_columns_)
         some = [bool(column.any() and not column.all()) for column in gaps]
         self.gap_columns_ = self.numeric_columns_[np.array(some, dtype=bool)]
         return self
@@ -47,7 +48,7 @@ class GapIndicatingPreprocessor(TablePreprocessor):
         filled = np.asarray(transform(self, X))
         if len(self.gap_columns_) == 0:
             return filled
-        gaps = np.stack([_gaps(X, int(i)) for i in self.gap_columns_], axis=1)
+        gaps = np.stack([*_gaps(X, self.gap_columns_)], axis=1)
         return np.concatenate([filled, gaps.astype(np.float32)], axis=1)
 
     def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[np.object_]:
@@ -58,9 +59,10 @@ class GapIndicatingPreprocessor(TablePreprocessor):
         return np.concatenate([names, [f"{names[j]}_gap" for j in where]]).astype(object)
 
 
-def _gaps(X: Any, position: int) -> npt.NDArray[np.bool_]:
-    """Where a numeric column of a table has gaps."""
+def _gaps(X: Any, positions: npt.NDArray[np.int64]) -> Iterator[npt.NDArray[np.bool_]]:
+    """Where each of some numeric columns of a table has gaps, one column at a time."""
     table = as_table(X)
     if not isinstance(table, pd.DataFrame):
         table = pd.DataFrame(np.asarray(table), copy=False)
-    return np.isnan(numbers(table.iloc[:, position], "it is no number"))
+    for position in positions.tolist():
+        yield np.isnan(numbers(table.iloc[:, position], "it is no number"))
