@@ -15,9 +15,7 @@ from qcl_mixnet.data.sources import FileSource
 from qcl_mixnet.suggestions import did_you_mean
 from qcl_mixnet.writing import write_atomically
 
-Kind = Literal[
-    "number", "category", "date", "identifier", "constant", "text", "target", "excluded"
-]
+Kind = Literal["number", "category", "date", "identifier", "constant", "text", "target", "excluded"]
 KINDS: tuple[str, ...] = get_args(Kind)
 FEATURE_KINDS = frozenset({"number", "category", "date"})
 """Kinds of columns that a model is trained on."""
@@ -221,7 +219,9 @@ def _sentence(error: ValidationError, where: str) -> str:
         hint = did_you_mean(str(value), known)
         return f"{where} has the {name} {value!r}{hint}; it can be {', '.join(known)}"
     if fault["type"] == "extra_forbidden":
-        fields = ReadingPlan.model_fields if error.title == "ReadingPlan" else FileSource.model_fields
+        fields = (
+            ReadingPlan.model_fields if error.title == "ReadingPlan" else FileSource.model_fields
+        )
         hint = did_you_mean(name, {**fields, **ColumnPlan.model_fields})
         return f"{where} has an entry '{name}', which nothing reads{hint}; correct or remove it"
     if fault["type"] == "missing":
