@@ -82,7 +82,7 @@ def test_dates__constant_or_without_a_value__keep_the_elapsed_days():
 def test_names__that_are_taken__get_an_underscore():
     table = make_table()[["paid"]].assign(paid_year=1.0, paid_year_=2.0)
     encoded = ColumnEncoder().fit_transform(table)
-    assert list(encoded)[0] == "paid_year__"
+    assert next(iter(encoded)) == "paid_year__"
     assert encoded["paid_year"].tolist() == [1.0] * 4
 
 
@@ -117,7 +117,7 @@ def test_dates__with_a_time_zone__are_the_same_moments_in_any():
     assert expected["paid_hour"].tolist() == [1, 0]
     moved = table.assign(paid=table["paid"].dt.tz_convert("America/New_York"))
     pd.testing.assert_frame_equal(encoder.transform(moved), expected)
-    with pytest.raises(ValueError, match="had a time zone .* have none now"):
+    with pytest.raises(ValueError, match=r"had a time zone .* have none now"):
         encoder.transform(table.assign(paid=table["paid"].dt.tz_localize(None)))
 
 
@@ -262,9 +262,9 @@ def test_preprocessor__by_default__refuses_what_it_always_refused():
     table = fraud_table()
     with pytest.raises(ValueError, match="'when' has dtype datetime64"):
         TablePreprocessor(rare_levels="join").fit(table)
-    with pytest.raises(ValueError, match="'shop' has .* levels, more than max_levels=8"):
+    with pytest.raises(ValueError, match=r"'shop' has .* levels, more than max_levels=8"):
         TablePreprocessor(dates="features", max_levels=8).fit(table)
-    with pytest.raises(ValueError, match="'shop' has .* levels, more than max_levels=8"):
+    with pytest.raises(ValueError, match=r"'shop' has .* levels, more than max_levels=8"):
         TablePreprocessor(max_levels=8).fit(table.drop(columns="when"))
 
 

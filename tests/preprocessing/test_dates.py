@@ -12,6 +12,7 @@ DAY = dt.date(2024, 2, 29)
 MOMENT = dt.datetime(2024, 2, 29, 21, 30)
 ZONED = MOMENT.replace(tzinfo=dt.timezone(dt.timedelta(hours=2)))
 GAP = np.datetime64("NaT", "us")
+ZONED_TIMES = pd.to_datetime([ZONED, None], utc=True)
 ARROW_DATES = pd.array([DAY, None], dtype="date32[day][pyarrow]")
 ARROW_TIMES = pd.array([MOMENT, None], dtype="timestamp[ms][pyarrow]")
 

@@ -36,11 +36,11 @@ class ColumnEncoder(TransformerMixin, BaseEstimator):
     All other columns pass through as they are. The result is a table that `TablePreprocessor` and
     every model behind it reads, so this can be the first step of any pipeline.
 
-    A column of dates (of a dtype for dates, with or without a time zone, or of Python's dates) gives
-    the columns `<name>_year`, `<name>_month`, `<name>_weekday` (0 is Monday) and `<name>_hour`, each
-    where training rows differ in it, and `<name>_elapsed`, the days since the first date of the
-    training rows. A gap is a gap in all of them. Times with a time zone are taken in UTC. Text is no
-    date, however it reads.
+    A column of dates (of a dtype for dates, with or without a time zone, or of Python's dates)
+    gives the columns `<name>_year`, `<name>_month`, `<name>_weekday` (0 is Monday) and
+    `<name>_hour`, each where training rows differ in it, and `<name>_elapsed`, the days since the
+    first date of the training rows. A gap is a gap in all of them. Times with a time zone are taken
+    in UTC. Text is no date, however it reads.
 
     A column of text or categories with more levels than `max_levels` keeps the most frequent ones;
     all others, and those that training rows do not have, become one level.

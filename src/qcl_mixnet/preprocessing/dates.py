@@ -114,21 +114,19 @@ def date_part(values: Moments, part: Part, first: np.datetime64) -> npt.NDArray[
     ndarray of shape (n_samples,), float64
         NaN for NaT.
     """
-    gaps = np.isnat(values)
-    days = values.astype("M8[D]")
+    counts: npt.NDArray[np.int64] = values.view(np.int64)  # microseconds since 1970
+    numbers: npt.NDArray[Any]
     if part == "elapsed":
-        counts = values.view(np.int64).astype(np.float64) - np.float64(first.astype(np.int64))
-        numbers = counts / DAY
+        numbers = (counts - first.astype(np.int64).astype(np.float64)) / DAY
     elif part == "year":
-        numbers = values.astype("M8[Y]").view(np.int64) + 1970.0
+        numbers = values.astype("M8[Y]").view(np.int64) + 1970
     elif part == "month":
-        numbers = values.astype("M8[M]").view(np.int64) % 12 + 1.0
+        numbers = values.astype("M8[M]").view(np.int64) % 12 + 1
     elif part == "weekday":
-        numbers = (days.view(np.int64) + FIRST_WEEKDAY) % 7 + 0.0
+        numbers = (counts // DAY + FIRST_WEEKDAY) % 7
     else:
-        numbers = values.view(np.int64) % DAY // HOUR + 0.0
-    numbers[gaps] = np.nan
-    return numbers
+        numbers = counts % DAY // HOUR
+    return np.where(np.isnat(values), np.nan, numbers.astype(np.float64))
 
 
 def parse_dates(texts: pd.Series, *, zoned: bool) -> tuple[pd.Series, npt.NDArray[np.bool_]]:

@@ -157,7 +157,8 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         ValueError
             For an empty table, two columns of one name, infinite numbers or such whose variance
             exceeds float64, a column that is neither numbers nor categories (a date, say) or has
-            more than `max_levels` levels (if no parameter says otherwise), and for `categorical_features` that do not fit the table.
+            more than `max_levels` levels, where no parameter says otherwise, and for
+            `categorical_features` that do not fit the table.
         TypeError
             For a sparse matrix, and for column names that are partly text.
         """
