@@ -20,7 +20,8 @@ OF_THE_WRITER = {
     "schema_version", "package_version", "library_versions", "tensor_file", "sha256"
 }  # fmt: skip
 # Parameters that came later, with the values that do what 0.1.0 did.
-LATER = {"n_qubits": 4, "neighbor_pool": "batch", "neighbor_classes": "any"}
+COLUMNS = {"dates": "error", "rare_levels": "error"}
+LATER = {"n_qubits": 4, "neighbor_pool": "batch", "neighbor_classes": "any", **COLUMNS}
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +45,23 @@ def test_load__model_of_0_1_0__saves_the_same_content_again(tmp_path):
     )
     assert (before["schema_version"], after["schema_version"]) == (1, SCHEMA_VERSION)
     before["parameters"] |= LATER
+    before["preprocessor"]["parameters"] |= COLUMNS
+    before["preprocessor"]["encoder"] = None
     assert {key: value for key, value in after.items() if key not in OF_THE_WRITER} == {
         key: value for key, value in before.items() if key not in OF_THE_WRITER
     }
+
+
+def as_version_2(content):
+    """What the files of version 2 lack."""
+    content["schema_version"] = 2
+    preprocessor = content["preprocessor"]
+    del preprocessor["encoder"]
+    for parameters in (content["parameters"], preprocessor["parameters"]):
+        for name in COLUMNS:
+            parameters.pop(name, None)
+
+
+def test_load__model_of_version_2__predicts_the_same(files, edit, model, table, assert_same):
+    edit(files, as_version_2)
+    assert_same(QCLMixNetClassifier.load(files), model, table[0])

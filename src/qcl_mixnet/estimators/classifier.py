@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils._param_validation import StrOptions
 from torch import Tensor, nn
 
 from qcl_mixnet.engine.devices import resolve_device
@@ -20,6 +19,7 @@ from qcl_mixnet.estimators.base import Checkpoint
 from qcl_mixnet.estimators.ensemble import Bagging, Decision
 from qcl_mixnet.estimators.method_constraints import METHOD_CONSTRAINTS
 from qcl_mixnet.estimators.portable import PortableEnsemble
+from qcl_mixnet.estimators.table_inputs import TABLE_CONSTRAINTS
 from qcl_mixnet.model.kernels import compile_all
 from qcl_mixnet.model.layers import Gate
 from qcl_mixnet.model.losses import IntraClass, LossOptions, Reduction, TripletDistance
@@ -27,6 +27,7 @@ from qcl_mixnet.model.network import REPRESENTATION_WIDTH, QCLMixNet
 from qcl_mixnet.model.objective import HybridObjective, MixupOptions, NeighborSpace
 from qcl_mixnet.model.partners import NeighborClasses, NeighborPool
 from qcl_mixnet.model.variational import Quantum
+from qcl_mixnet.preprocessing.column_encoder import Dates, RareLevels
 from qcl_mixnet.preprocessing.table_preprocessor import TablePreprocessor
 
 Options = TypeVar("Options", LossOptions, MixupOptions)
@@ -124,6 +125,10 @@ default="argmax"
         `predict_proba` stays the same.
     categorical_features : "infer", None or array-like of str, int or bool, default="infer"
         Columns that are categories: by their type ("infer"), none, or by name, position or mask.
+    dates : {"error", "features"}, default="error"
+        Columns of dates are refused, or become numbers: see `ColumnEncoder`.
+    rare_levels : {"error", "join"}, default="error"
+        Columns of over 1000 levels are refused, or their rarest levels become one.
     device : str, default="auto"
         PyTorch device; "auto" takes CUDA where there is one, else the CPU.
     random_state : int, RandomState instance or None, default=None
@@ -184,7 +189,7 @@ default="argmax"
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **PortableEnsemble._parameter_constraints,
-        "categorical_features": ["array-like", StrOptions({"infer"}), None],
+        **TABLE_CONSTRAINTS,
         **METHOD_CONSTRAINTS,
     }
 
@@ -222,6 +227,8 @@ default="argmax"
         calibrate: bool = False,
         decision: Decision | Mapping[Any, float] | ArrayLike = "argmax",
         categorical_features: Literal["infer"] | ArrayLike | None = "infer",
+        dates: Dates = "error",
+        rare_levels: RareLevels = "error",
         device: str = "auto",
         random_state: int | np.random.RandomState | None = None,
         n_jobs: int | None = None,
@@ -258,6 +265,8 @@ default="argmax"
         self.calibrate = calibrate
         self.decision = decision
         self.categorical_features = categorical_features
+        self.dates = dates
+        self.rare_levels = rare_levels
         self.device = device
         self.random_state = random_state
         self.n_jobs = n_jobs
@@ -347,7 +356,7 @@ default="argmax"
         self._options(MixupOptions)  # refuses what excludes one another
 
     def _make_preprocessor(self) -> TablePreprocessor:
-        return TablePreprocessor(categorical_features=self.categorical_features)
+        return TablePreprocessor(**{name: getattr(self, name) for name in TABLE_CONSTRAINTS})
 
     def _build(self, n_inputs: int, generator: torch.Generator) -> QCLMixNet:
         names = ("quantum", "attention", "n_qubits", "theta_std", "gate")

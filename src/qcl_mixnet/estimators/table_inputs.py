@@ -7,11 +7,19 @@ from typing import Any
 import pandas as pd
 import torch
 from sklearn.base import BaseEstimator
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
 from qcl_mixnet.preprocessing.table_preprocessor import TablePreprocessor
 from qcl_mixnet.preprocessing.tables import as_table
+
+# Checks of the parameters that say how a table is read; the preprocessor has the same.
+TABLE_CONSTRAINTS: dict[str, list[Any]] = {
+    "categorical_features": ["array-like", StrOptions({"infer"}), None],
+    "dates": [StrOptions({"error", "features"})],
+    "rare_levels": [StrOptions({"error", "join"})],
+}
 
 
 class TableInputs(BaseEstimator):

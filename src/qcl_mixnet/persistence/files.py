@@ -190,12 +190,9 @@ def _check_version(file: Path, content: dict[str, Any], form: Form[State]) -> No
     version = content.get("schema_version")
     if type(version) is int and form.oldest_version <= version <= form.schema_version:
         return  # True is no version
-    known = f"{form.oldest_version} to {form.schema_version}"
-    if form.oldest_version == form.schema_version:
-        known = f"{form.schema_version} alone"
     raise ModelFileError(
         f"{file} has schema version {version!r:.40}, written by qcl-mixnet "
         f"{content.get('package_version')!r:.40}, and this qcl-mixnet reads version "
-        f"{known} of a {form.class_name}; install the version that wrote it, or save the model "
-        "anew."
+        f"{form.oldest_version} to {form.schema_version} of a {form.class_name}; install the "
+        "version that wrote it, or save the model anew."
     )

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from qcl_mixnet.persistence.column_encoder import EncoderState, encoder_state, restore_encoder
 from qcl_mixnet.preprocessing.table_preprocessor import TablePreprocessor
 from qcl_mixnet.preprocessing.tables import quoted
 
@@ -42,6 +43,8 @@ class _State(BaseModel):
         Names of the columns, or None if the table had none.
     levels : list of list of str or None
         Levels of each categorical column; None among them stands for a gap.
+    encoder : EncoderState or None
+        What encodes dates and joins rare levels before all else; older files have none.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -50,6 +53,7 @@ class _State(BaseModel):
     n_features: int = Field(ge=1)
     feature_names: list[str] | None
     levels: list[list[str | None]]
+    encoder: EncoderState | None = None
 
 
 def preprocessor_state(preprocessor: TablePreprocessor) -> tuple[dict[str, Any], Arrays]:
@@ -63,7 +67,8 @@ def preprocessor_state(preprocessor: TablePreprocessor) -> tuple[dict[str, Any],
     Returns
     -------
     document : dict
-        Parameters, number and names of the columns, and levels, all of types that JSON has.
+        Parameters, number and names of the columns, levels, and what is done to dates and rare
+        levels, all of types that JSON has.
     arrays : dict of str to ndarray
         Positions of the columns, int64; medians, means and scales, float64; whether a numeric
         column had a training value, bool.
@@ -82,6 +87,7 @@ def preprocessor_state(preprocessor: TablePreprocessor) -> tuple[dict[str, Any],
             [level if isinstance(level, str) else None for level in levels]
             for levels in preprocessor.levels_
         ],
+        "encoder": encoder_state(preprocessor.encoder_),
     }
     arrays = {
         name: np.asarray(getattr(preprocessor, attribute), dtype=dtype)
@@ -119,10 +125,12 @@ def restore_as(kind: type[Preprocessor], document: dict[str, Any], arrays: Array
         raise ValueError(f"unknown parameter {quoted(sorted(unknown))} of the preprocessor")
     preprocessor = kind(**state.parameters)
     preprocessor._validate_params()
-    _check_columns(state, arrays)
     preprocessor.n_features_in_ = state.n_features
     if state.feature_names is not None:
         preprocessor.feature_names_in_ = np.array(state.feature_names, dtype=object)
+    encoder = preprocessor.encoder_ = restore_encoder(state.encoder, preprocessor)
+    parts = [] if encoder is None else encoder.date_parts_
+    _check_columns(state, arrays, state.n_features + sum(len(some) - 1 for some in parts))
     preprocessor.levels_ = [_restore_levels(levels) for levels in state.levels]
     for name, (attribute, _) in _ARRAYS.items():
         setattr(preprocessor, attribute, arrays[name])
@@ -157,8 +165,8 @@ def plain(name: str, value: Any) -> Any:
     raise ValueError(f"{name}={value!r} cannot be written as JSON")
 
 
-def _check_columns(state: _State, arrays: Arrays) -> None:
-    """Check that arrays, names and levels are those of `n_features` columns."""
+def _check_columns(state: _State, arrays: Arrays, n_encoded: int) -> None:
+    """Check that arrays and levels are those of `n_encoded` columns, and names of all columns."""
     if set(arrays) != set(_ARRAYS):
         raise ValueError(
             f"the preprocessor has arrays {quoted(sorted(arrays), 10)} and should have "
@@ -179,11 +187,11 @@ def _check_columns(state: _State, arrays: Arrays) -> None:
         raise ValueError("array 'scales' of the preprocessor holds numbers that are not positive")
     positions = np.concatenate([arrays["numeric_columns"], arrays["categorical_columns"]])
     # Lengths first: nothing is allocated for columns that are merely claimed.
-    fits = len(positions) == state.n_features
-    if not fits or not np.array_equal(np.sort(positions), np.arange(state.n_features)):
+    fits = len(positions) == n_encoded
+    if not fits or not np.array_equal(np.sort(positions), np.arange(n_encoded)):
         raise ValueError(
-            f"the preprocessor claims {state.n_features} columns, and the positions of its "
-            f"{len(positions)} numeric and categorical columns are not 0 to {state.n_features - 1}"
+            f"the preprocessor claims {n_encoded} columns, and the positions of its "
+            f"{len(positions)} numeric and categorical columns are not 0 to {n_encoded - 1}"
         )
     names = state.feature_names
     if names is not None and (len(names) != state.n_features or len(set(names)) != len(names)):

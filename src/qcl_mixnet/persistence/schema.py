@@ -12,7 +12,7 @@ from qcl_mixnet.model.variational import MAX_QUBITS, MIN_QUBITS, Quantum
 FORMAT = "qcl-mixnet-model"
 # Raise it with every change that this version of the package could not read. Files of the older
 # versions are read as well: what they lack has a default that does what was done then.
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 # Classes of classifiers that have files; each is read by a class of that name alone.
 CLASS_NAMES = ("QCLMixNetClassifier", "QCLMixNetPlusClassifier")

@@ -214,6 +214,15 @@ def level_text(value: Any, column: pd.Series) -> str:
     return str(float(digits))
 
 
+def many_levels_error(column: pd.Series, n_levels: int, max_levels: int) -> ValueError:
+    """Error for a categorical column of more levels than are allowed."""
+    return ValueError(
+        f"Column {column.name!r} has {n_levels} levels, more than max_levels={max_levels}; drop "
+        "it if it tells rows apart, join rare levels (rare_levels='join'), or convert it to "
+        "numbers."
+    )
+
+
 def infinity_error(counts: dict[Any, int]) -> ValueError:
     """Error for infinite values, from the number of them in each column at fault."""
     columns = ", ".join(f"{name!r} ({count})" for name, count in list(counts.items())[:5])
@@ -222,6 +231,52 @@ def infinity_error(counts: dict[Any, int]) -> ValueError:
         f"The table contains infinity, in column (number of values) {columns}{more}; replace it "
         "by a finite number, or by NaN for a gap."
     )
+
+
+def categorical_mask(
+    table: pd.DataFrame,
+    categorical_features: npt.ArrayLike | None,
+    names: npt.NDArray[np.object_] | None,
+    dates: npt.NDArray[np.bool_] | None = None,
+) -> npt.NDArray[np.bool_]:
+    """Tell which columns are categorical; refuse those that are nothing we can read.
+
+    Parameters
+    ----------
+    table : DataFrame of shape (n_samples, n_columns)
+    categorical_features : "infer", None or array-like of str, int or bool
+        The parameter of that name.
+    names : ndarray of str, shape (n_columns,), or None
+        Column names where the table has any.
+    dates : ndarray of shape (n_columns,), bool, or None
+        Columns of dates that something else reads: they are not categorical.
+
+    Returns
+    -------
+    ndarray of shape (n_columns,), bool
+
+    Raises
+    ------
+    ValueError
+        For a column of anything but numbers, booleans and categories, for what `listed_columns`
+        refuses, and for a column of dates that is listed.
+    """
+    if dates is None:
+        dates = np.zeros(table.shape[1], dtype=bool)
+    kinds = [
+        "dates" if is_date else column_kind(table.iloc[:, i]) for i, is_date in enumerate(dates)
+    ]
+    if isinstance(categorical_features, str):  # "infer"
+        return np.array([kind not in ("numbers", "dates") for kind in kinds])
+    listed = () if categorical_features is None else categorical_features
+    mask = listed_columns(listed, names, table.shape[1])
+    if (mask & dates).any():
+        name = table.columns[int((mask & dates).argmax())]
+        raise ValueError(
+            f"Column {name!r} is among categorical_features and holds dates, which become numbers; "
+            "leave it out of the list, or convert it to text."
+        )
+    return mask
 
 
 def listed_columns(

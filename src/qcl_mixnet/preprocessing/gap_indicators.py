@@ -11,7 +11,6 @@ import pandas as pd
 
 from qcl_mixnet.preprocessing.features import numbers
 from qcl_mixnet.preprocessing.table_preprocessor import TablePreprocessor
-from qcl_mixnet.preprocessing.tables import as_table
 
 
 class GapIndicatingPreprocessor(TablePreprocessor):
@@ -36,19 +35,23 @@ class GapIndicatingPreprocessor(TablePreprocessor):
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn what `TablePreprocessor` does, and which numeric columns have gaps."""
         super().fit(X, y)
-        gaps = _gaps(X, self.numeric_columns_)
+        positions = self.numeric_columns_
+        if self.encoder_ is not None:
+            # A gap in a column of dates is one in all of its numbers: one of them tells.
+            parts = np.array([part in (None, "elapsed") for _, part in self.encoder_.outputs()])
+            positions = positions[parts[positions]]
+        gaps = _gaps(self._read(X), positions)
         some = [bool(column.any() and not column.all()) for column in gaps]
-        self.gap_columns_ = self.numeric_columns_[np.array(some, dtype=bool)]
+        self.gap_columns_ = positions[np.array(some, dtype=bool)]
         return self
 
     def transform(self, X: Any) -> npt.NDArray[np.float32]:
         """Apply what `fit` learnt; the indicators come last."""
-        # As it was defined: scikit-learn's wrapper would give it names, of the indicators too.
-        transform = TablePreprocessor.transform.__wrapped__  # type: ignore[attr-defined]
-        filled = np.asarray(transform(self, X))
+        table = self._read(X)
+        filled = self._matrix(table)
         if len(self.gap_columns_) == 0:
             return filled
-        gaps = np.stack([*_gaps(X, self.gap_columns_)], axis=1)
+        gaps = np.stack([*_gaps(table, self.gap_columns_)], axis=1)
         return np.concatenate([filled, gaps.astype(np.float32)], axis=1)
 
     def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[np.object_]:
@@ -59,10 +62,7 @@ class GapIndicatingPreprocessor(TablePreprocessor):
         return np.concatenate([names, [f"{names[j]}_gap" for j in where]]).astype(object)
 
 
-def _gaps(X: Any, positions: npt.NDArray[np.int64]) -> Iterator[npt.NDArray[np.bool_]]:
+def _gaps(table: pd.DataFrame, positions: npt.NDArray[np.int64]) -> Iterator[npt.NDArray[np.bool_]]:
     """Where each of some numeric columns of a table has gaps, one column at a time."""
-    table = as_table(X)
-    if not isinstance(table, pd.DataFrame):
-        table = pd.DataFrame(np.asarray(table), copy=False)
     for position in positions.tolist():
         yield np.isnan(numbers(table.iloc[:, position], "it is no number"))

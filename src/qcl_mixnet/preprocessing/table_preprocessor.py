@@ -12,18 +12,19 @@ import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags, gen_batches
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
+from qcl_mixnet.preprocessing.column_encoder import ColumnEncoder, Dates, RareLevels
 from qcl_mixnet.preprocessing.features import (
-    column_kind,
+    categorical_mask,
     factorize,
     infinity_error,
-    listed_columns,
+    many_levels_error,
     numbers,
     one_hot_into,
 )
 from qcl_mixnet.preprocessing.scales import check_float32, learn_scales
-from qcl_mixnet.preprocessing.tables import as_table, quoted
+from qcl_mixnet.preprocessing.tables import check_table, quoted
 
 # NumPy's own treatment of floating-point errors. The user may have set another for the user's own
 # numbers, and that must not decide whether a table can be read.
@@ -68,6 +69,11 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
     max_levels : int, default=1000
         The most levels that a categorical column may have; gaps count as one. Each level becomes a
         column of the result, and a column with more of them identifies rows rather than a category.
+    dates : {"error", "features"}, default="error"
+        Refuse columns of dates, or turn each into numbers as `ColumnEncoder` does.
+    rare_levels : {"error", "join"}, default="error"
+        Refuse columns with more levels than `max_levels`, or join the rarest of their levels, and
+        those unseen in training, into one, as `ColumnEncoder` does.
 
     Attributes
     ----------
@@ -75,8 +81,11 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         Number of columns seen in `fit`.
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Their names, where `fit` saw a DataFrame whose column names are all strings.
+    encoder_ : ColumnEncoder or None
+        What encodes dates and joins rare levels; None where there are none.
     numeric_columns_, categorical_columns_ : ndarray of int
-        Positions of the columns of either kind. Together they are all columns.
+        Positions of the columns of either kind. Together they are all columns of the table, or of
+        what `encoder_` makes of it.
     medians_, means_, scales_ : ndarray of shape (n_numeric,), float64
         What a numeric column's gaps are filled with, and what is then subtracted and divided by:
         0 and 1 with `scale=False`. 0, 0 and 1 for a column without a training value.
@@ -101,6 +110,8 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         "scale": ["boolean"],
         "categorical_features": [StrOptions({"infer"}), "array-like", None],
         "max_levels": [Interval(Integral, 1, None, closed="left")],
+        "dates": [StrOptions({"error", "features"})],
+        "rare_levels": [StrOptions({"error", "join"})],
     }
 
     def __init__(
@@ -109,10 +120,14 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         scale: bool = True,
         categorical_features: npt.ArrayLike | None = "infer",
         max_levels: int = 1000,
+        dates: Dates = "error",
+        rare_levels: RareLevels = "error",
     ) -> None:
         self.scale = scale
         self.categorical_features = categorical_features
         self.max_levels = max_levels
+        self.dates = dates
+        self.rare_levels = rare_levels
 
     def __sklearn_tags__(self) -> Tags:
         """Tell scikit-learn that gaps and categories are welcome and that float32 comes out."""
@@ -142,15 +157,13 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         ValueError
             For an empty table, two columns of one name, infinite numbers or such whose variance
             exceeds float64, a column that is neither numbers nor categories (a date, say) or has
-            more than `max_levels` levels, and for `categorical_features` that do not fit the table.
+            more than `max_levels` levels, where no parameter says otherwise, and for
+            `categorical_features` that do not fit the table.
         TypeError
             For a sparse matrix, and for column names that are partly text.
         """
         self._validate_params()
-        table = self._check_table(X, reset=True)
-        categorical = self._categorical_mask(table)
-        self.numeric_columns_ = np.flatnonzero(~categorical)
-        self.categorical_columns_ = np.flatnonzero(categorical)
+        table = self._learn_columns(check_table(self, X, reset=True))
         self._learn_numbers(table)
         self.levels_ = [
             self._learn_levels(table.iloc[:, i]) for i in self.categorical_columns_.tolist()
@@ -177,8 +190,11 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
             If the columns are not those of `fit`, a numeric column now holds text, or numbers are
             infinite or too large for float32.
         """
-        check_is_fitted(self)
-        table = self._check_table(X, reset=False)
+        return self._matrix(self._read(X))
+
+    @_own_errors
+    def _matrix(self, table: pd.DataFrame) -> npt.NDArray[np.float32]:
+        """The result for a table whose dates and rare levels are encoded."""
         n_numeric = len(self.numeric_columns_)
         width = n_numeric + sum(map(len, self.levels_))
         order: Literal["C", "F"] = "C" if self.levels_ else "F"
@@ -199,7 +215,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
                 f"No value of column {quoted(unseen)} is a level that the training rows had, so "
                 "the column says nothing about these rows; check its spelling and its type.",
                 UnseenLevelsWarning,
-                stacklevel=3,
+                stacklevel=6,  # where transform was called
             )
         return out
 
@@ -217,41 +233,43 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         names = _check_feature_names_in(self, input_features)
+        if self.encoder_ is not None:
+            names = self.encoder_.get_feature_names_out(input_features)
         out = list(names[self.numeric_columns_])
         for name, levels in zip(names[self.categorical_columns_], self.levels_, strict=True):
             out.extend(f"{name}_{level}" for level in levels)
         return np.asarray(out, dtype=object)
 
-    def _check_table(self, X: Any, *, reset: bool) -> pd.DataFrame:
-        """Return `X` as a DataFrame after scikit-learn's checks of its width and names."""
-        X = as_table(X)
-        if not isinstance(X, pd.DataFrame):
-            # Infinity is found later on, column by column, so that it can be said where.
-            try:
-                array = validate_data(self, X, reset=reset, ensure_all_finite=False)
-            except ValueError as error:
-                if "could not convert string" not in str(error):
-                    raise
-                raise ValueError(
-                    f"{error}; arrays hold numbers only, text belongs in a DataFrame."
-                ) from error
-            return pd.DataFrame(array, copy=False)
-        # The array checks of `validate_data` would refuse text; width and names are still checked.
-        validate_data(self, X, reset=reset, skip_check_array=True)
-        if 0 in X.shape:
-            raise ValueError(
-                f"Found a table of {X.shape[0]} row(s) and {X.shape[1]} column(s) while "
-                f"{type(self).__name__} needs at least 1 of each."
+    def _learn_columns(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Learn what becomes of dates and rare levels, and tell numbers and categories apart."""
+        self.encoder_: ColumnEncoder | None = None
+        names = getattr(self, "feature_names_in_", None)
+        if self.dates == self.rare_levels == "error":
+            categorical = categorical_mask(table, self.categorical_features, names)
+        else:
+            encoder = ColumnEncoder(
+                dates=self.dates,
+                rare_levels=self.rare_levels,
+                max_levels=self.max_levels,
+                categorical_features=self.categorical_features,
             )
-        return X
+            encoder.set_output(transform="default").fit(table)
+            outputs = encoder.outputs()
+            is_date = np.isin(np.arange(table.shape[1]), encoder.date_columns_)
+            categorical = categorical_mask(table, self.categorical_features, names, is_date)
+            categorical = categorical[[i for i, _ in outputs]]
+            if encoder.changes_columns:
+                self.encoder_ = encoder
+                table = encoder.transform(table)
+        self.numeric_columns_ = np.flatnonzero(~categorical)
+        self.categorical_columns_ = np.flatnonzero(categorical)
+        return table
 
-    def _categorical_mask(self, table: pd.DataFrame) -> npt.NDArray[np.bool_]:
-        """Tell which columns are categorical; refuse those that are nothing we can read."""
-        kinds = [column_kind(table.iloc[:, i]) for i in range(table.shape[1])]
-        if isinstance(self.categorical_features, str):  # "infer"
-            return np.array([kind != "numbers" for kind in kinds])
-        listed = () if self.categorical_features is None else self.categorical_features
-        return listed_columns(listed, getattr(self, "feature_names_in_", None), table.shape[1])
+    def _read(self, X: Any) -> pd.DataFrame:
+        """Return a table that is not that of `fit` with its dates and rare levels encoded."""
+        check_is_fitted(self)
+        table = check_table(self, X, reset=False)
+        return table if self.encoder_ is None else self.encoder_.transform(table)
 
     def _learn_numbers(self, table: pd.DataFrame) -> None:
         """Learn median, mean and scale of the numeric columns, a block of them at a time."""
@@ -296,11 +314,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         if (codes < 0).any():
             levels.append(np.nan)
         if len(levels) > self.max_levels:
-            raise ValueError(
-                f"Column {column.name!r} has {len(levels)} levels, more than max_levels="
-                f"{self.max_levels}; drop it if it tells rows apart, join rare levels, or convert "
-                "it to numbers."
-            )
+            raise many_levels_error(column, len(levels), self.max_levels)
         return np.array(levels, dtype=object)
 
     def _scale_into(self, out: npt.NDArray[np.float32], table: pd.DataFrame) -> set[int]:

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import validate_data
 
 
 def as_table(X: Any) -> Any:
@@ -44,6 +46,46 @@ def as_table(X: Any) -> Any:
             "drop all but one."
         )
     return table
+
+
+def check_table(estimator: BaseEstimator, X: Any, *, reset: bool) -> pd.DataFrame:
+    """Return any kind of table as a DataFrame after scikit-learn's checks of width and names.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Remembers width and names, or is held to those that it remembers.
+    X : DataFrame or numeric array-like of shape (n_samples, n_features)
+    reset : bool
+        Whether the table is that of `fit`.
+
+    Raises
+    ------
+    ValueError
+        For an empty table, other columns than those of `fit`, and text in an array.
+    TypeError
+        For a sparse matrix, and for column names that are partly text.
+    """
+    X = as_table(X)
+    if not isinstance(X, pd.DataFrame):
+        # Infinity is found later on, column by column, so that it can be said where.
+        try:
+            array = validate_data(estimator, X, reset=reset, ensure_all_finite=False)
+        except ValueError as error:
+            if "could not convert string" not in str(error):
+                raise
+            raise ValueError(
+                f"{error}; arrays hold numbers only, text belongs in a DataFrame."
+            ) from error
+        return pd.DataFrame(array, copy=False)
+    # The array checks of `validate_data` would refuse text; width and names are still checked.
+    validate_data(estimator, X, reset=reset, skip_check_array=True)
+    if 0 in X.shape:
+        raise ValueError(
+            f"Found a table of {X.shape[0]} row(s) and {X.shape[1]} column(s) while "
+            f"{type(estimator).__name__} needs at least 1 of each."
+        )
+    return X
 
 
 def quoted(names: Any, limit: int = 5) -> str:

@@ -56,7 +56,20 @@ def test_save__what_could_not_be_loaded__is_refused(plus, tmp_path, change, mess
 def test_load__future_version_or_max_bytes__are_refused(plus_files, edit, assert_plus_refused):
     assert_plus_refused(plus_files, "limit is 10", max_bytes=10)
     edit(plus_files, lambda content: content.update(schema_version=1))
-    assert_plus_refused(plus_files, "version 1.*reads version 2 alone of a QCLMixNetPlusClassifier")
+    assert_plus_refused(plus_files, "version 1.*reads version 2 to 3 of a QCLMixNetPlusClassifier")
+
+
+def test_load__model_of_version_2__predicts_the_same(
+    plus, plus_files, plus_table, edit, assert_same
+):
+    def as_version_2(content):
+        content["schema_version"] = 2
+        del content["preprocessor"]["encoder"]
+        for name in ("dates", "rare_levels"):
+            del content["preprocessor"]["parameters"][name]
+
+    edit(plus_files, as_version_2)
+    assert_same(QCLMixNetPlusClassifier.load(plus_files), plus, plus_table[0])
 
 
 def test_load__subclass__is_an_instance_of_it(saved_plus):

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils import check_consistent_length, check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import Interval
 
 from qcl_mixnet.engine.devices import resolve_device
 from qcl_mixnet.engine.isolation import own_settings
@@ -25,6 +25,7 @@ from qcl_mixnet.estimators.plus.fit import PlusTraining, input_layout
 from qcl_mixnet.estimators.plus.kinds import PORTFOLIO
 from qcl_mixnet.estimators.plus.portable import PortableBlend
 from qcl_mixnet.estimators.plus.training import Clock
+from qcl_mixnet.estimators.table_inputs import TABLE_CONSTRAINTS
 from qcl_mixnet.preprocessing.gap_indicators import GapIndicatingPreprocessor
 
 
@@ -36,6 +37,9 @@ class QCLMixNetPlusClassifier(ClassifierMixin, PortableBlend):
     kinds have the parts of QCL-MixNet: entanglement layer, neighbour mixup, contrastive losses. The
     blend with the lowest log loss on the rows that each network left out is kept and calibrated,
     and decisions are tuned on those rows.
+
+    Dates become numbers (year, month, weekday, hour, days elapsed), and the rarest levels of a
+    column of more than 1000 become one, as `ColumnEncoder` says.
 
     Parameters
     ----------
@@ -107,7 +111,7 @@ default="macro_f1"
         "decision": ENSEMBLE_CONSTRAINTS["decision"],
         "neighbors": ["boolean"],
         "trees": ["boolean"],
-        "categorical_features": ["array-like", StrOptions({"infer"}), None],
+        "categorical_features": TABLE_CONSTRAINTS["categorical_features"],
         "device": [str],
         "random_state": ["random_state"],
         "n_jobs": ENSEMBLE_CONSTRAINTS["n_jobs"],
@@ -148,7 +152,7 @@ default="macro_f1"
         Parameters
         ----------
         X : DataFrame or array-like of shape (n_samples, n_features)
-            Training rows; gaps and, in a DataFrame, categories are allowed.
+            Training rows; gaps and, in a DataFrame, categories and dates are allowed.
         y : array-like of shape (n_samples,)
             Labels of at least two classes, each with two rows or more.
 
@@ -192,7 +196,9 @@ default="macro_f1"
             check_class_weights(self.decision, self.classes_)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         self.device_ = resolve_device(self.device)
-        preprocessor = GapIndicatingPreprocessor(categorical_features=self.categorical_features)
+        preprocessor = GapIndicatingPreprocessor(
+            categorical_features=self.categorical_features, dates="features", rare_levels="join"
+        )
         self.preprocessor_ = preprocessor.set_output(transform="default").fit(X)
         training = PlusTraining(
             self._to_tensor(X),

@@ -29,7 +29,13 @@ from qcl_mixnet.persistence.plus.preprocessor import (
     gap_preprocessor_state,
     restore_gap_preprocessor,
 )
-from qcl_mixnet.persistence.plus.schema import SCHEMA_VERSION, Layout, Member, PlusDocument
+from qcl_mixnet.persistence.plus.schema import (
+    OLDEST_VERSION,
+    SCHEMA_VERSION,
+    Layout,
+    Member,
+    PlusDocument,
+)
 from qcl_mixnet.persistence.plus.state import MemberState, PlusState
 from qcl_mixnet.preprocessing.gap_indicators import GapIndicatingPreprocessor
 
@@ -159,7 +165,7 @@ def _check_blend(members: list[Member], trained: set[str]) -> None:
 
 FORM = Form(
     "QCLMixNetPlusClassifier",
-    SCHEMA_VERSION,
+    OLDEST_VERSION,
     SCHEMA_VERSION,
     PlusDocument.model_validate,
     to_document,

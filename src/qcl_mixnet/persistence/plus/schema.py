@@ -16,9 +16,9 @@ from qcl_mixnet.persistence.schema import (
     TensorFile,
 )
 
-# Not 1, which older versions of the package would take for a damaged `QCLMixNetClassifier`. Raise
-# it with every change that this version of the package could not read.
-SCHEMA_VERSION = 2
+# The oldest is not 1, which versions of the package without this class would take for a damaged
+# `QCLMixNetClassifier`. Raise the other with every change that this version could not read.
+OLDEST_VERSION, SCHEMA_VERSION = 2, 3
 
 # Networks are planned before their tensors are compared with the plans: no numbers that a file
 # claims may keep the planning busy.
