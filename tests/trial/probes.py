@@ -1,18 +1,6 @@
-"""Models that a trial meets: slow ones, failing ones, one that is interrupted."""
-
-import time
+"""Models that a trial meets: failing ones, and one that is interrupted."""
 
 from sklearn.dummy import DummyClassifier
-
-
-class SlowClassifier(DummyClassifier):
-    def __init__(self, *, seconds=0.0, strategy="prior"):
-        super().__init__(strategy=strategy)
-        self.seconds = seconds
-
-    def fit(self, X, y, sample_weight=None):
-        time.sleep(self.seconds)
-        return super().fit(X, y)
 
 
 class FailingClassifier(DummyClassifier):

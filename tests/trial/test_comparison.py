@@ -1,13 +1,17 @@
 """Fold by fold: what fails, what is too slow, what is interrupted."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 from tests.trial import probes
 
 from qcl_mixnet.evaluation.cell_data import CellData
+from qcl_mixnet.evaluation.cells import CellResult
 from qcl_mixnet.evaluation.folds import cross_validation
 from qcl_mixnet.evaluation.specs import ModelSpec
+from qcl_mixnet.trial import comparison
 from qcl_mixnet.trial.comparison import compare
 
 
@@ -56,23 +60,55 @@ def test_compare__failing_model__is_left_out_with_its_error(data, caplog):
     assert "no such luck" in caplog.text
 
 
-def test_compare__no_time__the_costliest_is_left_out_of_the_other_folds(data):
-    specs = {
-        "slow": spec("SlowClassifier", seconds=0.4),
-        "quick": spec("SlowClassifier"),
-        "tree": TREE,
-    }
-    result = compare(data, specs, seed=1, n_jobs=1, seconds=0.8)
-    assert [len(attempt.folds) for attempt in result.attempts.values()] == [1, 3, 3]
-    assert list(result.complete) == ["quick", "tree"]
-    assert "--time-limit" in result.attempts["slow"].problem
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that only fits move: by what the parameter `seconds` of the model says."""
+    now = SimpleNamespace(value=0.0)
+
+    def run(part, spec, protocol, *, n_jobs):
+        seconds = spec.params.get("seconds", 1.0)
+        now.value += seconds
+        rows = pd.DataFrame({"row": part.splits[0].test})
+        return CellResult({"status": "ok", "seconds": seconds}, predictions=rows)
+
+    monkeypatch.setattr(comparison, "run_cell", run)
+    monkeypatch.setattr(comparison, "time", SimpleNamespace(monotonic=lambda: now.value))
+    return now
 
 
-def test_compare__time_is_up__ends_after_a_whole_fold(data):
-    specs = {"a": spec("SlowClassifier", seconds=0.1), "b": TREE}
-    result = compare(data, specs, seed=1, n_jobs=1, seconds=1e-9)
-    assert result.n_folds == 1
-    assert [len(attempt.folds) for attempt in result.complete.values()] == [1, 1]
+def folds_of(result):
+    return [len(attempt.folds) for attempt in result.attempts.values()]
+
+
+def test_compare__no_time__the_costliest_is_left_out_of_the_other_folds(data, clock):
+    specs = {"slow": spec("SlowClassifier", seconds=5), "quick": TREE, "other": TREE}
+    result = compare(data, specs, seed=1, n_jobs=1, seconds=12)
+    assert folds_of(result) == [1, 3, 3]
+    assert list(result.complete) == ["quick", "other"]
+    assert result.attempts["slow"].problem == (
+        "no time: 5 s a fold, more than all others together, and 5 s were left for 2 fold(s); "
+        "allow more with --time-limit"
+    )
+
+
+def test_compare__time_for_all__nobody_is_left_out(data, clock):
+    specs = {"slow": spec("SlowClassifier", seconds=5), "quick": TREE, "other": TREE}
+    result = compare(data, specs, seed=1, n_jobs=1, seconds=21)
+    assert folds_of(result) == [3, 3, 3]
+    assert clock.value == 21
+
+
+def test_compare__no_time_with_equal_costs__fewer_folds_of_all(data, clock):
+    result = compare(data, {str(i): TREE for i in range(3)}, seed=1, n_jobs=1, seconds=7)
+    assert folds_of(result) == [2, 2, 2]
+    assert result.n_folds == 2
+    assert len(result.complete) == 3
+
+
+def test_compare__no_time_at_all__one_fold_of_all(data, clock):
+    result = compare(data, {"a": TREE, "b": TREE}, seed=1, n_jobs=1, seconds=1e-9)
+    assert folds_of(result) == [1, 1]
+    assert len(result.complete) == 2
 
 
 def test_compare__interrupt__keeps_what_is_done(data, monkeypatch):

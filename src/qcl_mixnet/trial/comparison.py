@@ -81,8 +81,9 @@ def compare(
 ) -> Comparison:
     """Fit and score every model on one fold after another, by the benchmark's own `run_cell`.
 
-    After the first fold it is known what a fold costs: the costliest models are left out of the
-    others until the rest fits into the time. The first fold is always finished.
+    After the first fold it is known what a fold costs: a model that costs more than all others
+    together is left out of the others if they do not fit into the time. The first fold is always
+    finished, and a later one is not begun if it would end too late.
 
     Parameters
     ----------
@@ -107,14 +108,15 @@ def compare(
     n_folds = len(data.splits)
     try:
         for fold, split in enumerate(data.splits):
-            if fold and time.monotonic() > end:
+            if fold and time.monotonic() + _cost(attempts) > end:
                 break
             part = replace(data, splits=[split])
             for attempt in _active(attempts):
                 on_fit(attempt.spec.label, fold, n_folds)
                 _run(attempt, part, protocol, n_jobs)
             finished += 1
-            _leave_out_the_slow(attempts, n_folds - finished, end)
+            if fold == 0:
+                _leave_out_the_slow(attempts, n_folds - finished, end)
     except KeyboardInterrupt:
         interrupted = True
         finished = finished or 1
@@ -123,6 +125,11 @@ def compare(
 
 def _active(attempts: Mapping[str, Attempt]) -> list[Attempt]:
     return [attempt for attempt in attempts.values() if attempt.problem is None]
+
+
+def _cost(attempts: Mapping[str, Attempt]) -> float:
+    """Seconds that another fold takes."""
+    return sum(float(np.mean(attempt.fit_seconds)) for attempt in _active(attempts))
 
 
 def _run(attempt: Attempt, part: CellData, protocol: EvaluationProtocol, n_jobs: int) -> None:
@@ -137,16 +144,18 @@ def _run(attempt: Attempt, part: CellData, protocol: EvaluationProtocol, n_jobs:
 
 
 def _leave_out_the_slow(attempts: Mapping[str, Attempt], n_left: int, end: float) -> None:
-    """Give up the costliest models for which the time of the folds that are left does not last."""
-    left = end - time.monotonic()
+    """Give up models that cost more than all others together, if the time does not last with them.
+
+    Fewer folds of all models say more than all folds of a few.
+    """
     active = sorted(_active(attempts), key=lambda attempt: -np.mean(attempt.fit_seconds))
-    needed = n_left * sum(float(np.mean(attempt.fit_seconds)) for attempt in active)
-    for attempt in active[:-2]:  # two stay, to be compared
-        if needed <= left:
+    costs = [float(np.mean(attempt.fit_seconds)) for attempt in active]
+    left = end - time.monotonic()
+    for i, attempt in enumerate(active[:-2]):  # two stay, to be compared
+        others = sum(costs[i + 1 :])
+        if n_left * (costs[i] + others) <= left or costs[i] <= others:
             break
-        cost = float(np.mean(attempt.fit_seconds))
         attempt.problem = (
-            f"no time: {cost:.0f} s a fold, and {max(left, 0):.0f} s were left for {n_left} folds "
-            "of all models; allow more with --time-limit"
+            f"no time: {costs[i]:.0f} s a fold, more than all others together, and "
+            f"{max(left, 0):.0f} s were left for {n_left} fold(s); allow more with --time-limit"
         )
-        needed -= n_left * cost

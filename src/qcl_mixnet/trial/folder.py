@@ -115,6 +115,7 @@ def trial_record(trial: Trial) -> dict[str, Any]:
             "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "interrupted": comparison.interrupted,
             "file": trial.table.sniffed.describe(),
+            "file_format": trial.table.sniffed.format,
             "target": trial.table.readings.target,
             "classes": [str(label) for label in trial.table.classes],
             "columns": {c.name: f"{c.kind}: {c.words()}" for c in trial.table.readings.columns},

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from qcl_mixnet.data.errors import DataError
 from qcl_mixnet.inspection.applying import apply_readings, apply_to_new
 from qcl_mixnet.inspection.columns import read_columns
-from qcl_mixnet.inspection.plan import read_plan
+from qcl_mixnet.inspection.plan import ReadingPlan, read_plan
 from qcl_mixnet.inspection.readings import TableReadings
 from qcl_mixnet.inspection.sniffing import SniffedFile, require_column, sniff_source
 
@@ -114,36 +114,19 @@ def open_table(
     target = options.target or (said.target if said else None)
     if target is None:
         raise DataError("no target is named; say with --target which column holds the labels")
-    file = {**(said.file if said else {}), **options.file}
-    sniffed = sniff_source(path, target, options=file)
+    sniffed = sniff_source(path, target, options={**(said.file if said else {}), **options.file})
     tell(sniffed.describe())
     for note in sniffed.notes:
         tell(f"  {note}")
-    columns: Mapping[str, Any] = {**(said.columns if said else {}), **options.columns}
-    columns = {name: kind for name, kind in columns.items() if name != target}
-    unlabelled = "drop" if options.drop_unlabelled or (said and said.unlabelled == "drop") else "refuse"
-    apart = {name: "excluded" for name in (options.groups, options.time) if name is not None}
-
-    def read(overrides: Mapping[str, Any]) -> TableReadings:
-        return read_columns(
-            sniffed.table,
-            target,
-            overrides,
-            dates=options.dates,
-            unlabelled=unlabelled,
-            source=sniffed.source,
-        )
-
     for flag, name in (("--groups", options.groups), ("--time", options.time)):
         if name is not None:
             require_column(sniffed.table, name, "the table", flag)
-    plain = read(columns)
-    readings = read({**columns, **apart}) if apart else plain
+    plain, readings = _read_twice(sniffed, target, options, said)
     for line in readings.lines():
         tell(f"  {line}")
     X, y = apply_readings(sniffed.table, readings)
     labelled = sniffed.table[sniffed.table[target].notna()].reset_index(drop=True)
-    left_out = [c.name for c in readings.left_out if c.kind == "identifier"]
+    unseen = [c.name for c in readings.left_out if c.kind == "identifier"]
     return OpenedTable(
         sniffed,
         readings,
@@ -151,8 +134,31 @@ def open_table(
         y,
         None if options.groups is None else labelled[options.groups],
         None if options.time is None else _moments(labelled, options.time, plain),
-        labelled[left_out],
+        labelled[unseen],
     )
+
+
+def _read_twice(
+    sniffed: SniffedFile, target: str, options: TableOptions, said: ReadingPlan | None
+) -> tuple[TableReadings, TableReadings]:
+    """What columns are in themselves, and with those of groups and time left out."""
+    columns: dict[str, Any] = {**(said.columns if said else {}), **options.columns}
+    columns.pop(target, None)
+    drop = options.drop_unlabelled or (said is not None and said.unlabelled == "drop")
+
+    def read(overrides: Mapping[str, Any]) -> TableReadings:
+        return read_columns(
+            sniffed.table,
+            target,
+            overrides,
+            dates=options.dates,
+            unlabelled="drop" if drop else "refuse",
+            source=sniffed.source,
+        )
+
+    plain = read(columns)
+    apart = {name: "excluded" for name in (options.groups, options.time) if name is not None}
+    return plain, read({**columns, **apart}) if apart else plain
 
 
 def _moments(table: pd.DataFrame, name: str, readings: TableReadings) -> pd.Series:

@@ -18,6 +18,8 @@ _QUICK_ROWS = 5_000
 # Shares of the time: for all folds, for QCL-MixNet+ in all of them together, and for the winner on
 # all rows if it takes what it is given.
 FOLDS_SHARE, PLUS_SHARE, WINNER_SHARE = 0.8, 0.4, 0.2
+# With fewer rows several threads help little, and on a busy machine they wait for one another.
+MANY_ROWS = 2_000
 # Ten networks of a hundred epochs take minutes above so many rows.
 MOST_ROWS_RECOMMENDED = 20_000
 
@@ -36,7 +38,7 @@ class TrialOptions(BaseModel):
     seed : int
         Of folds and models.
     n_jobs : int or None
-        Threads; None: one for every core.
+        Threads; None: one, or one for every core from 2,000 rows on.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -106,7 +108,7 @@ class Plan:
         if PLUS in specs:
             limit = PLUS_SHARE * seconds / (folds * repeats)
             specs[PLUS] = _with_limit(specs[PLUS], limit)
-        n_jobs = options.n_jobs or os.cpu_count() or 1
+        n_jobs = options.n_jobs or (1 if n_rows < MANY_ROWS else os.cpu_count() or 1)
         return cls(specs, folds, repeats, seconds, n_jobs, left_out)
 
     def for_all_rows(self, name: str) -> ModelSpec:

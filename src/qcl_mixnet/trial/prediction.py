@@ -9,9 +9,11 @@ from typing import Any
 import pandas as pd
 
 from qcl_mixnet.data.errors import DataError
+from qcl_mixnet.data.sources.formats import FORMATS
+from qcl_mixnet.data.sources.opening import Place
 from qcl_mixnet.estimators.predictions import prediction_table, probability_columns
 from qcl_mixnet.inspection.applying import apply_to_new
-from qcl_mixnet.inspection.sniffing import read_source, require_column
+from qcl_mixnet.inspection.sniffing import read_source, require_column, sniff_source
 from qcl_mixnet.scoring.table_file import PARQUET_SUFFIXES
 from qcl_mixnet.scoring.table_writer import TableWriter
 from qcl_mixnet.trial.folder import SavedTrial
@@ -79,9 +81,12 @@ def predict_file(
 
 
 def _read(trial: SavedTrial, path: str) -> pd.DataFrame:
-    """Read a file by the trial's options, as far as they concern its format."""
-    source = trial.readings.source(path)
-    return read_source(source.for_format_of(path))
+    """Read a file as the trial's own was; of another format, as it is found to be written."""
+    suffix = Place(path, Path.cwd()).suffix
+    if FORMATS.get(suffix, "csv") == trial.record["file_format"]:
+        return read_source(trial.readings.source(path))
+    codes = trial.readings.file.get("na_values")
+    return sniff_source(path, options={} if codes is None else {"na_values": codes}).table
 
 
 def _ids(

@@ -134,4 +134,3 @@ def _cell_data(table: OpenedTable, codes: NDArray[np.int64], splits: list[Split]
 
 def _codes_of(groups: pd.Series | None) -> NDArray[np.int64] | None:
     return None if groups is None else pd.factorize(groups)[0].astype(np.int64)
-
