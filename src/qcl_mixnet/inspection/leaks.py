@@ -134,10 +134,10 @@ def _score(
 def _as_numbers(column: pd.Series) -> Floats | None:
     """A column as the matrix that a tree reads, gaps as NaN; None for categories."""
     if pd.api.types.is_datetime64_any_dtype(column.dtype):
-        days = (column - pd.Timestamp("1970-01-01")) / pd.Timedelta(days=1)
-        return days.to_numpy(dtype=np.float64, na_value=np.nan)[:, None]
+        column = (column - pd.Timestamp("1970-01-01")).dt.total_seconds()
     if pd.api.types.is_numeric_dtype(column.dtype):
-        return column.to_numpy(dtype=np.float64, na_value=np.nan)[:, None]
+        values: Floats = column.to_numpy(dtype=np.float64, na_value=np.nan)
+        return values[:, None]
     return None
 
 
@@ -196,7 +196,7 @@ def _suspect(name: str, scores: pd.DataFrame, macro: pd.Series) -> LeakSuspect |
         )
         return LeakSuspect(name, "values", score, None, words)
     label = str(scores.loc[name].idxmax())
-    of_class = float(scores.loc[name, label])
+    of_class = float(scores[label][name])
     usual = float(scores[label].drop(name).median()) if len(others) else 0.5
     if scores.shape[1] > 2 and of_class >= ONE_CLASS and usual <= _ONE_CLASS_BELOW:
         words = f"'{name}' alone nearly gives class '{label}' away (ROC AUC {of_class:.3f})"

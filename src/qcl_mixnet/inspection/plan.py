@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -135,6 +136,50 @@ def column_plan(value: Any, name: str) -> ColumnPlan:
         return ColumnPlan.model_validate(_as_fields(value))
     except ValidationError as error:
         raise DataError(_sentence(error, f"column '{name}'")) from error
+
+
+def as_flag(name: str, said: str) -> str:
+    """Write the flag that says what a column is, as a shell reads it.
+
+    Parameters
+    ----------
+    name : str
+        The column.
+    said : str
+        Its kind, of a date with its format after a colon.
+
+    Returns
+    -------
+    str
+    """
+    return f"--as {shlex.quote(f'{name}={said}')}"
+
+
+def parse_as(text: str) -> tuple[str, ColumnPlan]:
+    """Read the value of the flag `--as`.
+
+    Parameters
+    ----------
+    text : str
+        `COLUMN=KIND`; a column's name may hold the sign itself.
+
+    Returns
+    -------
+    name : str
+    plan : ColumnPlan
+
+    Raises
+    ------
+    DataError
+        If the sign is missing, or the kind is none.
+    """
+    name, sign, said = text.rpartition("=")
+    if not sign or not name:
+        raise DataError(
+            f"--as is {text!r}, which names no column and kind; write it as COLUMN=KIND, with one "
+            f"of the kinds {', '.join(KINDS)}"
+        )
+    return name, column_plan(said, name)
 
 
 def write_plan(plan: ReadingPlan, path: Path, comments: Mapping[str, str] | None = None) -> None:
