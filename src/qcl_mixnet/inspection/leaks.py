@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sklearn.metrics import roc_auc_score
+from scipy.stats import rankdata
 from sklearn.model_selection import StratifiedKFold, train_test_split
 from sklearn.preprocessing import TargetEncoder
 from sklearn.tree import DecisionTreeClassifier
@@ -128,7 +128,20 @@ def _score(
                 random_state=0,
             ).fit(values[train], codes[train])
             probabilities[test] = tree.predict_proba(values[test])
-    return [float(roc_auc_score(codes == k, probabilities[:, k])) for k in range(n_classes)]
+    return _areas(probabilities, codes)
+
+
+def _areas(probabilities: Floats, codes: npt.NDArray[np.intp]) -> list[float]:
+    """ROC AUC of each class against the rest: the rank sums of Mann and Whitney.
+
+    scikit-learn's `roc_auc_score` gives the same, and takes ten times as long for many classes.
+    """
+    n, n_classes = probabilities.shape
+    counts = np.bincount(codes, minlength=n_classes)
+    ranks = rankdata(probabilities, axis=0)
+    own = np.array([ranks[codes == k, k].sum() for k in range(n_classes)])
+    areas = (own - counts * (counts + 1) / 2) / (counts * (n - counts))
+    return [float(area) for area in areas]
 
 
 def _as_numbers(column: pd.Series) -> Floats | None:

@@ -21,6 +21,8 @@ KINDS: tuple[str, ...] = get_args(Kind)
 FEATURE_KINDS = frozenset({"number", "category", "date"})
 """Kinds of columns that a model is trained on."""
 
+_WORDS = {"kind": KINDS, "unlabelled": ("refuse", "drop")}
+
 _HEAD = """\
 # What each column of the file is taken for: number, category and date are trained on;
 # identifier, constant, text and excluded are left out. Edit a word and pass this file again.
@@ -259,8 +261,8 @@ def _sentence(error: ValidationError, where: str) -> str:
     if place[:1] == ["columns"] and len(place) > 1:
         where, place = f"column '{place[1]}' of {where}", place[2:]
     name = place[-1] if place else ""
-    if fault["type"] == "literal_error":
-        known = KINDS if name == "kind" else ("refuse", "drop")
+    if fault["type"] == "literal_error" and name in _WORDS:
+        known = _WORDS[name]
         hint = did_you_mean(str(value), known)
         return f"{where} has the {name} {value!r}{hint}; it can be {', '.join(known)}"
     if fault["type"] == "extra_forbidden":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -249,9 +249,21 @@ def _written(
             columns_are_text=kind == "csv",
             has_grouped_points=grouped,
         )
-    if "na_values" not in found:
+    told = _listed(found.get("na_values"))
+    if told is None or (told and not isinstance(told, Mapping)):  # an empty list says: no codes
         signs = {name: found[name] for name in ("decimal", "thousands") if name in found}
         codes = gap_codes(table, target=target, **(signs | written))
         if codes is not None:
-            written["na_values"] = codes
+            written["na_values"] = _joined(told or [], codes, table)
     return written, notes
+
+
+def _listed(told: Any) -> Any:
+    return told if told is None or isinstance(told, Mapping | list | tuple) else [told]
+
+
+def _joined(told: Sequence[Any], codes: Any, table: pd.DataFrame) -> Any:
+    """Codes of all columns that the user tells, and those that were found."""
+    if not isinstance(codes, dict):
+        return [*told, *codes]
+    return {str(name): [*told, *codes.get(name, [])] for name in table} if told else codes
