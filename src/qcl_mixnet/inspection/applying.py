@@ -1,4 +1,4 @@
-"""A table of a user's in the types that its readings say: features and labels, or features alone."""
+"""A user's table in the types that its readings say: features and labels, or features alone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from qcl_mixnet.data.sources.columns import plain_feature, tidy_target
 from qcl_mixnet.data.written_numbers import parse_numbers
 from qcl_mixnet.inspection.dates import parse_dates
 from qcl_mixnet.inspection.plan import ColumnPlan, ReadingPlan
-from qcl_mixnet.inspection.readings import TableReadings
+from qcl_mixnet.inspection.readings import TableReadings, rows_of
 from qcl_mixnet.inspection.sniffing import require_column
 from qcl_mixnet.preprocessing.features import factorize
 
@@ -45,7 +45,7 @@ def apply_readings(
     gaps = frame[plan.target].isna().to_numpy()
     if gaps.any() and plan.unlabelled == "refuse":
         raise DataError(
-            f"the target '{plan.target}' is missing in {int(gaps.sum())} rows, first in row "
+            f"the target '{plan.target}' is missing in {rows_of(int(gaps.sum()))}, first in row "
             f"{int(gaps.argmax())} (from 0); fill in the labels, or set `unlabelled: drop`"
         )
     frame = frame[~gaps].reset_index(drop=True)
@@ -135,7 +135,7 @@ def _as_numbers(column: pd.Series) -> pd.Series:
     infinite = np.isinf(column.to_numpy(dtype=np.float64))
     if infinite.any():
         raise DataError(
-            f"column '{column.name}' is infinite in {int(infinite.sum())} rows, first in row "
+            f"column '{column.name}' is infinite in {rows_of(int(infinite.sum()))}, first in row "
             f"{int(infinite.argmax())} (from 0); write a number there or leave a gap"
         )
     return column
@@ -155,6 +155,6 @@ def _refuse_lost(column: pd.Series, read: pd.Series, fault: str, what: str) -> N
         first = int(lost.argmax())
         raise DataError(
             f"column '{column.name}' holds {str(column.iloc[first])!r} in row {first} (from 0), "
-            f"which is {fault}, and so do {int(lost.sum())} rows in all; correct {what}, or leave "
-            "the cells empty"
+            f"which is {fault} ({rows_of(int(lost.sum()))} in all); correct {what}, or leave these "
+            "cells empty"
         )

@@ -7,6 +7,8 @@ import re
 import numpy as np
 import pandas as pd
 
+from qcl_mixnet.inspection.plan import as_flag
+from qcl_mixnet.inspection.readings import rows_of
 from qcl_mixnet.inspection.written_cells import text_style
 
 _SENTINELS = (-9.0, -99.0, -999.0, -9999.0, -99999.0, 999.0, 9999.0, 99999.0, 999999.0)
@@ -43,13 +45,13 @@ def number_hint(column: pd.Series, distinct: int) -> str:
     if sentinel := _sentinel(values):
         code, count = sentinel
         return (
-            f"{code} stands in {count} rows far from all other values and may be a gap: say "
+            f"{code} stands in {rows_of(count)} far from all other values and may be a gap: say "
             f"--na-values {code} if it is"
         )
     if is_whole and _are_days(name, values):
-        return f"may be dates such as 20240131: say --as '{name}=date:%Y%m%d' if it is"
+        return f"may be dates such as 20240131: say {as_flag(name, 'date:%Y%m%d')} if it is"
     if is_whole and 2 < distinct <= _MOST_CODES and _CODE_NAME.fullmatch(name.strip()):
-        return f"may be codes: say --as {name}=category if they are"
+        return f"may be codes: say {as_flag(name, 'category')} if they are"
     return ""
 
 
@@ -89,6 +91,6 @@ def category_hint(name: str, texts: list[str]) -> str:
     str
     """
     if pd.to_numeric(pd.Series(texts, dtype=object), errors="coerce").notna().all():
-        return f"all are numbers: say --as {name}=number if they count or measure"
+        return f"all are numbers: say {as_flag(name, 'number')} if they count or measure"
     style = text_style(texts)
     return "" if style is None else f"holds {style.words}: {style.remedy}"

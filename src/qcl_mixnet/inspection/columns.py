@@ -1,11 +1,12 @@
-"""The rules by which a column of a user's table is a number, a category, a date or none of these."""
+"""The rules by which a column is a number, a category, a date, an identifier or none of these."""
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -16,8 +17,14 @@ from qcl_mixnet.data.target import check_target
 from qcl_mixnet.inspection.column_hints import category_hint, number_hint
 from qcl_mixnet.inspection.dates import ISO, DateFormat, Order, find_date_format
 from qcl_mixnet.inspection.identifiers import MANY_LEVELS, number_identifies, text_identifies
-from qcl_mixnet.inspection.plan import ColumnPlan, ReadingPlan, column_plan, file_options
-from qcl_mixnet.inspection.readings import ColumnReading, TableReadings
+from qcl_mixnet.inspection.plan import (
+    ColumnPlan,
+    ReadingPlan,
+    as_flag,
+    column_plan,
+    file_options,
+)
+from qcl_mixnet.inspection.readings import ColumnReading, TableReadings, rows_of
 from qcl_mixnet.inspection.sniffing import require_column
 from qcl_mixnet.inspection.written_cells import distinct_texts, is_text
 from qcl_mixnet.preprocessing.features import column_kind
@@ -31,7 +38,7 @@ def read_columns(
     overrides: Mapping[str, Any] | None = None,
     *,
     dates: Order | None = None,
-    unlabelled: str = "refuse",
+    unlabelled: Literal["refuse", "drop"] = "refuse",
     source: FileSource | None = None,
 ) -> TableReadings:
     """Say of every column of a table what it is.
@@ -87,7 +94,7 @@ def read_columns(
         )
     plan = ReadingPlan(
         target=target,
-        unlabelled=unlabelled,  # type: ignore[arg-type]
+        unlabelled=unlabelled,
         file={} if source is None else file_options(source),
         columns={c.name: ColumnPlan(kind=c.kind, format=c.date_format) for c in columns},
     )
@@ -144,7 +151,7 @@ def _read_target(column: pd.Series, unlabelled: str, file: str) -> ColumnReading
         )
     check_target(column.dropna(), file)
     distinct = int(column.nunique())
-    reason = f"{distinct} classes" + (f"; {gaps} rows without a label left out" if gaps else "")
+    reason = f"{distinct} classes" + (f"; {rows_of(gaps)} without a label left out" if gaps else "")
     return ColumnReading(name, "target", reason, gaps, distinct)
 
 
@@ -195,7 +202,7 @@ def _kind_of_numbers(column: pd.Series, distinct: int) -> ColumnReading:
         return ColumnReading(name, "category", f"is {value} or missing")
     if why := number_identifies(column, distinct):
         return ColumnReading(
-            name, "identifier", f"{why}, left out", hint=f"--as {name}=number keeps it"
+            name, "identifier", f"{why}, left out", hint=f"{as_flag(name, 'number')} keeps it"
         )
     return ColumnReading(name, "number", hint=number_hint(column, distinct))
 
@@ -208,13 +215,14 @@ def _kind_of_text(
     found = find_date_format(texts, order)
     if found is not None and found.strange is None:
         return _date(name, found, order, said=said)
+    if found is not None:
+        reason = f"dates written {found.format} but for {found.strange!r}, left out"
+        remedy = f"correct that, or say --na-values {shlex.quote(str(found.strange))} for a gap"
+        return ColumnReading(name, "excluded", reason, hint=remedy)
     kind, why = text_identifies(column.dropna(), distinct, name)
     if kind is not None:
-        hint = f"--as {name}=category keeps it"
+        hint = f"{as_flag(name, 'category')} keeps it"
         return ColumnReading(name, kind, f"{why}, left out", hint=hint)  # type: ignore[arg-type]
-    if found is not None:
-        reason = f"dates written {found.format} but for {found.strange!r}"
-        return ColumnReading(name, "category", reason, hint="correct these cells or leave them out")
     reason = ""
     if distinct > MANY_LEVELS:
         reason = f"more levels than the {MANY_LEVELS:,} that one-hot encoding takes"
@@ -250,7 +258,8 @@ def _overridden(reading: ColumnReading, told: ColumnPlan, column: pd.Series) -> 
         if found is None:
             raise DataError(
                 f"column '{reading.name}' is said to hold dates, and {_example(column)} is none in "
-                f"a format that is known; say it, as in --as '{reading.name}=date:%Y%m%d'"
+                f"a format that is known; say it, as in "
+                f"{as_flag(reading.name, 'date:%Y%m%d')}"
             )
         format_ = found.format
     return replace(reading, kind=told.kind, reason="as you said", date_format=format_, hint="")

@@ -20,11 +20,14 @@ from qcl_mixnet.data.errors import DataError
 from qcl_mixnet.data.gaps import is_gap_like
 from qcl_mixnet.data.written_numbers import number_style
 
+_SIGNS = ",;\t|"
 _SEEN_ROWS = 200
 _MOST_TITLE_ROWS = 10
 _SEP_LINE = re.compile(r"sep=(.)\s*", re.IGNORECASE)
 _PADDED = re.compile(r"0\d{2,}")
 _DIGITS = re.compile(r"\d+")
+_POINTED = re.compile(r"[+-]?\d*\.\d+")
+_GROUPED = re.compile(r"[+-]?\d{1,3}\.\d{3}")
 
 
 @dataclass(frozen=True)
@@ -42,12 +45,15 @@ class CsvSigns:
     padded : tuple of int
         Columns of whole numbers of one width, some of which begin with zeros: codes such as
         postal codes.
+    has_grouped_points : bool
+        Whether every number with a point could have it between thousands: `1.250`, and not `1.5`.
     """
 
     separator: str
     header: Any
     index: Any
-    padded: tuple[int, ...]
+    padded: tuple[int, ...] = ()
+    has_grouped_points: bool = False
 
     def options(self) -> dict[str, Any]:
         """The options of a `FileSource`."""
@@ -93,7 +99,7 @@ def sniff_signs(
         found = Separator.of(told, where)
     rows = _rows(found, lines[first:])
     if not rows:
-        return CsvSigns(_spelt(found), first, False, ())
+        return CsvSigns(_spelt(found), first, False)
     if _starts_with_spaces(found, rows):
         found = Separator(found.character, skip_spaces=True)
         rows = _rows(found, lines[first:])
@@ -102,9 +108,9 @@ def sniff_signs(
     width = len(without_trailing_blanks(rows[0]))
     has_row_names = header != "none" and bool(body) and all(len(r) == width + 1 for r in body)
     shift = 1 if has_row_names else 0
-    padded = _padded_columns(found, lines[first:], skip=header != "none")
+    padded, grouped = _signs_of_cells(found, lines[first:], skip=header != "none")
     padded = tuple(i - shift for i in padded if i >= shift)
-    return CsvSigns(_spelt(found), header, 0 if has_row_names else False, padded)
+    return CsvSigns(_spelt(found), header, 0 if has_row_names else False, padded, grouped)
 
 
 def _rows(separator: Separator, lines: Sequence[str]) -> list[list[str]]:
@@ -134,14 +140,29 @@ def _find_separator(lines: list[str], where: str) -> tuple[Separator, int]:
     rows = _rows(space, lines)
     if len(rows[0]) > 1 and all(len(cells) == len(rows[0]) for cells in rows):
         return space, 0
-    if refusal is None:  # the rows are ragged, and the reader says which
-        return sniff_separator(io.StringIO("".join(lines), newline=""), where), 0
-    if not any(sign in line for line in lines[:_SEEN_ROWS] for sign in ",;\t|"):
+    if ragged := _mostly_fitting(lines):  # the reader says which row does not
+        return ragged, 0
+    if not any(sign in line for line in lines[:_SEEN_ROWS] for sign in _SIGNS):
         raise DataError(
             f"{where} has one column only; a table needs its target and at least one column more: "
             "say what separates the cells with `separator` where there are several"
         )
-    raise refusal
+    raise refusal or DataError(
+        f"{where} has rows with more cells than its first, whatever separates them; set `header` "
+        "to the row of names (from 0) if it stands further down, or `separator`"
+    )
+
+
+def _mostly_fitting(lines: Sequence[str]) -> Separator | None:
+    """The separator with which most rows have as many cells as the first, and more than one."""
+    best, most = None, 0.8
+    for character in _SIGNS:
+        rows = _rows(Separator(character), lines)
+        width = len(rows[0])
+        share = sum(len(cells) == width for cells in rows) / len(rows)
+        if width > 1 and share > most:
+            best, most = Separator(character), share
+    return best
 
 
 def _fits(separator: Separator, lines: Sequence[str]) -> bool:
@@ -199,20 +220,25 @@ def _is_number(text: str) -> bool:
     return bool(pd.notna(pd.to_numeric(text.strip(), errors="coerce")))
 
 
-def _padded_columns(separator: Separator, lines: Sequence[str], *, skip: bool) -> tuple[int, ...]:
-    """Columns of digits of one width in all rows of the sample, some of them with zeros ahead."""
+def _signs_of_cells(
+    separator: Separator, lines: Sequence[str], *, skip: bool
+) -> tuple[tuple[int, ...], bool]:
+    """Columns of digits of one width, some with zeros ahead, and how numbers use points."""
     widths: dict[int, int] = {}
     padded: set[int] = set()
     others: set[int] = set()
+    points: set[bool] = set()
     rows = separator.rows(lines)
     if skip:
         next(rows, None)
     for _, cells in rows:
         for i, cell in enumerate(cells):
+            if "." in cell and _POINTED.fullmatch(cell):
+                points.add(_GROUPED.fullmatch(cell) is not None)
             if i in others or is_gap_like(cell):
                 continue
             if not _DIGITS.fullmatch(cell) or widths.setdefault(i, len(cell)) != len(cell):
                 others.add(i)
             elif _PADDED.fullmatch(cell):
                 padded.add(i)
-    return tuple(sorted(padded - others))
+    return tuple(sorted(padded - others)), points == {True}

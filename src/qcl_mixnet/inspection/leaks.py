@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sklearn.metrics import roc_auc_score
+from scipy.stats import rankdata
 from sklearn.model_selection import StratifiedKFold, train_test_split
 from sklearn.preprocessing import TargetEncoder
 from sklearn.tree import DecisionTreeClassifier
@@ -128,16 +128,29 @@ def _score(
                 random_state=0,
             ).fit(values[train], codes[train])
             probabilities[test] = tree.predict_proba(values[test])
-    return [float(roc_auc_score(codes == k, probabilities[:, k])) for k in range(n_classes)]
+    return _areas(probabilities, codes)
+
+
+def _areas(probabilities: Floats, codes: npt.NDArray[np.intp]) -> list[float]:
+    """ROC AUC of each class against the rest: the rank sums of Mann and Whitney.
+
+    scikit-learn's `roc_auc_score` gives the same, and takes ten times as long for many classes.
+    """
+    n, n_classes = probabilities.shape
+    counts = np.bincount(codes, minlength=n_classes)
+    ranks = rankdata(probabilities, axis=0)
+    own = np.array([ranks[codes == k, k].sum() for k in range(n_classes)])
+    areas = (own - counts * (counts + 1) / 2) / (counts * (n - counts))
+    return [float(area) for area in areas]
 
 
 def _as_numbers(column: pd.Series) -> Floats | None:
     """A column as the matrix that a tree reads, gaps as NaN; None for categories."""
     if pd.api.types.is_datetime64_any_dtype(column.dtype):
-        days = (column - pd.Timestamp("1970-01-01")) / pd.Timedelta(days=1)
-        return days.to_numpy(dtype=np.float64, na_value=np.nan)[:, None]
+        column = (column - pd.Timestamp("1970-01-01")).dt.total_seconds()
     if pd.api.types.is_numeric_dtype(column.dtype):
-        return column.to_numpy(dtype=np.float64, na_value=np.nan)[:, None]
+        values: Floats = column.to_numpy(dtype=np.float64, na_value=np.nan)
+        return values[:, None]
     return None
 
 
@@ -196,7 +209,7 @@ def _suspect(name: str, scores: pd.DataFrame, macro: pd.Series) -> LeakSuspect |
         )
         return LeakSuspect(name, "values", score, None, words)
     label = str(scores.loc[name].idxmax())
-    of_class = float(scores.loc[name, label])
+    of_class = float(scores[label][name])
     usual = float(scores[label].drop(name).median()) if len(others) else 0.5
     if scores.shape[1] > 2 and of_class >= ONE_CLASS and usual <= _ONE_CLASS_BELOW:
         words = f"'{name}' alone nearly gives class '{label}' away (ROC AUC {of_class:.3f})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -19,6 +20,8 @@ Kind = Literal["number", "category", "date", "identifier", "constant", "text", "
 KINDS: tuple[str, ...] = get_args(Kind)
 FEATURE_KINDS = frozenset({"number", "category", "date"})
 """Kinds of columns that a model is trained on."""
+
+_WORDS = {"kind": KINDS, "unlabelled": ("refuse", "drop")}
 
 _HEAD = """\
 # What each column of the file is taken for: number, category and date are trained on;
@@ -137,6 +140,50 @@ def column_plan(value: Any, name: str) -> ColumnPlan:
         raise DataError(_sentence(error, f"column '{name}'")) from error
 
 
+def as_flag(name: str, said: str) -> str:
+    """Write the flag that says what a column is, as a shell reads it.
+
+    Parameters
+    ----------
+    name : str
+        The column.
+    said : str
+        Its kind, of a date with its format after a colon.
+
+    Returns
+    -------
+    str
+    """
+    return f"--as {shlex.quote(f'{name}={said}')}"
+
+
+def parse_as(text: str) -> tuple[str, ColumnPlan]:
+    """Read the value of the flag `--as`.
+
+    Parameters
+    ----------
+    text : str
+        `COLUMN=KIND`; a column's name may hold the sign itself.
+
+    Returns
+    -------
+    name : str
+    plan : ColumnPlan
+
+    Raises
+    ------
+    DataError
+        If the sign is missing, or the kind is none.
+    """
+    name, sign, said = text.rpartition("=")
+    if not sign or not name:
+        raise DataError(
+            f"--as is {text!r}, which names no column and kind; write it as COLUMN=KIND, with one "
+            f"of the kinds {', '.join(KINDS)}"
+        )
+    return name, column_plan(said, name)
+
+
 def write_plan(plan: ReadingPlan, path: Path, comments: Mapping[str, str] | None = None) -> None:
     """Write a plan as YAML.
 
@@ -214,8 +261,8 @@ def _sentence(error: ValidationError, where: str) -> str:
     if place[:1] == ["columns"] and len(place) > 1:
         where, place = f"column '{place[1]}' of {where}", place[2:]
     name = place[-1] if place else ""
-    if fault["type"] == "literal_error":
-        known = KINDS if name == "kind" else ("refuse", "drop")
+    if fault["type"] == "literal_error" and name in _WORDS:
+        known = _WORDS[name]
         hint = did_you_mean(str(value), known)
         return f"{where} has the {name} {value!r}{hint}; it can be {', '.join(known)}"
     if fault["type"] == "extra_forbidden":

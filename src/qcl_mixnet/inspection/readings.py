@@ -10,6 +10,11 @@ from qcl_mixnet.inspection.plan import FEATURE_KINDS, Kind, ReadingPlan, write_p
 _WIDEST_NAME = 30
 
 
+def rows_of(count: int) -> str:
+    """Say how many rows: `1 row`, `2 rows`."""
+    return f"{count:,} row" + ("" if count == 1 else "s")
+
+
 @dataclass(frozen=True)
 class ColumnReading:
     """What one column was taken for, and why.

@@ -17,6 +17,7 @@ from qcl_mixnet.inspection.leaks import (
     find_telling_gaps,
     score_columns,
 )
+from qcl_mixnet.inspection.readings import TableReadings
 from qcl_mixnet.writing import strict_json
 
 _SHOWN = 8
@@ -158,7 +159,8 @@ def inspect_table(
     X: pd.DataFrame,
     y: pd.Series,
     *,
-    identifiers: pd.DataFrame | None = None,
+    readings: TableReadings | None = None,
+    table: pd.DataFrame | None = None,
     splits: Sequence[Split] | None = None,
     random_state: int = 0,
 ) -> DataReport:
@@ -170,8 +172,10 @@ def inspect_table(
         As `apply_readings` gives it.
     y : pandas.Series of shape (n_rows,)
         Labels without gaps.
-    identifiers : pandas.DataFrame of shape (n_rows, n_identifiers) or None
-        Columns that no model sees; whether the table is sorted by class shows in them.
+    readings : TableReadings or None
+        What `X` and `y` were made with: it names the constant columns that were left out.
+    table : pandas.DataFrame of shape (n_all_rows, n_columns) or None
+        What `X` and `y` were made of: its identifiers may be sorted by class.
     splits : sequence of (train, test) or None
         Positions of the rows on both sides of the splits that will be used; None: five random
         folds stand for them.
@@ -184,28 +188,29 @@ def inspect_table(
     Raises
     ------
     ValueError
-        If the tables are of different length, or a label is missing.
+        If features and labels are of different length, or a label is missing.
     """
-    if len(X) != len(y) or (identifiers is not None and len(identifiers) != len(y)):
-        raise ValueError(
-            f"X has {len(X)} rows, y has {len(y)}"
-            + ("" if identifiers is None else f", identifiers has {len(identifiers)}")
-            + "; give as many of each"
-        )
+    if len(X) != len(y):
+        raise ValueError(f"X has {len(X)} rows, and y has {len(y)} labels; give as many of each")
     if y.isna().any():
         raise ValueError(f"y has {int(y.isna().sum())} gaps; leave the rows without a label out")
     X, y = X.reset_index(drop=True), y.reset_index(drop=True)
     scores = score_columns(X, y, random_state=random_state)
     leaks = [*find_leaks(scores), *find_telling_gaps(X, y)]
-    if identifiers is not None:
-        leaks += find_sorted((column for _, column in identifiers.items()), y)
+    if readings is not None and table is not None:
+        labelled = table[table[readings.target].notna()].reset_index(drop=True)
+        named = [column.name for column in readings.columns if column.kind == "identifier"]
+        leaks += find_sorted((labelled[name] for name in named), y)
+    constant = [str(name) for name, column in X.items() if column.nunique(dropna=False) <= 1]
+    if readings is not None:
+        constant += [column.name for column in readings.columns if column.kind == "constant"]
     order = pd.Series(np.arange(len(y)), name="row")
     return DataReport(
         rows=len(X),
         features=X.shape[1],
         classes=_classes(y),
         gaps=_gaps(X),
-        constant=tuple(str(n) for n, c in X.items() if c.nunique(dropna=False) <= 1),
+        constant=tuple(constant),
         duplicates=count_duplicates(X, y, splits=splits, random_state=random_state),
         scores=scores,
         leaks=tuple(leaks),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -123,12 +123,14 @@ def sniff_source(
     if signs is not None and "texts" not in found and signs.padded:
         found["texts"] = [str(name) for name in table.columns[list(signs.padded)]]
         table = read_source(_source(path, target, found))
-    written, notes = _written(table, kind, target, found)
+    grouped = signs is not None and signs.has_grouped_points
+    written, notes = _written(table, kind, target, found, grouped=grouped)
     if written:
         found |= written
         table = read_source(_source(path, target, found))
     if target is not None:
-        require_column(table, target, f"the file {place}", "--target")
+        nameless = ", which has no row of names," if found.get("header") == "none" else ""
+        require_column(table, target, f"the file {place}{nameless}", "--target")
     if kind == "csv" and "texts" not in told:
         # A later file may have nothing but numbers where this one has text.
         texts = [str(name) for name, column in table.items() if is_text(column)]
@@ -229,7 +231,12 @@ def _signs(
 
 
 def _written(
-    table: pd.DataFrame, kind: str, target: str | None, found: Mapping[str, Any]
+    table: pd.DataFrame,
+    kind: str,
+    target: str | None,
+    found: Mapping[str, Any],
+    *,
+    grouped: bool,
 ) -> tuple[dict[str, Any], list[str]]:
     """What the cells say of numbers and gaps, as far as nobody told it."""
     written: dict[str, Any] = {}
@@ -240,10 +247,23 @@ def _written(
             target=target,
             separator=found.get("separator", ","),
             columns_are_text=kind == "csv",
+            has_grouped_points=grouped,
         )
-    if "na_values" not in found:
+    told = _listed(found.get("na_values"))
+    if told is None or (told and not isinstance(told, Mapping)):  # an empty list says: no codes
         signs = {name: found[name] for name in ("decimal", "thousands") if name in found}
         codes = gap_codes(table, target=target, **(signs | written))
         if codes is not None:
-            written["na_values"] = codes
+            written["na_values"] = _joined(told or [], codes, table)
     return written, notes
+
+
+def _listed(told: Any) -> Any:
+    return told if told is None or isinstance(told, Mapping | list | tuple) else [told]
+
+
+def _joined(told: Sequence[Any], codes: Any, table: pd.DataFrame) -> Any:
+    """Codes of all columns that the user tells, and those that were found."""
+    if not isinstance(codes, dict):
+        return [*told, *codes]
+    return {str(name): [*told, *codes.get(name, [])] for name in table} if told else codes

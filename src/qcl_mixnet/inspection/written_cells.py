@@ -19,7 +19,7 @@ def is_text(column: pd.Series) -> bool:
     dtype = column.dtype
     if isinstance(dtype, pd.StringDtype):
         return True
-    return dtype == object and any(isinstance(value, str) for value in column)
+    return pd.api.types.is_object_dtype(dtype) and any(isinstance(value, str) for value in column)
 
 
 def distinct_texts(column: pd.Series) -> list[str]:
@@ -36,7 +36,12 @@ def text_style(texts: list[str]) -> NumberStyle | None:
 
 
 def number_signs(
-    frame: pd.DataFrame, *, target: str | None, separator: str, columns_are_text: bool
+    frame: pd.DataFrame,
+    *,
+    target: str | None,
+    separator: str,
+    columns_are_text: bool,
+    has_grouped_points: bool = False,
 ) -> tuple[dict[str, Any], list[str]]:
     """Find the decimal sign and the character between thousands.
 
@@ -49,6 +54,8 @@ def number_signs(
     columns_are_text : bool
         Whether the file writes its numbers as text, as CSV does; then a number that was read
         with a decimal point speaks against a decimal comma.
+    has_grouped_points : bool
+        Whether all points of such numbers may stand between thousands instead.
 
     Returns
     -------
@@ -69,6 +76,8 @@ def number_signs(
     if not votes:
         return {}, []
     has_points = columns_are_text and any(_has_fractions(c) for _, c in frame.items())
+    if has_points and has_grouped_points and {decimal for decimal, _ in votes} == {","}:
+        votes[",", "."] = ""
     return _decide(votes, has_points=has_points, separator=separator)
 
 

@@ -21,11 +21,11 @@ from qcl_mixnet.project.grid_names import (
     with_tuned_models,
 )
 from qcl_mixnet.project.report_names import Reports
-from qcl_mixnet.suggestions import did_you_mean, listed
 from qcl_mixnet.replay.options import ReplayOptions
 from qcl_mixnet.scoring.training_columns import ColumnOrder, ExtraColumns
 from qcl_mixnet.speed.measurement import SpeedOptions
 from qcl_mixnet.statistics.comparison import ComparisonOptions
+from qcl_mixnet.suggestions import did_you_mean, listed
 from qcl_mixnet.tuning.options import TuningOptions
 
 logger = logging.getLogger(__name__)
