@@ -74,9 +74,7 @@ def prepare_dataset(
     check_table(table, name)
     features = table.drop(columns=TARGET)
     _warn_of_row_numbers(features, name)
-    target = plain_target(table[TARGET])
-    if not pd.api.types.is_numeric_dtype(target):
-        target = target.astype(str)
+    target = target_labels(table)
     encoder = LabelEncoder().fit(target)
     labels = encoder.transform(target).astype(np.int64)
 
@@ -94,6 +92,23 @@ def prepare_dataset(
         "fingerprint": digest([content_sha256(table), content_sha256(frame)]),
     }
     return PreparedDataset(frame, schema)
+
+
+def target_labels(table: pd.DataFrame) -> NDArray[Any]:
+    """Labels of a checked table: numbers as numbers, and all else as text.
+
+    Parameters
+    ----------
+    table : DataFrame of shape (n_samples, n_features + 1)
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+    """
+    target = plain_target(table[TARGET])
+    if not pd.api.types.is_numeric_dtype(target):
+        target = target.astype(str)
+    return target.to_numpy()
 
 
 def _checked_splits(

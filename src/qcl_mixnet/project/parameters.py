@@ -13,6 +13,7 @@ from qcl_mixnet.data.names import Name, as_text
 from qcl_mixnet.data.roster import DatasetEntry, parse_entry
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
 from qcl_mixnet.evaluation.specs import ModelSpec
+from qcl_mixnet.project.fit_options import FitOptions
 from qcl_mixnet.project.grid_names import (
     nameable,
     names_of,
@@ -111,6 +112,7 @@ class Configuration(BaseModel):
     statistics: ComparisonOptions = Field(default_factory=ComparisonOptions)
     speed: SpeedOptions = Field(default_factory=SpeedOptions)
     inference: InferenceOptions = Field(default_factory=InferenceOptions)
+    fit: FitOptions = Field(default_factory=FitOptions)
     tuning: TuningOptions = Field(default_factory=TuningOptions)
     replay: ReplayOptions = Field(default_factory=ReplayOptions)
     reports: Reports = Field(default_factory=Reports)
