@@ -218,11 +218,12 @@ def test_categorical_features__by_position__as_text_of_the_same_levels():
 
 
 def test_dates_and_rare_levels__are_read_without_being_asked():
-    table = make_frame()[0].assign(when=pd.date_range("2020-01-30", periods=N, freq="h"))
-    table["shop"] = [f"shop {i}" for i in range(N)]
+    frame, y = make_frame()
+    table = frame.assign(when=pd.date_range("2020-01-30", periods=60, freq="h"))
+    table["shop"] = [f"shop {i}" for i in range(60)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(TablePreprocessor.__init__.__kwdefaults__, "max_levels", 5)
-        model = make_model().fit(table, Y)
+        model = make_model().fit(table, y)
     names = model.preprocessor_.get_feature_names_out().tolist()
     assert {"when_month", "when_hour", "when_elapsed", "shop_(other)"} <= set(names)
     later = table.assign(when=pd.Timestamp(2030, 1, 1), shop="unknown")
