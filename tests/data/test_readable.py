@@ -192,3 +192,29 @@ def test_storable_table__columns_of_objects__are_kept_by_parquet(tmp_path):
 def test_storable_table__number_beyond_float64__is_refused_with_its_row(cells):
     with pytest.raises(DataError, match=r"'c' of data set 'mine' .* float64 .*row 1 \(from 0\)"):
         storable_table(pd.DataFrame({"c": pd.Series(cells, dtype=object)}), "mine")
+
+
+DATES = {
+    "dates": [datetime.date(2020, 1, 1), None],
+    "times": [datetime.datetime(2020, 1, 1, 12), datetime.date(2020, 1, 2)],
+    "zoned": [datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC), None],
+}
+
+
+@pytest.mark.parametrize("cells", DATES.values(), ids=DATES.keys())
+def test_dates__that_are_asked_for__pass_and_get_a_type_of_pandas(cells):
+    frame = pd.DataFrame({"c": pd.Series(cells, dtype=object)})
+    check_cells(frame, "mine", "features")
+    with pytest.raises(DataError, match=r"'c' .* holds dates or times .*`dates: features` of"):
+        check_cells(frame, "mine")
+    stored = storable_table(frame, "mine")["c"]
+    assert stored.dtype.kind == "M"
+    assert stored.dropna().astype(object).tolist() == [
+        pd.Timestamp(cell) for cell in cells if cell is not None
+    ]
+
+
+def test_check_cells__durations__are_refused_whatever_is_asked():
+    with pytest.raises(DataError, match="holds dates or times") as failure:
+        check_cells(pd.DataFrame({"c": pd.to_timedelta([1])}), "mine", "features")
+    assert "features" not in str(failure.value)

@@ -21,9 +21,7 @@ def make_dated_table(n_rows=90, seed=0):
             "paid": paid.floor("D") + pd.to_timedelta(6 * y + 2, unit="h"),
             "shop": rng.zipf(1.5, n_rows).clip(max=40).astype(str),
             "colour": rng.choice(["red", "blue", None], n_rows),
-            "booked": paid.tz_localize(
-                "Europe/Berlin", ambiguous=True, nonexistent="shift_forward"
-            ),
+            "booked": booked,
             "abroad": rng.random(n_rows) < 0.5,
             "code": pd.Categorical(rng.choice([1, 2, 30], n_rows)),
             "joined": paid.floor("D"),

@@ -4,6 +4,7 @@ import hashlib
 import json
 import logging
 import os
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -46,6 +47,7 @@ def ingest(name: str, entry: DatasetEntry, context: FetchContext) -> pd.DataFram
         If a source is there but wrong. The sources after it are not tried: they would hide
         the mistake.
     """
+    context = replace(context, dates=entry.dates)
     path = local_file(name)
     if path is not None:
         frame = read_local_file(path)
@@ -140,7 +142,7 @@ def _with_provenance(
     origin: str,
 ) -> pd.DataFrame:
     check_names(frame.columns, name)
-    check_cells(frame.drop(columns=TARGET), name)
+    check_cells(frame.drop(columns=TARGET), name, entry.dates)
     frame = storable_table(frame, name)
     frame.attrs["provenance"] = {
         "dataset": name,

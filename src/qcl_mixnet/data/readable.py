@@ -9,8 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from pandas.api.extensions import ExtensionDtype
+from sklearn.base import clone
 
 from qcl_mixnet.data.errors import DataError
+from qcl_mixnet.preprocessing.column_encoder import ColumnEncoder, Dates
+from qcl_mixnet.preprocessing.dates import holds_dates, moments
 from qcl_mixnet.preprocessing.features import column_kind, factorize
 from qcl_mixnet.preprocessing.table_preprocessor import TablePreprocessor
 
@@ -31,14 +34,16 @@ def check_names(columns: Iterable[object], name: str) -> None:
         )
 
 
-def check_cells(features: pd.DataFrame, name: str) -> None:
-    """Check that every column holds numbers, booleans or categories.
+def check_cells(features: pd.DataFrame, name: str, dates: Dates = "error") -> None:
+    """Check that every column holds numbers, booleans or categories, or dates where allowed.
 
     Parameters
     ----------
     features : pandas.DataFrame of shape (n_rows, n_features)
     name : str
         Name of the data set, for messages.
+    dates : {"error", "features"}
+        Whether a column of dates is one of anything else.
 
     Raises
     ------
@@ -46,10 +51,15 @@ def check_cells(features: pd.DataFrame, name: str) -> None:
         For the first column of anything else: of dates, lists or complex numbers, say.
     """
     for _, column in features.items():
-        if _holds_times(column.dtype):
+        is_date = holds_dates(column)
+        if is_date and dates == "features":
+            continue
+        if is_date or _holds_times(column.dtype):
+            more = " (`dates: features` of the data set does so)" if is_date else ""
             raise DataError(
                 f"column '{column.name}' of data set '{name}' holds dates or times "
-                f"({column.dtype}); turn it into numbers, or leave it out with `drop` of the source"
+                f"({column.dtype}); turn it into numbers{more}, or leave it out with `drop` of the "
+                "source"
             )
         try:
             column_kind(column)
@@ -58,7 +68,10 @@ def check_cells(features: pd.DataFrame, name: str) -> None:
 
 
 def check_readable(
-    features: pd.DataFrame, name: str, train: npt.NDArray[np.int64] | None = None
+    features: pd.DataFrame,
+    name: str,
+    train: npt.NDArray[np.int64] | None = None,
+    encoder: ColumnEncoder | None = None,
 ) -> None:
     """Check that the preprocessing of every model reads a table.
 
@@ -71,6 +84,8 @@ def check_readable(
         Name of the data set, for messages.
     train : ndarray of int or None
         Positions of the training rows of a split, which the preprocessing learns from then.
+    encoder : ColumnEncoder or None
+        What encodes dates and rare levels before; it is left as it is.
 
     Raises
     ------
@@ -79,6 +94,9 @@ def check_readable(
     """
     learnt_from = features if train is None else features.iloc[train]
     try:
+        if encoder is not None:
+            fitted = clone(encoder).fit(learnt_from)
+            learnt_from, features = fitted.transform(learnt_from), fitted.transform(features)
         preprocessor = TablePreprocessor().fit(learnt_from)
         numeric = preprocessor.numeric_columns_
         if len(numeric) == features.shape[1]:
@@ -121,7 +139,7 @@ def check_some_column_varies(features: pd.DataFrame, name: str) -> None:
         filled with the median.
     """
     for _, column in features.items():
-        gaps_count = column_kind(column) == "categories"
+        gaps_count = not holds_dates(column) and column_kind(column) == "categories"
         if column.nunique(dropna=not gaps_count) > 1:
             return
     raise DataError(
@@ -149,7 +167,7 @@ def storable_table(frame: pd.DataFrame, name: str) -> pd.DataFrame:
     """Give columns of Python objects a type that Parquet can keep.
 
     The values stay those that the models would read: mixed cells become text, spelt as the
-    preprocessing spells levels, and numbers of any kind become float64.
+    preprocessing spells levels, numbers of any kind become float64, and dates pandas' own.
 
     Parameters
     ----------
@@ -178,15 +196,19 @@ def _plain_column(column: pd.Series, name: str) -> pd.Series:
     types = set(map(type, column[column.notna().to_numpy()]))
     if not types or types == {str} or types == {bool}:
         return column
+    if holds_dates(column):
+        values, zoned = moments(column)
+        dates = pd.Series(values, index=column.index, name=column.name)
+        return dates.dt.tz_localize("UTC") if zoned else dates
     if column_kind(column) != "numbers":
         codes, texts = factorize(column)
         cells = np.array([*texts, None], dtype=object)[codes]  # code -1, a gap, reads the last
         return pd.Series(cells, index=column.index, name=column.name, dtype=object)
     try:
-        values = column.to_numpy(dtype=np.float64, na_value=np.nan)
+        numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
     except OverflowError:
-        values = np.array([_float(cell) for cell in column])
-    too_large = np.isinf(values) & ~column.isin([np.inf, -np.inf]).to_numpy()
+        numbers = np.array([_float(cell) for cell in column])
+    too_large = np.isinf(numbers) & ~column.isin([np.inf, -np.inf]).to_numpy()
     if too_large.any():
         row = int(too_large.argmax())
         raise DataError(
@@ -194,7 +216,7 @@ def _plain_column(column: pd.Series, name: str) -> pd.Series:
             f"(1.8e308 at most), first in row {row} (from 0); rescale the column or leave it out "
             "with `drop` of the source"
         )
-    return pd.Series(values, index=column.index, name=column.name)
+    return pd.Series(numbers, index=column.index, name=column.name)
 
 
 def _float(cell: object) -> float:

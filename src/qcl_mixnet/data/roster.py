@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from qcl_mixnet.data.errors import DataError
 from qcl_mixnet.data.names import Name
 from qcl_mixnet.data.sources import SourceSpec
+from qcl_mixnet.preprocessing.column_encoder import Dates, RareLevels
 
 # Names become file names, Kedro namespaces and MLflow tags: no dots, dashes or capitals.
 _NAME = re.compile(r"[a-z0-9][a-z0-9_]*")
@@ -45,6 +46,11 @@ class DatasetEntry(BaseModel):
     licence, citation, url : str
         What may be done with the data, whom to name, and where they are described; empty for a
         table of the user's own.
+    dates : {"error", "features"}
+        Whether columns of dates are refused, or become numbers: `ColumnEncoder` stands before every
+        model then, and learns from training rows.
+    rare_levels : {"error", "join"}
+        Whether columns of more than 1000 levels are refused, or their rarest levels become one.
     table1 : PublishedFigures or None
         The paper's figures, to compare with.
     notes : str or None
@@ -59,6 +65,8 @@ class DatasetEntry(BaseModel):
     licence: str = ""
     citation: str = ""
     url: str = ""
+    dates: Dates = "error"
+    rare_levels: RareLevels = "error"
     table1: PublishedFigures | None = None
     notes: str | None = None
 

@@ -16,6 +16,8 @@ from qcl_mixnet.data.readable import (
 from qcl_mixnet.data.sources.base import TARGET
 from qcl_mixnet.data.target import check_target, plain_target
 from qcl_mixnet.data.written_numbers import number_style
+from qcl_mixnet.preprocessing.column_encoder import ColumnEncoder, Dates
+from qcl_mixnet.preprocessing.dates import holds_dates
 from qcl_mixnet.preprocessing.features import column_kind
 
 _MOST_LEVELS = 100
@@ -23,7 +25,7 @@ _MOSTLY_NUMBERS = 0.9
 """Share of numbers from which a column of strings is taken for a damaged numeric one."""
 
 
-def check_table(frame: pd.DataFrame, name: str) -> None:
+def check_table(frame: pd.DataFrame, name: str, encoder: ColumnEncoder | None = None) -> None:
     """Check that a table can be split, fitted and scored.
 
     Missing values in features are allowed, as are strings. What passes can be read by every model:
@@ -35,6 +37,8 @@ def check_table(frame: pd.DataFrame, name: str) -> None:
         Features and a column `target` with at least two classes.
     name : str
         Name of the data set, for messages.
+    encoder : ColumnEncoder or None
+        What encodes dates and rare levels before every model, where something does.
 
     Raises
     ------
@@ -43,15 +47,19 @@ def check_table(frame: pd.DataFrame, name: str) -> None:
         missing target value, one class only, a target that is a quantity or an identifier, a
         class of too few rows, a column of neither numbers nor categories (dates, lists), an
         infinite value, a value that is no number in a column of numbers, an identifier, numbers
-        too large, no column that varies.
+        too large, no column that varies. Dates, and identifiers that are text, are refused where
+        the encoder does not read them.
     """
+    dates: Dates = "error" if encoder is None else encoder.dates
+    joins = encoder is not None and encoder.rare_levels == "join"
     _check_columns(frame, name)
     check_target(frame[TARGET], name)
     features = frame.drop(columns=TARGET)
-    check_cells(features, name)
+    check_cells(features, name, dates)
     for _, column in features.items():
-        _check_feature(column, name)
-    check_readable(features, name)
+        if not holds_dates(column):
+            _check_feature(column, name, may_have_many_levels=joins)
+    check_readable(features, name, encoder=encoder)
     check_some_column_varies(features, name)
 
 
@@ -86,8 +94,8 @@ def describe_table(frame: pd.DataFrame) -> dict[str, Any]:
 
 
 def _is_numeric(column: pd.Series) -> bool:
-    """Whether a column counts as numeric: by its type, or as objects that are all numbers."""
-    if pd.api.types.is_numeric_dtype(column.dtype):
+    """Whether a column counts as numeric: by its type, or as objects that are numbers or dates."""
+    if pd.api.types.is_numeric_dtype(column.dtype) or holds_dates(column):
         return True
     return bool(column.notna().any()) and column_kind(column) == "numbers"
 
@@ -108,12 +116,13 @@ def _check_columns(frame: pd.DataFrame, name: str) -> None:
         )
 
 
-def _check_feature(column: pd.Series, name: str) -> None:
+def _check_feature(column: pd.Series, name: str, *, may_have_many_levels: bool) -> None:
     if pd.api.types.is_numeric_dtype(column.dtype):
         _check_finite(column, name)
     if column_kind(column) == "categories":
         _check_numbers_are_numbers(column, name)
-        _check_few_levels(column, name)
+        if not may_have_many_levels:
+            _check_few_levels(column, name)
 
 
 def _check_finite(column: pd.Series, name: str) -> None:
@@ -164,7 +173,8 @@ def _check_few_levels(column: pd.Series, name: str) -> None:
         raise DataError(
             f"column '{column.name}' of data set '{name}' has {levels} different values in "
             f"{len(column)} rows, more than {_MOST_LEVELS} and than half of them; it looks like "
-            "an identifier: leave it out with `drop` of the source"
+            "an identifier: leave it out with `drop` of the source, or set `rare_levels: join` of "
+            "the data set"
         )
 
 

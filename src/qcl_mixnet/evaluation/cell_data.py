@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from qcl_mixnet.evaluation.splits import Split
+from qcl_mixnet.preprocessing.column_encoder import ColumnEncoder
 
 Part = tuple[pd.DataFrame, NDArray[np.int64]]
 
@@ -28,7 +29,10 @@ class CellData:
     splits : list of Split
         One per repeat.
     fingerprint : str
-        Hash of all of the above.
+        Hash of all of the above and of the encoder.
+    encoder : ColumnEncoder or None
+        What encodes dates and rare levels before every model, where the data set asks for it. It is
+        unfitted: a copy of it is fitted with each model, on the same rows.
     """
 
     features: pd.DataFrame
@@ -36,6 +40,7 @@ class CellData:
     n_classes: int
     splits: list[Split]
     fingerprint: str
+    encoder: ColumnEncoder | None = None
 
 
 def split_parts(data: CellData, split: Split) -> tuple[Part, Part]:

@@ -21,6 +21,7 @@ from qcl_mixnet.evaluation.specs import (
     with_decision,
 )
 from qcl_mixnet.evaluation.splits import Split
+from qcl_mixnet.preprocessing.column_encoder import ColumnEncoder
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,8 @@ def fit_repeats(
         In the order of the splits.
     """
     # Asked of the model, not imported: a change of the training code is nothing to other models.
-    fit_together = getattr(build_model(spec, random_state=0), "fit_together", None)
+    model = build_model(spec, random_state=0, encoder=data.encoder)
+    fit_together = getattr(model, "fit_together", None)
     alone = spec.grid or spec.decision != "argmax"
     if fit_together is not None and len(data.splits) > 1 and not alone:
         yield from _fit_together(fit_together, data, spec, protocol)
@@ -81,9 +83,11 @@ def fit_repeats(
         started = time.perf_counter()
         train, test = split_parts(data, split)
         if spec.decision != "argmax":
-            model, inner, best = _fit_with_decision(spec, protocol, split.seed, train, n_jobs)
+            model, inner, best = _fit_with_decision(
+                spec, data.encoder, protocol, split.seed, train, n_jobs
+            )
         else:
-            model, best = _fit(spec, protocol, split.seed, train, test, n_jobs)
+            model, best = _fit(spec, data.encoder, protocol, split.seed, train, test, n_jobs)
             inner = model
         yield Fitted(split, model, inner, best, time.perf_counter() - started)
 
@@ -111,6 +115,7 @@ def _fit_together(
 
 def _fit(
     spec: ModelSpec,
+    encoder: ColumnEncoder | None,
     protocol: EvaluationProtocol,
     seed: int,
     train: Part,
@@ -118,17 +123,17 @@ def _fit(
     n_jobs: int,
 ) -> tuple[BaseEstimator, dict[str, Any]]:
     """Tune where there is a grid, and fit; only `checkpoint="test"` lets a model see `test`."""
-    model = build_model(spec, random_state=seed)
+    model = build_model(spec, random_state=seed, encoder=encoder)
     chooses_on_test = (
         protocol.checkpoint == "test" and "checkpoint" in final_step(model).get_params()
     )
-    if chooses_on_test and isinstance(model, Pipeline):
+    if chooses_on_test and spec.preprocess:
         raise ModelSpecError(
             f"checkpoint='test' hands the test part to {spec.class_}, which must then read raw "
             f"tables: set preprocess: false and let it preprocess inside."
         )
     best: dict[str, Any] = {}
-    grid = build_grid(spec)
+    grid = build_grid(spec, encoder)
     if grid:
         # The search has the processes, each of its fits one thread; it never sees the test part.
         checkpoint = "last" if chooses_on_test else protocol.checkpoint
@@ -136,26 +141,41 @@ def _fit(
         search = grid_search(model, grid, *train, folds=protocol.folds, seed=seed, n_jobs=n_jobs)
         model, best = search.best_estimator_, search.best_params_
     if chooses_on_test:
-        model = clone(model).set_params(checkpoint="test")
-        return model.fit(*train, eval_set=test), best
+        return _fit_choosing_on_test(clone(model), train, test), best
     if not grid:
         _set_if_known(final_step(model), n_jobs=n_jobs, checkpoint=protocol.checkpoint)
         model.fit(*train)
     return model, best
 
 
+def _fit_choosing_on_test(model: BaseEstimator, train: Part, test: Part) -> BaseEstimator:
+    """Fit with `checkpoint="test"`; an encoder before the model learns from training rows alone."""
+    final = final_step(model).set_params(checkpoint="test")
+    if not isinstance(model, Pipeline):
+        return final.fit(*train, eval_set=test)
+    before = model[:-1]  # its steps are the pipeline's own
+    table = before.fit_transform(train[0], train[1])
+    final.fit(table, train[1], eval_set=(before.transform(test[0]), test[1]))
+    return model
+
+
 def _fit_with_decision(
-    spec: ModelSpec, protocol: EvaluationProtocol, seed: int, train: Part, n_jobs: int
+    spec: ModelSpec,
+    encoder: ColumnEncoder | None,
+    protocol: EvaluationProtocol,
+    seed: int,
+    train: Part,
+    n_jobs: int,
 ) -> tuple[BaseEstimator, BaseEstimator, dict[str, Any]]:
     """Tune the decision of a model, or of the search for it, on folds of the training rows."""
-    inner = build_model(spec, random_state=seed)
+    inner = build_model(spec, random_state=seed, encoder=encoder)
     if protocol.checkpoint == "test" and "checkpoint" in final_step(inner).get_params():
         raise ModelSpecError(
             f"checkpoint='test' hands the test part to {spec.class_}, and decision="
             f"{spec.decision!r} tunes on training rows alone: use another checkpoint for it, or "
             "decision: argmax."
         )
-    grid = build_grid(spec)
+    grid = build_grid(spec, encoder)
     threads = 1 if grid else n_jobs
     _set_if_known(final_step(inner), n_jobs=threads, checkpoint=protocol.checkpoint)
     if grid:

@@ -21,6 +21,7 @@ from qcl_mixnet.evaluation.keys import digest
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
 from qcl_mixnet.evaluation.splits import Split, make_splits
 from qcl_mixnet.evaluation.wording import count
+from qcl_mixnet.preprocessing.column_encoder import ColumnEncoder, Dates, RareLevels
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +47,12 @@ class PreparedDataset:
 
 
 def prepare_dataset(
-    table: pd.DataFrame, protocol: EvaluationProtocol, name: str | None = None
+    table: pd.DataFrame,
+    protocol: EvaluationProtocol,
+    name: str | None = None,
+    *,
+    dates: Dates = "error",
+    rare_levels: RareLevels = "error",
 ) -> PreparedDataset:
     """Check a raw table, encode its target and draw its splits.
 
@@ -60,6 +66,8 @@ def prepare_dataset(
         Seed, repeats and share of the test part.
     name : str or None
         Name of the data set, for messages; None takes it from the table's provenance.
+    dates, rare_levels : str
+        Of the data set's entry: whether a `ColumnEncoder` stands before every model.
 
     Raises
     ------
@@ -71,14 +79,17 @@ def prepare_dataset(
     """
     provenance = table.attrs.get("provenance", {})
     name = name or provenance.get("dataset", "table")
-    check_table(table, name)
+    columns = _encoded_columns(dates, rare_levels)
+    encoder = ColumnEncoder(**columns) if columns else None
+    check_table(table, name, encoder)
     features = table.drop(columns=TARGET)
     _warn_of_row_numbers(features, name)
     target = target_labels(table)
-    encoder = LabelEncoder().fit(target)
-    labels = encoder.transform(target).astype(np.int64)
+    label_encoder = LabelEncoder().fit(target)
+    classes = label_encoder.classes_
+    labels = label_encoder.transform(target).astype(np.int64)
 
-    splits = _checked_splits(labels, encoder.classes_, features, protocol, name)
+    splits = _checked_splits(labels, classes, features, protocol, name, encoder)
     frame = pd.DataFrame({"label": labels})
     for split in splits:
         part = np.full(len(labels), "train")
@@ -86,10 +97,14 @@ def prepare_dataset(
         frame[f"part_{split.seed}"] = part
     schema = {
         **describe_table(table),
-        "class_names": [str(name) for name in encoder.classes_],
-        "smallest_class_test_rows": _warn_of_few_test_rows(splits, labels, encoder.classes_, name),
+        "class_names": [str(name) for name in classes],
+        "smallest_class_test_rows": _warn_of_few_test_rows(splits, labels, classes, name),
         "provenance": provenance,
-        "fingerprint": digest([content_sha256(table), content_sha256(frame)]),
+        "columns": columns,
+        # Without an encoder the fingerprint is that of before there was one.
+        "fingerprint": digest(
+            [content_sha256(table), content_sha256(frame), *([columns] if columns else [])]
+        ),
     }
     return PreparedDataset(frame, schema)
 
@@ -111,12 +126,20 @@ def target_labels(table: pd.DataFrame) -> NDArray[Any]:
     return target.to_numpy()
 
 
+def _encoded_columns(dates: Dates, rare_levels: RareLevels) -> dict[str, Any]:
+    """Parameters of the encoder before every model; none where there is none."""
+    if dates == rare_levels == "error":
+        return {}
+    return {"dates": dates, "rare_levels": rare_levels}
+
+
 def _checked_splits(
     labels: NDArray[np.int64],
     class_names: NDArray[Any],
     features: pd.DataFrame,
     protocol: EvaluationProtocol,
     name: str,
+    encoder: ColumnEncoder | None,
 ) -> list[Split]:
     """Draw the splits, and check that each leaves training rows that models can learn from."""
     try:
@@ -138,7 +161,7 @@ def _checked_splits(
                 "larger table or a smaller test_size."
             )
         if unsure.shape[1]:
-            check_readable(unsure, name, split.train)
+            check_readable(unsure, name, split.train, encoder)
     return splits
 
 
@@ -195,4 +218,5 @@ def cell_data(table: pd.DataFrame, splits: pd.DataFrame, schema: dict[str, Any])
             if column.startswith("part_")
         ],
         fingerprint=schema["fingerprint"],
+        encoder=ColumnEncoder(**schema["columns"]) if schema.get("columns") else None,
     )

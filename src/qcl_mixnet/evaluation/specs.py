@@ -18,6 +18,7 @@ from sklearn.model_selection import ParameterGrid
 from sklearn.pipeline import Pipeline
 
 from qcl_mixnet.data.names import Name
+from qcl_mixnet.preprocessing.column_encoder import ColumnEncoder
 from qcl_mixnet.preprocessing.table_preprocessor import TablePreprocessor
 
 _MODEL_STEP = "model"
@@ -78,7 +79,9 @@ class ModelSpec(BaseModel):
     tunable: bool = False
 
 
-def build_model(spec: ModelSpec, *, random_state: int) -> BaseEstimator:
+def build_model(
+    spec: ModelSpec, *, random_state: int, encoder: ColumnEncoder | None = None
+) -> BaseEstimator:
     """Build the unfitted estimator of a specification, without what tunes its decision.
 
     Parameters
@@ -88,12 +91,14 @@ def build_model(spec: ModelSpec, *, random_state: int) -> BaseEstimator:
     random_state : int
         Seed of the estimator and of every estimator nested in it, where it has the parameter.
         A `random_state` among the parameters wins.
+    encoder : ColumnEncoder, optional
+        A copy of it becomes the first step: for tables with dates or rare levels.
 
     Returns
     -------
     estimator
         `Pipeline([("preprocess", TablePreprocessor()), ("model", ...)])`, or the bare model if
-        `spec.preprocess` is false.
+        `spec.preprocess` is false and there is no encoder.
 
     Raises
     ------
@@ -127,9 +132,12 @@ def build_model(spec: ModelSpec, *, random_state: int) -> BaseEstimator:
         if name.rpartition("__")[2] == "random_state" and name not in given
     }
     model.set_params(**seeds)
-    if not spec.preprocess:
-        return model
-    return Pipeline([("preprocess", TablePreprocessor()), (_MODEL_STEP, model)])
+    steps: list[tuple[str, BaseEstimator]] = []
+    if encoder is not None:
+        steps.append(("encode", clone(encoder)))
+    if spec.preprocess:
+        steps.append(("preprocess", TablePreprocessor()))
+    return Pipeline([*steps, (_MODEL_STEP, model)]) if steps else model
 
 
 def with_decision(spec: ModelSpec, estimator: BaseEstimator, *, random_state: int) -> BaseEstimator:
@@ -154,19 +162,23 @@ def with_decision(spec: ModelSpec, estimator: BaseEstimator, *, random_state: in
     return wrapped
 
 
-def build_grid(spec: ModelSpec) -> dict[str, list[Any]] | None:
+def build_grid(
+    spec: ModelSpec, encoder: ColumnEncoder | None = None
+) -> dict[str, list[Any]] | None:
     """Give the grid in the parameter names of `build_model`'s estimator.
 
     Parameters
     ----------
     spec : ModelSpec
         The model.
+    encoder : ColumnEncoder, optional
+        The one that `build_model` gets.
 
     Returns
     -------
     dict of str to list, or None if there is nothing to search
     """
-    prefix = f"{_MODEL_STEP}__" if spec.preprocess else ""
+    prefix = f"{_MODEL_STEP}__" if spec.preprocess or encoder is not None else ""
     grid = {f"{prefix}{name}": list(values) for name, values in (spec.grid or {}).items()}
     return grid or None
 

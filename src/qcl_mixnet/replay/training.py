@@ -231,7 +231,9 @@ Found = tuple[NDArray[np.float64], NDArray[np.float64], int]
 def _train_on_numbers(
     recipe: NetworkRecipe | TreesRecipe, block: Block, max_steps: int | None, n_jobs: int
 ) -> Found:
-    preprocessor = GapIndicatingPreprocessor().set_output(transform="default").fit(block.train)
+    # As QCL-MixNet+ reads its table.
+    preprocessor = GapIndicatingPreprocessor(dates="features", rare_levels="join")
+    preprocessor.set_output(transform="default").fit(block.train)
     x, x_test = (torch.from_numpy(preprocessor.transform(t)) for t in (block.train, block.test))
     bags = block.bags()
     if isinstance(recipe, TreesRecipe):

@@ -23,6 +23,7 @@ from qcl_mixnet.evaluation.fitting import final_step
 from qcl_mixnet.evaluation.metrics import score_predictions
 from qcl_mixnet.evaluation.specs import ModelSpec, build_model
 from qcl_mixnet.evaluation.wording import count
+from qcl_mixnet.preprocessing.column_encoder import ColumnEncoder
 from qcl_mixnet.tuning.errors import TuningError
 from qcl_mixnet.tuning.options import TuningOptions
 
@@ -79,6 +80,8 @@ class CrossValidation:
         Epoch that a network keeps.
     n_jobs : int
         Threads.
+    encoder : ColumnEncoder or None
+        What encodes dates and rare levels before the model, fitted on the rows that it trains on.
     """
 
     part: Part
@@ -88,6 +91,7 @@ class CrossValidation:
     split_seed: int
     checkpoint: str = "last"
     n_jobs: int = 1
+    encoder: ColumnEncoder | None = None
 
     def check(self) -> None:
         """Refuse rows of which no folds can be made.
@@ -163,7 +167,8 @@ class CrossValidation:
 
     def _model(self, parameters: Mapping[str, Any], repeat: int, fold: int) -> BaseEstimator:
         seed = derived_seed(self.options.seed, self.split_seed, repeat, fold)
-        model = build_model(with_parameters(self.spec, parameters), random_state=seed)
+        spec = with_parameters(self.spec, parameters)
+        model = build_model(spec, random_state=seed, encoder=self.encoder)
         final = final_step(model)
         settings = {"n_jobs": self.n_jobs, "checkpoint": self.checkpoint}
         known = final.get_params(deep=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -127,6 +127,7 @@ def tune(
             split_parts(data, split)[0], data.n_classes, spec, options, split.seed,
             # Epochs that the test part chooses would tell of its rows.
             "last" if protocol.checkpoint == "test" else protocol.checkpoint, n_jobs,
+            data.encoder,
         )
         for split in data.splits
     ]  # fmt: skip
@@ -203,7 +204,7 @@ def score_best(
 
 
 def _alone(data: CellData, split: Split) -> CellData:
-    return CellData(data.features, data.labels, data.n_classes, [split], data.fingerprint)
+    return replace(data, splits=[split])
 
 
 def _setup(

@@ -10,7 +10,7 @@ from tests.estimators.plus.quick import make_frame, make_model, make_table
 
 from qcl_mixnet.estimators.plus.classifier import input_layout
 from qcl_mixnet.preprocessing.gap_indicators import GapIndicatingPreprocessor
-from qcl_mixnet.preprocessing.table_preprocessor import UnseenLevelsWarning
+from qcl_mixnet.preprocessing.table_preprocessor import TablePreprocessor, UnseenLevelsWarning
 
 pytestmark = pytest.mark.usefixtures("quick_plan")
 
@@ -140,7 +140,7 @@ REFUSED = {
     "infinity": ((np.where(A[2, 1] == A, np.inf, A), Y), r"infinity, in column .* 1 \(1\)"),
     "no rows": ((A[:0], Y[:0]), r"0 sample\(s\)"),
     "text": ((np.array([["x", 1]] * N, dtype=object), Y), "could not convert string"),
-    "dates": ((pd.DataFrame({"c": pd.date_range("2020", periods=N)}), Y), "Column 'c' has dtype"),
+    "periods": ((pd.DataFrame({"c": pd.period_range("2020", periods=N)}), Y), "Column 'c' has dt"),
 }
 
 
@@ -215,6 +215,19 @@ def test_categorical_features__by_position__as_text_of_the_same_levels():
     frame = pd.DataFrame({"a": A[:, 0], "b": codes.astype(str)})
     listed = make_model(categorical_features=[1]).fit(X, Y).predict_proba(X)
     np.testing.assert_array_equal(listed, make_model().fit(frame, Y).predict_proba(frame))
+
+
+def test_dates_and_rare_levels__are_read_without_being_asked():
+    frame, y = make_frame()
+    table = frame.assign(when=pd.date_range("2020-01-30", periods=60, freq="h"))
+    table["shop"] = [f"shop {i}" for i in range(60)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(TablePreprocessor.__init__.__kwdefaults__, "max_levels", 5)
+        model = make_model().fit(table, y)
+    names = model.preprocessor_.get_feature_names_out().tolist()
+    assert {"when_month", "when_hour", "when_elapsed", "shop_(other)"} <= set(names)
+    later = table.assign(when=pd.Timestamp(2030, 1, 1), shop="unknown")
+    assert np.isfinite(model.predict_proba(later)).all()
 
 
 def test_input_layout__numbers_then_levels_then_indicators():

@@ -22,6 +22,7 @@ from qcl_mixnet.data.sources.columns import (
     tidy_target,
 )
 from qcl_mixnet.data.target import check_not_nested
+from qcl_mixnet.preprocessing.column_encoder import Dates
 
 TARGET = "target"
 """Name of the target column in every table of the benchmark."""
@@ -45,6 +46,8 @@ class FetchContext:
         How often a failed request is repeated.
     backoff : float, default=1
         Seconds before the first repeat; doubled each time, at most 30.
+    dates : {"error", "features"}, default="error"
+        Whether columns of dates are refused.
     """
 
     dataset: str
@@ -53,6 +56,7 @@ class FetchContext:
     timeout: float = 30.0
     retries: int = 3
     backoff: float = 1.0
+    dates: Dates = "error"
 
 
 class Source(BaseModel, ABC):
@@ -115,7 +119,7 @@ class Source(BaseModel, ABC):
         self._require(frame, drop, "drop", context)
         features = frame.drop(columns=[target, *drop])
         check_names(frame.columns.drop(drop), context.dataset)
-        check_cells(features, context.dataset)
+        check_cells(features, context.dataset, context.dates)
         check_not_nested(frame[target], context.dataset)
         if TARGET in features.columns:
             raise DataError(

@@ -1,12 +1,14 @@
 """Nodes of the preprocessing pipeline."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from qcl_mixnet.data.errors import DataError
+from qcl_mixnet.data.roster import DatasetEntry
 from qcl_mixnet.evaluation.errors import EvaluationError
 from qcl_mixnet.evaluation.preparation import prepare_dataset
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
@@ -31,7 +33,7 @@ class PrepareTable:
     __name__ = "prepare_table"
 
     def __call__(
-        self, table: pd.DataFrame, protocol: EvaluationProtocol
+        self, table: pd.DataFrame, entry: Mapping[str, Any], protocol: EvaluationProtocol
     ) -> tuple[pd.DataFrame | Unavailable, dict[str, Any]]:
         """Give a table with `label` and one `part_<seed>` column per repeat, and the schema.
 
@@ -41,8 +43,15 @@ class PrepareTable:
         # A mapping where the node runs as another pipeline's prerequisite: Kedro types the
         # parameters of the pipelines that a command names.
         checked = EvaluationProtocol.model_validate(protocol)
+        declared = DatasetEntry.model_validate(entry)
         try:
-            prepared = prepare_dataset(table, checked, self.dataset)
+            prepared = prepare_dataset(
+                table,
+                checked,
+                self.dataset,
+                dates=declared.dates,
+                rare_levels=declared.rare_levels,
+            )
         except (DataError, EvaluationError) as error:
             logger.warning("Refused: %s", error)
             return Unavailable(str(error), refused=True), {"refused": str(error)}

@@ -14,13 +14,13 @@ def create_pipeline(configuration: Configuration) -> Pipeline:
                 [
                     Node(
                         PrepareTable(name),
-                        ["table", "params:protocol"],
+                        ["table", f"params:datasets.{name}", "params:protocol"],
                         ["splits", "schema"],
                         name="prepare",
                     )
                 ],
                 namespace=name,
-                parameters={"protocol"},
+                parameters={f"datasets.{name}", "protocol"},
                 tags=["data", *configuration.families],
             )
             for name in configuration.grid.datasets
