@@ -9,7 +9,6 @@ import pytest
 from tests.pipelines.conftest import own_table, table
 
 from qcl_mixnet import load_fitted
-from qcl_mixnet.project.parameters import ConfigurationError
 
 
 @pytest.fixture

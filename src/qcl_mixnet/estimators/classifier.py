@@ -186,6 +186,8 @@ default="argmax"
 
     # Told to the benchmark, which keeps the representation of test rows for figure 4.
     transform_is_representation: ClassVar[bool] = True
+    # Likewise: with `dates` and `rare_levels` it needs no encoder before it.
+    encodes_columns: ClassVar[bool] = True
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **PortableEnsemble._parameter_constraints,

@@ -218,5 +218,10 @@ def cell_data(table: pd.DataFrame, splits: pd.DataFrame, schema: dict[str, Any])
             if column.startswith("part_")
         ],
         fingerprint=schema["fingerprint"],
-        encoder=ColumnEncoder(**schema["columns"]) if schema.get("columns") else None,
+        encoder=encoder_of(schema),
     )
+
+
+def encoder_of(schema: dict[str, Any]) -> ColumnEncoder | None:
+    """What encodes dates and rare levels before every model, if the data set asks for it."""
+    return ColumnEncoder(**schema["columns"]) if schema.get("columns") else None

@@ -15,6 +15,7 @@ from qcl_mixnet.evaluation.protocol import EvaluationProtocol
 from qcl_mixnet.evaluation.specs import ModelSpec
 from qcl_mixnet.evaluation.splits import Split
 from qcl_mixnet.evaluation.threads import limited_threads
+from qcl_mixnet.preprocessing.column_encoder import ColumnEncoder
 
 
 def fit_whole(
@@ -24,6 +25,7 @@ def fit_whole(
     protocol: EvaluationProtocol,
     *,
     n_jobs: int = 1,
+    encoder: ColumnEncoder | None = None,
 ) -> Fitted:
     """Fit a model on all rows, its grid searched and its decision tuned as its entry says.
 
@@ -37,6 +39,8 @@ def fit_whole(
         Its seed, its folds for a search and its rule for the epoch that a network keeps.
     n_jobs : int, default=1
         Threads of the model and processes of its grid search.
+    encoder : ColumnEncoder, optional
+        Of dates and rare levels, as `build_model` takes it.
 
     Returns
     -------
@@ -57,7 +61,7 @@ def fit_whole(
         )
     every, none = np.arange(len(labels)), np.array([], dtype=np.int64)
     split = Split(train=every, test=none, seed=protocol.seed)
-    data = CellData(features, labels, len(np.unique(labels)), [split], fingerprint="")
+    data = CellData(features, labels, len(np.unique(labels)), [split], "", encoder)
     with limited_threads(n_jobs):
         warm_up(spec)
         return next(fit_repeats(data, spec, protocol, n_jobs))

@@ -10,7 +10,7 @@ from qcl_mixnet.project.configuration import expanded
 from qcl_mixnet.project.fit_options import FitOptions
 from qcl_mixnet.project.grid_names import nameable
 from qcl_mixnet.project.parameters import Configuration, ConfigurationError
-from qcl_mixnet.project.suggestions import did_you_mean, listed
+from qcl_mixnet.suggestions import did_you_mean, listed
 
 
 class FitNames(NamedTuple):

@@ -163,6 +163,7 @@ def keep_winner(trial: Trial, folder: Path, *, seed: int) -> Path:
         spec,
         EvaluationProtocol(seed=seed),
         n_jobs=trial.plan.n_jobs,
+        encoder=table.encoder,
     )
     dataset = {
         "name": Path(table.sniffed.source.path).stem,

@@ -19,6 +19,7 @@ from qcl_mixnet.inspection.columns import read_columns
 from qcl_mixnet.inspection.plan import ReadingPlan, read_plan
 from qcl_mixnet.inspection.readings import TableReadings
 from qcl_mixnet.inspection.sniffing import SniffedFile, require_column, sniff_source
+from qcl_mixnet.preprocessing.column_encoder import ColumnEncoder
 
 
 class TableOptions(BaseModel):
@@ -66,8 +67,6 @@ class OpenedTable:
     y : Series of shape (n_samples,)
         Labels as they are in the file.
     groups, time : Series of shape (n_samples,) or None
-    identifiers : DataFrame of shape (n_samples, n_identifiers)
-        Columns that no model sees.
     """
 
     sniffed: SniffedFile
@@ -76,7 +75,14 @@ class OpenedTable:
     y: pd.Series
     groups: pd.Series | None
     time: pd.Series | None
-    identifiers: pd.DataFrame
+
+    @property
+    def encoder(self) -> ColumnEncoder | None:
+        """What models need before them that read neither dates nor columns of many levels."""
+        dated = any(column.kind == "date" for column in self.readings.columns)
+        levels = [c.distinct for c in self.readings.columns if c.kind == "category"]
+        encoder = ColumnEncoder()
+        return encoder if dated or max(levels, default=0) >= encoder.max_levels else None
 
     @property
     def classes(self) -> NDArray[Any]:
@@ -126,7 +132,6 @@ def open_table(
         tell(f"  {line}")
     X, y = apply_readings(sniffed.table, readings)
     labelled = sniffed.table[sniffed.table[target].notna()].reset_index(drop=True)
-    unseen = [c.name for c in readings.left_out if c.kind == "identifier"]
     return OpenedTable(
         sniffed,
         readings,
@@ -134,7 +139,6 @@ def open_table(
         y,
         None if options.groups is None else labelled[options.groups],
         None if options.time is None else _moments(labelled, options.time, plain),
-        labelled[unseen],
     )
 
 

@@ -88,7 +88,8 @@ def run_trial(
     report = inspect_table(
         table.X,
         table.y,
-        identifiers=table.identifiers,
+        readings=table.readings,
+        table=table.sniffed.table,
         splits=[(split.train, split.test) for split in splits],
         random_state=options.seed,
     )
@@ -129,7 +130,7 @@ def _plan_in_words(plan: Plan, table: OpenedTable) -> str:
 
 def _cell_data(table: OpenedTable, codes: NDArray[np.int64], splits: list[Split]) -> CellData:
     fingerprint = content_sha256(table.X.assign(**{"": codes}))
-    return CellData(table.X, codes, len(table.classes), splits, fingerprint)
+    return CellData(table.X, codes, len(table.classes), splits, fingerprint, table.encoder)
 
 
 def _codes_of(groups: pd.Series | None) -> NDArray[np.int64] | None:

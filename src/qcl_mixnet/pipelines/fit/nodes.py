@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from qcl_mixnet.data.schema import TARGET
-from qcl_mixnet.evaluation.preparation import target_labels
+from qcl_mixnet.evaluation.preparation import encoder_of, target_labels
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
 from qcl_mixnet.evaluation.specs import ModelSpec
 from qcl_mixnet.evaluation.whole import fit_whole
@@ -60,7 +60,9 @@ def fit_model(
     folder = fit_folder(options, kept_models)
     labels = target_labels(table)
     features = table.drop(columns=TARGET)
-    fitted = fit_whole(features, labels, spec, protocol, n_jobs=resources.n_jobs)
+    fitted = fit_whole(
+        features, labels, spec, protocol, n_jobs=resources.n_jobs, encoder=encoder_of(schema)
+    )
     provenance = schema["provenance"]
     dataset = {
         "name": options.dataset,
