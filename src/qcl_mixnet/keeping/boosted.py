@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import tempfile
 from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from joblib import effective_n_jobs
 from numpy.typing import NDArray
 from sklearn.dummy import DummyClassifier
 
 from qcl_mixnet.keeping import skops_files
+from qcl_mixnet.keeping.boosted_trees import check_lightgbm, checked_xgboost
 from qcl_mixnet.keeping.keeper import Keeper, Parts, class_name, make, plain_parameters, prefixed
 from qcl_mixnet.persistence.preprocessor import preprocessor_state, restore_preprocessor
 
@@ -24,24 +28,24 @@ _READER = "reader."
 
 
 class XGBoostKeeper(Keeper):
-    """XGBoost's universal binary JSON."""
+    """XGBoost's JSON: its binary form cannot be checked, and XGBoost dies of broken ones."""
 
     name = "xgboost"
-    files = ("model.ubj",)
+    files = ("xgboost.json",)
     libraries = ("xgboost",)
     reads_tables = False
 
     def take_apart(self, model: Any) -> Parts:
         """Let XGBoost write."""
         with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder) / "model.ubj"
+            file = Path(folder) / "xgboost.json"
             model.model_.save_model(file)
             data = file.read_bytes()
         return Parts(
             class_name=class_name(model),
             classes=model.classes_,
             parameters=plain_parameters(model),
-            files={"model.ubj": data},
+            files={"xgboost.json": data},
         )
 
     def put_together(self, parts: Parts, device: str) -> Any:  # noqa: ARG002
@@ -50,7 +54,8 @@ class XGBoostKeeper(Keeper):
 
         model = make(parts, XGBOOST_CLASSES)
         model.model_ = XGBClassifier(**model.get_params(deep=False))
-        model.model_.load_model(bytearray(parts.file("model.ubj")))
+        with _reading("xgboost.json"):
+            model.model_.load_model(bytearray(checked_xgboost(parts.file("xgboost.json"))))
         _check_count(int(model.model_.n_classes_), parts)
         model.classes_ = parts.classes
         model.n_features_in_ = int(model.model_.get_booster().num_features())
@@ -117,31 +122,35 @@ class LightGBMKeeper(_NativeTableKeeper):
     def _read(self, parts: Parts, model: Any) -> _Booster:
         from lightgbm import Booster
 
-        booster = Booster(
-            params={"verbosity": -1, "num_threads": model.n_jobs},
-            model_str=parts.file("model.txt").decode(),
-        )
+        with _reading("model.txt"):
+            text = parts.file("model.txt").decode()
+            check_lightgbm(text)
+            booster = Booster(model_str=text)
         n_columns = model.n_features_in_
         if booster.num_feature() != n_columns:
             raise ValueError(f"the trees read {booster.num_feature()} columns, not {n_columns}")
         _check_count(max(2, booster.num_model_per_iteration()), parts)
-        return _Booster(booster)
+        return _Booster(booster, effective_n_jobs(model.n_jobs))
 
 
 class _Booster:
     """A booster of LightGBM with the one method that is asked of its classifier."""
 
-    def __init__(self, booster: Any) -> None:
+    def __init__(self, booster: Any, n_threads: int) -> None:
         self.booster_ = booster
+        self.n_threads = n_threads
 
     def predict_proba(self, table: pd.DataFrame) -> NDArray[np.floating]:
         """Probabilities of the classes."""
-        found = np.asarray(self.booster_.predict(table))
+        found = np.asarray(self.booster_.predict(table, num_threads=self.n_threads))
         return np.column_stack([1.0 - found, found]) if found.ndim == 1 else found
 
 
 class CatBoostKeeper(_NativeTableKeeper):
-    """CatBoost's binary, or the class shares where no column of the table varied."""
+    """CatBoost's binary, or the class shares where no column of the table varied.
+
+    The binary is checked by CatBoost alone.
+    """
 
     name = "catboost"
     files = ("model.cbm", "model.skops")
@@ -164,13 +173,24 @@ class CatBoostKeeper(_NativeTableKeeper):
             _check_count(len(dummy.classes_), parts)
             return dummy
         trees = CatBoostClassifier()
-        trees.load_model(blob=parts.file("model.cbm"), format="cbm")
+        with _reading("model.cbm"):
+            trees.load_model(blob=parts.file("model.cbm"), format="cbm")
         _check_count(len(trees.classes_), parts)
         if len(trees.feature_names_) != model.n_features_in_:
             raise ValueError(
                 f"the trees read {len(trees.feature_names_)} columns, not {model.n_features_in_}"
             )
         return trees
+
+
+@contextmanager
+def _reading(name: str) -> Iterator[None]:
+    """Turn what a library says of its file into one sentence."""
+    try:
+        yield
+    except Exception as error:  # each library has errors of its own
+        said = " ".join(str(error).split())[:200]
+        raise ValueError(f"{name} cannot be read ({type(error).__name__}: {said})") from error
 
 
 def _check_count(n_classes: int, parts: Parts) -> None:

@@ -7,6 +7,8 @@ import zipfile
 from types import ModuleType
 from typing import Any
 
+from sklearn.base import is_classifier
+
 from qcl_mixnet.keeping.keeper import Keeper, Parts, class_name
 from qcl_mixnet.keeping.structures import check_structures
 from qcl_mixnet.preprocessing.tables import quoted
@@ -42,6 +44,8 @@ class SkopsKeeper(Keeper):
     def refusal(self, model: Any) -> str | None:
         """Refuse a type that no file may hold."""
         sio = _skops()
+        if not is_classifier(model):
+            return "it is no classifier"
         try:
             untrusted = set(sio.get_untrusted_types(data=sio.dumps(model))) - set(TRUSTED)
         except Exception as error:  # whatever skops says of a class that it cannot take apart

@@ -114,7 +114,7 @@ def read_content(file: Path, file_format: str = FORMAT) -> dict[str, Any]:
     """
     text = read_file(file, MAX_JSON_BYTES, "no saved model has more")
     try:
-        content = json.loads(text, object_pairs_hook=_object, parse_constant=_refuse_constant)
+        content = parse_json(text)
         checksum(content)
     # Broken JSON is not the only reason: bytes may be no text, and brackets nested thousands deep.
     except (ValueError, RecursionError) as error:
@@ -215,6 +215,17 @@ def checksum(content: Any) -> str:
         content = {key: value for key, value in content.items() if key != "sha256"}
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(canonical.encode("ascii")).hexdigest()
+
+
+def parse_json(text: bytes) -> Any:
+    """Read JSON in which no key stands twice and every number is finite.
+
+    Raises
+    ------
+    ValueError, RecursionError
+        When it is no such JSON.
+    """
+    return json.loads(text, object_pairs_hook=_object, parse_constant=_refuse_constant)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
