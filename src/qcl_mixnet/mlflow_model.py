@@ -30,6 +30,8 @@ from qcl_mixnet.estimators.predictions import LABEL, prediction_table, probabili
 from qcl_mixnet.keeping.kept_model import KeptModel
 from qcl_mixnet.keeping.loading import load_fitted
 from qcl_mixnet.keeping.saving import save_fitted
+from qcl_mixnet.preprocessing.dates import date_style, holds_dates, parse_dates
+from qcl_mixnet.preprocessing.input_columns import input_columns
 from qcl_mixnet.preprocessing.tables import as_table, quoted
 from qcl_mixnet.telemetry import switch_off_telemetry
 from qcl_mixnet.version import __version__
@@ -158,7 +160,8 @@ def model_signature(model: LoggedModel) -> ModelSignature:
 
     Numeric columns are doubles, whatever integers the training table held, as JSON's null is a gap
     and MLflow's integers have none. Categorical columns are of any type: text, numbers, booleans
-    and null mean what they mean to the model. Without names in training, columns go by position.
+    and null mean what they mean to the model. So are dates, which JSON writes as text, such as
+    2024-12-31 23:59:00. Without names in training, columns go by position.
 
     Parameters
     ----------
@@ -170,11 +173,10 @@ def model_signature(model: LoggedModel) -> ModelSignature:
     ModelSignature
         Inputs in the order of the training table; outputs are the label and the probabilities.
     """
-    numeric = set(model.preprocessor_.numeric_columns_)
     names: Sequence[str | None] = _names(model) or model.n_features_in_ * [None]
     inputs: list[ColSpec | TensorSpec] = [
-        ColSpec(DataType.double if i in numeric else AnyType(), name)
-        for i, name in enumerate(names)
+        ColSpec(DataType.double if column.kind == "numbers" else AnyType(), name)
+        for column, name in zip(input_columns(model.preprocessor_), names, strict=True)
     ]
     outputs: list[ColSpec | TensorSpec] = [ColSpec(_label_type(model.classes_.dtype), LABEL)]
     outputs += [ColSpec(DataType.double, name) for name in probability_columns(model)]
@@ -233,7 +235,7 @@ class ServedModel:
             # By position: the names that a client gives mean nothing to the model.
             model_input = model_input.set_axis(range(model_input.shape[1]), axis=1)
         try:
-            return prediction_table(self.model, model_input)
+            return prediction_table(self.model, _with_dates(self.model, model_input))
         except ValueError as error:
             raise MlflowException.invalid_parameter_value(str(error)) from error
 
@@ -264,8 +266,13 @@ def _describe(
         check_is_fitted(model)
         model.save(folder / "qcl_mixnet")
     example = _made_up_rows(model) if input_example is None else _rows_of(input_example, model)
-    numeric = example.columns[model.preprocessor_.numeric_columns_]
+    kinds = [column.kind for column in input_columns(model.preprocessor_)]
+    of_kind = dict(zip(example.columns, kinds, strict=True))
+    numeric = [name for name, kind in of_kind.items() if kind == "numbers"]
     example = example.astype(dict.fromkeys(numeric, np.float64)).astype(object)
+    for name in (name for name, kind in of_kind.items() if kind == "dates"):
+        # JSON has no dates.
+        example[name] = example[name].map(pd.Timestamp.isoformat, na_action="ignore")
     return {
         "loader_module": __name__,
         "data_path": str(folder / "qcl_mixnet"),
@@ -293,16 +300,32 @@ def _rows_of(input_example: Any, model: LoggedModel) -> pd.DataFrame:
 
 
 def _made_up_rows(model: LoggedModel) -> pd.DataFrame:
-    """Make a row of medians and of every category's first level, and a row of gaps."""
-    preprocessor = model.preprocessor_
-    first: list[Any] = model.n_features_in_ * [None]
-    for i, median in zip(preprocessor.numeric_columns_, preprocessor.medians_, strict=True):
-        first[i] = median
-    for i, levels in zip(preprocessor.categorical_columns_, preprocessor.levels_, strict=True):
-        first[i] = levels[0]
+    """Make a row of medians, of every category's first level and first dates, and one of gaps."""
+    first: list[Any] = [column.typical for column in input_columns(model.preprocessor_)]
     rows = pd.DataFrame([first, [None] * len(first)])
     names = _names(model)
     return rows if names is None else rows.set_axis(names, axis=1)
+
+
+def _with_dates(model: LoggedModel, table: pd.DataFrame) -> pd.DataFrame:
+    """Read the dates of a table, which JSON has as text; all others are left to the model."""
+    table = table.copy(deep=False)
+    names: Sequence[Any] = _names(model) or range(model.n_features_in_)
+    for name, column in zip(names, input_columns(model.preprocessor_), strict=True):
+        if column.kind != "dates" or name not in table or holds_dates(table[name]):
+            continue
+        texts = table[name]
+        if texts.notna().any() and pd.api.types.infer_dtype(texts, skipna=True) == "string":
+            dates, wrong = parse_dates(texts, zoned=column.zoned)
+            if wrong.any():
+                row = int(wrong.argmax())
+                raise ValueError(
+                    f"Column {name!r} holds {texts.iloc[row]!r} in row {row} (from 0), and held "
+                    f"dates in training; write dates {date_style(zoned=column.zoned)}, and leave "
+                    "a gap where there is none."
+                )
+            table[name] = dates
+    return table
 
 
 def _names(model: LoggedModel) -> list[str] | None:

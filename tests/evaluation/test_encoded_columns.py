@@ -40,7 +40,10 @@ def test_prepare__refused_unless_asked_for():
         prepare_dataset(make_table(), PROTOCOL, "payments", dates="features")
     schema = prepare_dataset(make_table(), PROTOCOL, "payments", **ASKED).schema
     assert schema["columns"] == ASKED
-    assert (schema["numeric"], schema["categorical"]) == (4, 5)
+    assert (schema["numeric"], schema["categorical"]) == (
+        5,
+        4,
+    )  # booleans and dates count as numbers
 
 
 def test_prepare__asked_or_not__changes_the_fingerprint_and_so_the_keys():

@@ -129,6 +129,13 @@ def date_part(values: Moments, part: Part, first: np.datetime64) -> npt.NDArray[
     return np.where(np.isnat(values), np.nan, numbers.astype(np.float64))
 
 
+def date_style(*, zoned: bool) -> str:
+    """How dates are to be written for `parse_dates`, for messages."""
+    if zoned:
+        return "with a time zone, as 2024-12-31 23:59:00+00:00"
+    return "as 2024-12-31 or 2024-12-31 23:59:00, without a time zone"
+
+
 def parse_dates(texts: pd.Series, *, zoned: bool) -> tuple[pd.Series, npt.NDArray[np.bool_]]:
     """Read dates that are written as ISO 8601 says: 2024-12-31, 2024-12-31 23:59:00.
 

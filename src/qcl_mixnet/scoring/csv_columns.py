@@ -10,6 +10,7 @@ import pandas as pd
 from qcl_mixnet.data.errors import DataError
 from qcl_mixnet.data.gaps import COMMON_CODES
 from qcl_mixnet.data.written_numbers import number_style
+from qcl_mixnet.preprocessing.dates import date_style, parse_dates
 from qcl_mixnet.preprocessing.features import level_text
 
 
@@ -59,6 +60,36 @@ def text_error(column: pd.Series, row: int, path: Path, start: int) -> DataError
         f"Column {column.name!r} of {path} holds the text {text!r} in row {start + row} (from 0), "
         f"and was numeric in training; store {numbers} there, and a gap where there is none."
     )
+
+
+def csv_dates(column: pd.Series, path: Path, start: int, *, zoned: bool) -> pd.Series:
+    """Give a column of dates as such.
+
+    Parameters
+    ----------
+    column : Series of str, shape (n_rows,)
+    path : Path
+        Its file, for messages.
+    start : int
+        Number of its first row in the file.
+    zoned : bool
+        Whether times had a time zone in training.
+
+    Raises
+    ------
+    DataError
+        At the first text that is no such date, with its row.
+    """
+    gaps = column.str.strip().isin([*COMMON_CODES, "NaT"])
+    dates, wrong = parse_dates(column.mask(gaps), zoned=zoned)
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise DataError(
+            f"Column {column.name!r} of {path} holds the text {column.iloc[row]!r} in row "
+            f"{start + row} (from 0), and held dates in training; write dates "
+            f"{date_style(zoned=zoned)}, and leave a gap where there is none."
+        )
+    return dates
 
 
 def csv_levels(column: pd.Series, levels: Collection[str]) -> pd.Series:

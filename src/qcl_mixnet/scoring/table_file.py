@@ -19,7 +19,13 @@ from pandas.api.extensions import ExtensionDtype
 from qcl_mixnet.data.csv_layout import HeaderRules, read_layout
 from qcl_mixnet.data.csv_separator import Separator
 from qcl_mixnet.data.errors import DataError
-from qcl_mixnet.scoring.csv_columns import csv_gaps, csv_levels, csv_numbers, text_error
+from qcl_mixnet.scoring.csv_columns import (
+    csv_dates,
+    csv_gaps,
+    csv_levels,
+    csv_numbers,
+    text_error,
+)
 from qcl_mixnet.scoring.training_columns import ColumnRules, TrainingColumns
 
 CSV_SUFFIXES = frozenset({".csv"})
@@ -126,8 +132,8 @@ def open_table(path: Path, training: TrainingColumns, rules: ColumnRules) -> Tab
 class CsvFile(TableFile):
     """Comma-separated values in UTF-8 below a line of column names.
 
-    What a column is does not depend on the chunk: numeric columns are numbers, categorical ones
-    text that is spelt as the levels are, ids text just as it stands.
+    What a column is does not depend on the chunk: numeric columns are numbers, dates are dates,
+    categorical columns are text that is spelt as the levels are, ids text just as it stands.
     """
 
     unit = "bytes"
@@ -151,7 +157,9 @@ class CsvFile(TableFile):
     def chunks(self, n_rows: int) -> Iterator[Chunk]:
         """Read the table from its start; see `TableFile.chunks`."""
         levels = dict(zip(self.features, self.training.levels, strict=True))
-        as_text = {*self.ids, *(name for name, found in levels.items() if found is not None)}
+        zoned = dict(zip(self.features, self.training.zoned, strict=True))
+        numeric = {name for name in levels if levels[name] is None and zoned[name] is None}
+        as_text = {*self.ids, *levels} - (numeric - {*self.ids})
         options = {
             **self._layout.pandas_options(),
             "dtype": dict.fromkeys(as_text, str),
@@ -163,14 +171,20 @@ class CsvFile(TableFile):
             text, start = _decoded(file), 0
             self._layout.skip_header(text, _COMMA)
             for frame in pd.read_csv(text, chunksize=n_rows, **options):
-                columns = [self._feature(frame[name], levels[name], start) for name in levels]
+                columns = [
+                    self._feature(frame[name], levels[name], zoned[name], start) for name in levels
+                ]
                 features = pd.concat(columns, axis=1).set_axis(self.training.labels(), axis=1)
                 start += len(frame)
                 yield Chunk(features, frame[self.ids], file.tell())
 
-    def _feature(self, column: pd.Series, levels: frozenset[str] | None, start: int) -> pd.Series:
+    def _feature(
+        self, column: pd.Series, levels: frozenset[str] | None, zoned: bool | None, start: int
+    ) -> pd.Series:
         if column.name in self.ids:  # read as it stands, with its gaps as text
             column = column.mask(column.isin(csv_gaps(levels)))
+        if zoned is not None:
+            return csv_dates(column, self.path, start, zoned=zoned)
         if levels is None:
             return csv_numbers(column, self.path, start)
         return csv_levels(column, levels)
@@ -195,15 +209,35 @@ class ParquetFile(TableFile):
         return [name for name in self.schema.names if not re.fullmatch(_INDEX, name)]
 
     def _check_types(self) -> None:
-        for name, levels in zip(self.features, self.training.levels, strict=True):
-            kind = _kind(self.schema.field(name).type)
+        training = self.training
+        for name, levels, zoned in zip(self.features, training.levels, training.zoned, strict=True):
+            arrow = self.schema.field(name).type
+            if zoned is not None:
+                self._check_dates(name, arrow, zoned=zoned)
+                continue
+            kind = _kind(arrow)
             if kind == "other":
                 raise DataError(
-                    f"Column {name!r} of {self.path} is of type {self.schema.field(name).type}, "
+                    f"Column {name!r} of {self.path} is of type {arrow}, "
                     f"which is neither numbers nor categories; give it as in the training table."
                 )
             if kind == "text" and levels is None:
                 self._refuse_text(name)
+
+    def _check_dates(self, name: str, arrow: pa.DataType, *, zoned: bool) -> None:
+        if pa.types.is_null(arrow):  # nothing but gaps
+            return
+        if not pa.types.is_date(arrow) and not pa.types.is_timestamp(arrow):
+            raise DataError(
+                f"Column {name!r} of {self.path} is of type {arrow}, and held dates in training; "
+                "store dates there."
+            )
+        if zoned != (getattr(arrow, "tz", None) is not None):
+            had = "with a time zone" if zoned else "without a time zone"
+            raise DataError(
+                f"Column {name!r} of {self.path} is of type {arrow}, and held times {had} in "
+                "training; store such times there."
+            )
 
     def _refuse_text(self, name: str) -> None:
         """Name the first text of a column that should hold numbers; all gaps are none."""

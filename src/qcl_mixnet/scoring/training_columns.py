@@ -9,6 +9,7 @@ from typing import Literal, Self
 import pandas as pd
 
 from qcl_mixnet.data.errors import DataError
+from qcl_mixnet.preprocessing.input_columns import input_columns
 from qcl_mixnet.preprocessing.table_preprocessor import TablePreprocessor
 from qcl_mixnet.preprocessing.tables import quoted
 
@@ -44,20 +45,25 @@ class TrainingColumns:
     names : tuple of str or None
         None where the training table's columns had no names that are all text.
     levels : tuple of (frozenset of str or None), one for each column
-        Levels of a categorical column; None for a numeric one.
+        Levels of a categorical column; None for any other.
+    zoned : tuple of (bool or None), one for each column
+        Whether the times of a column of dates have a time zone; None for any other column.
     """
 
     names: tuple[str, ...] | None
     levels: tuple[frozenset[str] | None, ...]
+    zoned: tuple[bool | None, ...]
 
     @classmethod
     def of(cls, preprocessor: TablePreprocessor) -> Self:
         """Those of a fitted preprocessor."""
         names = getattr(preprocessor, "feature_names_in_", None)
-        levels: list[frozenset[str] | None] = [None] * preprocessor.n_features_in_
-        for i, found in zip(preprocessor.categorical_columns_, preprocessor.levels_, strict=True):
-            levels[i] = frozenset(level for level in found if isinstance(level, str))
-        return cls(None if names is None else tuple(map(str, names)), tuple(levels))
+        columns = input_columns(preprocessor)
+        return cls(
+            None if names is None else tuple(map(str, names)),
+            tuple(one.levels if one.kind == "categories" else None for one in columns),
+            tuple(one.zoned if one.kind == "dates" else None for one in columns),
+        )
 
     def labels(self) -> pd.Index:
         """Labels of the columns of a table that the model takes without a warning."""
