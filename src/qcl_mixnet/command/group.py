@@ -53,7 +53,7 @@ qcl-mixnet report churn-trial
 
 
 @click.group(cls=Commands, help=_HELP, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__)
+@click.version_option(__version__, prog_name="qcl-mixnet")
 def cli() -> None:
     """Hold the commands."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Any, Self
 
+import click
 from tqdm import tqdm
 
 
@@ -27,6 +28,11 @@ class FitProgress:
         traceback: TracebackType | None,
     ) -> None:
         self._bar.close()
+
+    def write(self, text: str) -> None:
+        """Print to standard output, above the bar."""
+        self._bar.clear()
+        click.echo(text)
 
     def begin(self, label: str, fold: int, n_folds: int) -> None:
         """Say what is fitted from now on."""

@@ -6,8 +6,8 @@ import json
 
 import click
 
-from qcl_mixnet.command.tables import board_lines
 from qcl_mixnet.trial.folder import MODEL_FOLDER, SavedTrial
+from qcl_mixnet.trial.tables import board_lines
 
 
 @click.command("report", short_help="Tell the results of a trial again.")

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
-import warnings
-from pathlib import Path
 from typing import Any
 
 import click
 import yaml
+from pydantic import ValidationError
 
 from qcl_mixnet.command.exit_codes import INTERRUPTED
 from qcl_mixnet.command.progress import FitProgress
-from qcl_mixnet.command.tables import board_lines
-from qcl_mixnet.trial.folder import check_output, keep_winner, write_records
-from qcl_mixnet.trial.opening import TableOptions, open_table
+from qcl_mixnet.trial.opening import TableOptions
 from qcl_mixnet.trial.plan import TrialOptions
-from qcl_mixnet.trial.trial import Trial, run_trial
+from qcl_mixnet.trial.whole import try_file
 from qcl_mixnet.writing import user_path
 
 
@@ -77,62 +74,36 @@ def try_table(file: str, **given: Any) -> None:
     found, said, and written to columns.yml, which can be edited and given back with --columns.
     """
     as_json = given["as_json"]
-
-    def tell(text: str = "") -> None:
-        if not as_json:
-            click.echo(text)
-
-    folder = user_path(given["output"] or f"{_stem(file)}-trial")
-    check_output(folder, overwrite=given["overwrite"])
-    options = _checked(TrialOptions, models=list(given["models"]) or None, **{
-        name: given[name] for name in ("folds", "repeats", "time_limit", "seed", "n_jobs")
-    })  # fmt: skip
+    options = _checked(
+        TrialOptions,
+        models=list(given["models"]) or None,
+        **{name: given[name] for name in ("folds", "repeats", "time_limit", "seed", "n_jobs")},
+    )
     table_options = _checked(
         TableOptions,
-        target=given["target"],
         file=given["file_options"],
-        columns=given["columns"],
-        readings=given["readings"],
-        dates=given["dates"],
-        drop_unlabelled=given["drop_unlabelled"],
-        groups=given["groups"],
         time=given["time_column"],
+        **{
+            name: given[name]
+            for name in ("target", "columns", "readings", "dates", "drop_unlabelled", "groups")
+        },
     )
-    table = open_table(file, table_options, tell)
-    tell()
-    with warnings.catch_warnings(), FitProgress() as progress:
-        warnings.simplefilter("ignore")  # those of models are in their records
-        trial = run_trial(table, options, tell=tell, on_fit=progress.begin)
-    record = write_records(trial, folder)
-    tell()
-    for line in (*board_lines(record["leaderboard"]), "", *trial.verdict.sentences):
-        tell(line)
-    if trial.comparison.interrupted:
-        tell(f"\nInterrupted: what was done is in {folder}; no model was saved.")
-        _print_json(record, as_json)
-        sys.exit(INTERRUPTED)
-    saved = _keep(trial, folder, given, tell)
-    _print_json({**record, "model": saved}, as_json)
-
-
-def _keep(trial: Trial, folder: Path, given: dict[str, Any], tell: Any) -> str | None:
-    """Save the winner, unless it is worth nothing."""
-    winner = trial.verdict.winner
-    if winner is None or not (trial.verdict.learnable or given["keep"]):
-        tell(f"\nNo model is saved (--keep saves one all the same); the records are in {folder}.")
-        return None
-    label = trial.plan.specs[winner].label
-    tell(f"\nTraining {label} on all {len(trial.table.X):,} rows ...")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        path = keep_winner(trial, folder, seed=given["seed"])
-    tell(f"Saved in {folder}. Predict with: qcl-mixnet predict {folder} NEW_FILE")
-    return str(path)
-
-
-def _print_json(record: dict[str, Any], as_json: bool) -> None:
+    with FitProgress() as progress:
+        tried = try_file(
+            file,
+            user_path(given["output"] or f"{_stem(file)}-trial"),
+            table_options,
+            options,
+            overwrite=given["overwrite"],
+            keep=given["keep"],
+            tell=(lambda text: None) if as_json else progress.write,  # noqa: ARG005
+            on_fit=progress.begin,
+        )
     if as_json:
-        click.echo(json.dumps(record, indent=1, ensure_ascii=False, default=str))
+        record = {**tried.record, "model": None if tried.model is None else str(tried.model)}
+        click.echo(json.dumps(record, indent=1, ensure_ascii=False))
+    if tried.interrupted:
+        sys.exit(INTERRUPTED)
 
 
 def _stem(file: str) -> str:
@@ -142,8 +113,6 @@ def _stem(file: str) -> str:
 
 
 def _checked(kind: Any, **values: Any) -> Any:
-    from pydantic import ValidationError
-
     try:
         return kind(**values)
     except ValidationError as error:

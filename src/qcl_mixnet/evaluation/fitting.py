@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sklearn.base import BaseEstimator, clone
+from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 
 from qcl_mixnet.evaluation.cell_data import CellData, Part, split_parts
@@ -194,4 +195,6 @@ def final_step(model: BaseEstimator) -> BaseEstimator:
 
 def _set_if_known(model: BaseEstimator, **values: Any) -> None:
     known = model.get_params(deep=False)
+    if isinstance(model, LogisticRegression):
+        known.pop("n_jobs", None)  # without effect since scikit-learn 1.8, and a warning in fit
     model.set_params(**{name: value for name, value in values.items() if name in known})
