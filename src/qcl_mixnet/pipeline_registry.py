@@ -19,6 +19,7 @@ from qcl_mixnet.pipelines import (
     speed,
     statistics,
     training,
+    try_table,
     tuning,
 )
 from qcl_mixnet.project.parameters import (
@@ -28,6 +29,7 @@ from qcl_mixnet.project.parameters import (
     parse_section,
 )
 from qcl_mixnet.project.registration import configuration_loader, run_in_progress
+from qcl_mixnet.project.try_options import TryOptions
 from qcl_mixnet.speed.measurement import SpeedOptions
 
 logger = logging.getLogger(__name__)
@@ -71,10 +73,11 @@ def register_pipelines() -> Registry:
     loader = configuration_loader()
     parameters = loader["parameters"]
     registry = Registry()
-    # One is for tables of the user's own, the other measures the machine, not the models.
+    # Two are for tables of the user's own, the other measures the machine, not the models.
     for name, options, pipeline in (
         ("inference", InferenceOptions, inference.create_pipeline()),
         ("speed", SpeedOptions, speed.create_pipeline()),
+        ("try", TryOptions, try_table.create_pipeline()),
     ):
         try:
             parse_section(parameters, options, name, loader.runtime_params)

@@ -86,7 +86,9 @@ def test_predict__fresh_process_csv_and_parquet__the_labels_of_the_twin_in_memor
         predicted = pd.read_csv("out.csv")
         assert predicted["label"].tolist() == expected.predict(X).tolist()
         np.testing.assert_allclose(
-            predicted[["proba_no", "proba_yes"]], expected.predict_proba(X), rtol=1e-6  # as float32 is written
+            predicted[["proba_no", "proba_yes"]],
+            expected.predict_proba(X),
+            rtol=1e-6,  # as float32 is written
         )
         assert predicted["customer_id"].tolist() == raw["customer_id"].tolist()
     assert f"{len(raw)} rows are in out.csv" in done.stdout

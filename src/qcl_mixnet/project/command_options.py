@@ -16,6 +16,7 @@ NAME_OPTIONS = {
     "ingestion.downloads", "inference.model", "inference.table", "inference.output",
     "inference.id_columns", "inference.device",
     "fit.model", "fit.dataset", "fit.output",
+    "try.table", "try.target", "try.output", "try.readings", "try.groups", "try.time", "try.models",
 }  # fmt: skip
 
 

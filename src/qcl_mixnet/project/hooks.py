@@ -34,6 +34,7 @@ from qcl_mixnet.project.tracking import (
 )
 from qcl_mixnet.project.tracking_addresses import hide_secrets, is_server, public_address
 from qcl_mixnet.project.tracking_databases import sqlite_file
+from qcl_mixnet.project.try_tracking import log_tried, trial_files, try_metrics
 from qcl_mixnet.project.tuning_study import StudyDataset
 from qcl_mixnet.tuning.options import TuningOptions
 
@@ -109,6 +110,12 @@ class BenchmarkHooks:
             }  # fmt: skip
             metrics |= fit_metrics(report)
             log_fitted(self.binding, report, catalog)
+        if "try_report" in outputs:
+            report = catalog.load("try_report")
+            parameters["try"] = dict(catalog.load("params:try"))
+            metrics |= try_metrics(report)
+            reports += trial_files(report)
+            log_tried(self.binding, report)
         if "tuning_scores" in outputs:
             parameters["tuning"] = dict(catalog.load("params:tuning"))
             metrics |= tuning_metrics(catalog.load("tuning_scores"), parameters["tuning"])
@@ -262,6 +269,7 @@ def _report_folders(pipeline: Pipeline, catalog: CatalogProtocol) -> dict[str, P
         "speed": "speed_table",
         "inference": "inference_report",
         "fit": "fit_report",
+        "try": "try_report",
         "tuning": "tuning_scores",
         "replay": "replay_designs",
     }

@@ -22,6 +22,7 @@ from qcl_mixnet.project.grid_names import (
     with_tuned_models,
 )
 from qcl_mixnet.project.report_names import Reports
+from qcl_mixnet.project.try_options import TryOptions
 from qcl_mixnet.replay.options import ReplayOptions
 from qcl_mixnet.scoring.training_columns import ColumnOrder, ExtraColumns
 from qcl_mixnet.speed.measurement import SpeedOptions
@@ -115,6 +116,7 @@ class Configuration(BaseModel):
     fit: FitOptions = Field(default_factory=FitOptions)
     tuning: TuningOptions = Field(default_factory=TuningOptions)
     replay: ReplayOptions = Field(default_factory=ReplayOptions)
+    try_: TryOptions = Field(default_factory=TryOptions, alias="try")  # a word of Python's own
     reports: Reports = Field(default_factory=Reports)
     data_root: Name | None = None
     raw_root: Name | None = None
@@ -208,7 +210,7 @@ def parse_section(
         On an unknown key or a value out of range.
     """
     for key, value in (given or {}).items():
-        if key not in Configuration.model_fields:
+        if key not in _known_keys(()):
             raise ConfigurationError(_unknown((key,), value))
     return _parse(options, parameters.get(section, {}), section)
 
@@ -337,7 +339,8 @@ def _known_keys(path: tuple[str | int, ...]) -> list[str]:
     here: Any = Configuration
     for key in path:
         if isinstance(here, type) and issubclass(here, BaseModel):
-            field = here.model_fields.get(str(key))
+            fields = {field.alias or name: field for name, field in here.model_fields.items()}
+            field = fields.get(str(key))
             here = field.annotation if field else None
         else:  # a mapping of names to entries
             here = next(iter(get_args(here)[1:]), None)

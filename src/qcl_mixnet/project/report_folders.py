@@ -24,6 +24,7 @@ from qcl_mixnet.project.parameters import (
     parse_section,
 )
 from qcl_mixnet.project.report_names import Reports
+from qcl_mixnet.project.try_options import TryOptions
 from qcl_mixnet.speed.measurement import SpeedOptions
 from qcl_mixnet.tuning.options import TuningOptions
 from qcl_mixnet.writing import write_atomically
@@ -35,7 +36,7 @@ LATEST = "latest"
 # Folder, in the reporting layer, of the folders of each kind of reports and of their `latest`.
 PARENTS = {
     "benchmark": "", "speed": "speed/", "inference": "inference/", "replay": "replay/",
-    "tuning": "tuning/", "fit": "fit/",
+    "tuning": "tuning/", "fit": "fit/", "try": "try/",
 }  # fmt: skip
 _HASH_DIGITS = 8
 
@@ -52,10 +53,9 @@ def report_folders(configuration: Configuration, env: str | None) -> dict[str, s
     Returns
     -------
     dict of str to str
-        "benchmark", "speed", "inference", "fit" and "replay", each named by the environment and a
-        hash of the parameters that decide what is in the reports, or the name that `reports`
-        gives; and
-        "tuning", named by the environment and the study.
+        "benchmark", "speed", "inference", "fit", "try" and "replay", each named by the
+        environment and a hash of the parameters that decide what is in the reports, or the name
+        that `reports` gives; and "tuning", named by the environment and the study.
     """
     env = env or "base"
     grid = configuration.grid
@@ -74,8 +74,8 @@ def report_folders(configuration: Configuration, env: str | None) -> dict[str, s
     reports = configuration.reports
     benchmark = reports.benchmark or f"{env}/{shape}-{_short_hash(decides)}"
     others = other_report_folders(
-        configuration.speed, configuration.inference, configuration.fit, configuration.tuning,
-        reports, env,
+        configuration.speed, configuration.inference, configuration.fit, configuration.try_,
+        configuration.tuning, reports, env,
     )  # fmt: skip
     replay = reports.replay or f"{env}-{_short_hash(_decides_replay(configuration))}"
     own = {
@@ -98,6 +98,7 @@ def other_report_folders(
     speed: SpeedOptions,
     inference: InferenceOptions,
     fit: FitOptions,
+    trial: TryOptions,
     tuning: TuningOptions,
     reports: Reports,
     env: str,
@@ -107,6 +108,7 @@ def other_report_folders(
         "speed": reports.speed or f"{env}-{_short_hash(speed.model_dump(mode='json'))}",
         "inference": reports.inference or f"{env}-{_short_hash(inference.model_dump(mode='json'))}",
         "fit": reports.fit or f"{env}-{_short_hash(fit.model_dump(mode='json'))}",
+        "try": reports.try_ or f"{env}-{_short_hash(trial.model_dump(mode='json'))}",
         # No hash: a study goes on with more trials, and refuses other settings itself.
         "tuning": f"{env}-{tuning.study}",
     }
@@ -145,6 +147,7 @@ class BenchmarkConfigLoader(ProjectConfigLoader):
                 parse_section(parameters, SpeedOptions, "speed"),
                 parse_section(parameters, InferenceOptions, "inference"),
                 parse_section(parameters, FitOptions, "fit"),
+                parse_section(parameters, TryOptions, "try"),
                 parse_section(parameters, TuningOptions, "tuning"),
                 parse_section(parameters, Reports, "reports"),
                 self.env or "base",
@@ -159,7 +162,7 @@ def finish_reports(folder: Path, kind: str, record: Mapping[str, Any]) -> None:
     ----------
     folder : Path
         A folder of reports.
-    kind : {"benchmark", "speed", "inference", "fit", "replay", "tuning"}
+    kind : {"benchmark", "speed", "inference", "fit", "try", "replay", "tuning"}
     record : mapping
         JSON-able; written to `run.json`: configuration, seed, versions, commit.
     """

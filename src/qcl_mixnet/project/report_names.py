@@ -17,5 +17,6 @@ class Reports(BaseModel):
     speed: ReportFolder | None = None
     inference: ReportFolder | None = None
     fit: ReportFolder | None = None
+    try_: ReportFolder | None = Field(default=None, alias="try")
     replay: ReportFolder | None = None
     tuning: ReportFolder | None = None

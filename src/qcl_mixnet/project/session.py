@@ -39,7 +39,7 @@ USER_ERRORS = (
 )  # fmt: skip
 
 # Pipelines that neither read nor write cells and their tables.
-OWN_FILES_ONLY = {"speed", "inference"}
+OWN_FILES_ONLY = {"speed", "inference", "try"}
 
 
 # Arguments of a run that are lists of names; one name is as good as a list of one.
