@@ -1,5 +1,7 @@
+import importlib.util
 import os
 import shutil
+import sys
 from functools import wraps
 from itertools import combinations
 from pathlib import Path
@@ -126,3 +128,14 @@ def check_legible():
 @pytest.fixture
 def words():
     return _words
+
+
+@pytest.fixture(scope="session")
+def own_tables():
+    """The module that makes files as users have them, for tests of any folder."""
+    path = Path(__file__).parent / "inspection" / "own_tables.py"
+    spec = importlib.util.spec_from_file_location("own_tables", path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["own_tables"] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module

@@ -1,5 +1,8 @@
 """Quantum-informed contrastive learning with mixup for class-imbalanced tables."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from qcl_mixnet.engine.loop import TrainingDivergedError
 from qcl_mixnet.estimators.base import TestSelectionWarning
 from qcl_mixnet.estimators.classifier import QCLMixNetClassifier
@@ -8,6 +11,10 @@ from qcl_mixnet.estimators.tuned_decision import TunedDecisionClassifier
 from qcl_mixnet.persistence.errors import ModelFileError
 from qcl_mixnet.preprocessing.table_preprocessor import UnseenLevelsWarning
 from qcl_mixnet.version import __version__
+
+if TYPE_CHECKING:
+    from qcl_mixnet.keeping.loading import load_fitted
+    from qcl_mixnet.keeping.saving import save_fitted
 
 __all__ = [
     "ModelFileError",
@@ -18,4 +25,15 @@ __all__ = [
     "TunedDecisionClassifier",
     "UnseenLevelsWarning",
     "__version__",
+    "load_fitted",
+    "save_fitted",
 ]
+
+# Who keeps no model needs none of what they import.
+_LATE = {"load_fitted": "qcl_mixnet.keeping.loading", "save_fitted": "qcl_mixnet.keeping.saving"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATE:
+        return getattr(import_module(_LATE[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,6 +1,6 @@
 """Trained models in MLflow: logged or saved as pyfunc models, without pickle.
 
-The artifact is what a classifier's `save` writes, weights and JSON. MLflow loads it through
+The artifact is what a classifier's `save`, or `save_fitted`, writes. MLflow loads it through
 this module, so no code is stored with the model: where it is loaded, this package is installed.
 """
 
@@ -25,8 +25,11 @@ from mlflow.types import ColSpec, DataType, Schema, TensorSpec
 from mlflow.types.schema import AnyType
 from sklearn.utils.validation import check_is_fitted
 
-from qcl_mixnet.estimators.loading import SavedClassifier, load_classifier
+from qcl_mixnet.estimators.loading import SavedClassifier
 from qcl_mixnet.estimators.predictions import LABEL, prediction_table, probability_columns
+from qcl_mixnet.keeping.kept_model import KeptModel
+from qcl_mixnet.keeping.loading import load_fitted
+from qcl_mixnet.keeping.saving import save_fitted
 from qcl_mixnet.preprocessing.dates import date_style, holds_dates, parse_dates
 from qcl_mixnet.preprocessing.input_columns import input_columns
 from qcl_mixnet.preprocessing.tables import as_table, quoted
@@ -43,8 +46,12 @@ EXAMPLE_ROWS = 5
 _PINNED = ("numpy", "pandas", "safetensors", "scikit-learn", "torch")
 
 
+# What `load_fitted` gives.
+LoggedModel = SavedClassifier | KeptModel
+
+
 def log_model(
-    model: SavedClassifier,
+    model: LoggedModel,
     *,
     name: str = "model",
     input_example: Any | None = None,
@@ -55,7 +62,7 @@ def log_model(
 
     Parameters
     ----------
-    model : QCLMixNetClassifier or QCLMixNetPlusClassifier
+    model : QCLMixNetClassifier, QCLMixNetPlusClassifier or KeptModel
         A fitted classifier.
     name : str, default="model"
         Name of the logged model.
@@ -88,7 +95,7 @@ def log_model(
 
 
 def save_model(
-    model: SavedClassifier,
+    model: LoggedModel,
     path: str | Path,
     *,
     input_example: Any | None = None,
@@ -98,7 +105,7 @@ def save_model(
 
     Parameters
     ----------
-    model : QCLMixNetClassifier or QCLMixNetPlusClassifier
+    model : QCLMixNetClassifier, QCLMixNetPlusClassifier or KeptModel
         A fitted classifier.
     path : str or Path
         The folder; it must not exist or be empty.
@@ -148,7 +155,7 @@ def load_for_evaluation(model_uri: str) -> PyFuncModel:
     return model
 
 
-def model_signature(model: SavedClassifier) -> ModelSignature:
+def model_signature(model: LoggedModel) -> ModelSignature:
     """Columns that a fitted model takes and gives, with MLflow's types.
 
     Numeric columns are doubles, whatever integers the training table held, as JSON's null is a gap
@@ -158,7 +165,7 @@ def model_signature(model: SavedClassifier) -> ModelSignature:
 
     Parameters
     ----------
-    model : QCLMixNetClassifier or QCLMixNetPlusClassifier
+    model : QCLMixNetClassifier, QCLMixNetPlusClassifier or KeptModel
         A fitted classifier.
 
     Returns
@@ -176,10 +183,15 @@ def model_signature(model: SavedClassifier) -> ModelSignature:
     return ModelSignature(Schema(inputs), Schema(outputs))
 
 
-def pip_requirements_of_model() -> list[str]:
+def pip_requirements_of_model(model: LoggedModel | None = None) -> list[str]:
     """Name this package and what decides how a model computes, at the versions of this machine.
 
     MLflow's own search for requirements would load the model in another process and ask pip.
+
+    Parameters
+    ----------
+    model : KeptModel, optional
+        A model whose library is to be named, too.
 
     Returns
     -------
@@ -187,7 +199,10 @@ def pip_requirements_of_model() -> list[str]:
         Lines as of a requirements file, each with `==` and a version.
     """
     # A local version such as 2.13.0+cpu is on no package index.
-    pinned = [f"{name}=={version(name).partition('+')[0]}" for name in _PINNED]
+    pinned = [
+        f"{name}=={version(name).partition('+')[0]}"
+        for name in (*_PINNED, *getattr(model, "libraries", ()))
+    ]
     return [f"qcl-mixnet=={__version__}", *pinned]
 
 
@@ -196,14 +211,14 @@ class ServedModel:
 
     Parameters
     ----------
-    model : QCLMixNetClassifier or QCLMixNetPlusClassifier
+    model : QCLMixNetClassifier, QCLMixNetPlusClassifier or KeptModel
         A fitted classifier.
     """
 
-    def __init__(self, model: SavedClassifier):
+    def __init__(self, model: LoggedModel):
         self.model = model
 
-    def get_raw_model(self) -> SavedClassifier:
+    def get_raw_model(self) -> LoggedModel:
         """Give the estimator; MLflow's evaluation asks for it."""
         return self.model
 
@@ -227,7 +242,7 @@ class ServedModel:
 
 def _load_pyfunc(data_path: str) -> ServedModel:
     """Load the artifact; MLflow finds this function by its name."""
-    return ServedModel(load_classifier(data_path))
+    return ServedModel(load_fitted(data_path))
 
 
 @contextmanager
@@ -239,14 +254,17 @@ def _without_pandas_warning() -> Iterator[None]:
 
 
 def _describe(
-    model: SavedClassifier,
+    model: LoggedModel,
     folder: Path,
     input_example: Any,
     pip_requirements: Sequence[str] | None,
 ) -> dict[str, Any]:
     """Save the model in a folder and say how MLflow is to keep it."""
-    check_is_fitted(model)
-    model.save(folder / "qcl_mixnet")
+    if isinstance(model, KeptModel):
+        save_fitted(model, folder / "qcl_mixnet")
+    else:
+        check_is_fitted(model)
+        model.save(folder / "qcl_mixnet")
     example = _made_up_rows(model) if input_example is None else _rows_of(input_example, model)
     kinds = [column.kind for column in input_columns(model.preprocessor_)]
     of_kind = dict(zip(example.columns, kinds, strict=True))
@@ -261,11 +279,11 @@ def _describe(
         "signature": model_signature(model),
         # Gaps of numeric columns would become NaN, which is no JSON.
         "input_example": example.where(example.notna(), None),
-        "pip_requirements": list(pip_requirements or pip_requirements_of_model()),
+        "pip_requirements": list(pip_requirements or pip_requirements_of_model(model)),
     }
 
 
-def _rows_of(input_example: Any, model: SavedClassifier) -> pd.DataFrame:
+def _rows_of(input_example: Any, model: LoggedModel) -> pd.DataFrame:
     """First rows of an example, in the columns that the model knows."""
     names = _names(model)
     table = as_table(input_example)
@@ -281,7 +299,7 @@ def _rows_of(input_example: Any, model: SavedClassifier) -> pd.DataFrame:
     return table.head(EXAMPLE_ROWS)
 
 
-def _made_up_rows(model: SavedClassifier) -> pd.DataFrame:
+def _made_up_rows(model: LoggedModel) -> pd.DataFrame:
     """Make a row of medians, of every category's first level and first dates, and one of gaps."""
     first: list[Any] = [column.typical for column in input_columns(model.preprocessor_)]
     rows = pd.DataFrame([first, [None] * len(first)])
@@ -289,7 +307,7 @@ def _made_up_rows(model: SavedClassifier) -> pd.DataFrame:
     return rows if names is None else rows.set_axis(names, axis=1)
 
 
-def _with_dates(model: SavedClassifier, table: pd.DataFrame) -> pd.DataFrame:
+def _with_dates(model: LoggedModel, table: pd.DataFrame) -> pd.DataFrame:
     """Read the dates of a table, which JSON has as text; all others are left to the model."""
     table = table.copy(deep=False)
     names: Sequence[Any] = _names(model) or range(model.n_features_in_)
@@ -310,7 +328,7 @@ def _with_dates(model: SavedClassifier, table: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def _names(model: SavedClassifier) -> list[str] | None:
+def _names(model: LoggedModel) -> list[str] | None:
     names = getattr(model, "feature_names_in_", None)
     return None if names is None else list(map(str, names))
 

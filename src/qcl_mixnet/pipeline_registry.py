@@ -10,6 +10,7 @@ from kedro.pipeline import Pipeline
 
 from qcl_mixnet.pipelines import (
     evaluation,
+    fit,
     inference,
     ingestion,
     preprocessing,
@@ -83,15 +84,16 @@ def register_pipelines() -> Registry:
     try:
         registry.update(_benchmark(loader.configuration))
     except ConfigurationError as error:
-        registry.refusals.update(dict.fromkeys((*BENCHMARK, "tuning"), error))
+        registry.refusals.update(dict.fromkeys((*BENCHMARK, "tuning", "fit"), error))
         if not run_in_progress():  # a run tells it where it matters
             logger.warning("The benchmark cannot run: %s", error)
         return registry
-    # It needs the same data sets, but is no part of `full`.
-    try:
-        registry["tuning"] = tuning.create_pipeline(loader.configuration)
-    except ConfigurationError as error:
-        registry.refusals["tuning"] = error
+    # They need the same rosters, but are no part of `full`.
+    for name, create in (("tuning", tuning.create_pipeline), ("fit", fit.create_pipeline)):
+        try:
+            registry[name] = create(loader.configuration)
+        except ConfigurationError as error:
+            registry.refusals[name] = error
     return registry
 
 

@@ -140,3 +140,37 @@ def test_kaggle__odd_file__is_refused_as_in_a_file_source(context, content, word
     path.write_text("a,b,y\n1,5,p,\n2,6,q,\n")
     table = KaggleCsvSource(slug="a/b", filename="t.csv", target="y").load(context)
     assert table.to_dict("list") == {"a": [1, 2], "b": [5, 6], "target": ["p", "q"]}
+
+
+def test_read__dates_and_target__stand_where_the_file_has_them(tmp_path, context):
+    frame = pd.DataFrame({"y": [1, 0], "when": pd.date_range("2020-01-01", periods=2)})
+    frame.to_parquet(tmp_path / "mine.parquet")
+    source = FileSource(path="mine.parquet", target="y")
+    with pytest.raises(DataError, match="holds dates or times"):
+        source.load(context)
+    pd.testing.assert_frame_equal(source.read(context), frame, check_dtype=False)
+
+
+def test_read__arff_with_dates__gives_them_as_text(tmp_path, context):
+    text = "@relation r\n@attribute d date 'yyyy-MM-dd'\n@attribute y {u,v}\n@data\n"
+    (tmp_path / "mine.arff").write_text(text + "'2020-01-02',u\n'2020-01-03',v\n", encoding="utf-8")
+    source = FileSource(path="mine.arff", target="y")
+    with pytest.raises(DataError, match=r"column 'd' of .* holds dates"):
+        source.load(context)
+    assert source.read(context)["d"].tolist() == ["2020-01-02", "2020-01-03"]
+
+
+def test_texts__digits__stay_as_they_are_written(tmp_path, context):
+    text = "zip;n;y\n01069;1,5;a\nNA;2,5;b\n1.5;;b\n"
+    (tmp_path / "mine.csv").write_text(text, encoding="utf-8")
+    options = {"separator": ";", "decimal": ",", "target": "y"}
+    frame = FileSource(path="mine.csv", texts="zip", **options).load(context)
+    assert frame["zip"].tolist()[::2] == ["01069", "1.5"]
+    assert frame["zip"].isna().tolist() == [False, True, False]
+    assert frame["n"].tolist()[:2] == [1.5, 2.5]
+
+
+def test_texts__file_that_says_its_types__is_refused(tmp_path, context):
+    pd.DataFrame({"x": [1, 2], "target": [0, 1]}).to_parquet(tmp_path / "mine.parquet")
+    with pytest.raises(DataError, match="`texts` is set for"):
+        FileSource(path="mine.parquet", texts=["x"]).load(context)

@@ -1,7 +1,10 @@
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+import yaml
 from sklearn.base import clone
 from sklearn.datasets import make_classification
 from sklearn.metrics import f1_score
@@ -262,3 +265,16 @@ def test_predictions__chunks_do_not_change_a_row(monkeypatch):
     whole = model.predict_proba(X)
     monkeypatch.setattr("qcl_mixnet.estimators.chunks.PREDICTION_CHUNK", 7)
     np.testing.assert_allclose(model.predict_proba(X), whole, rtol=1e-6)
+
+
+def test_recommended__is_the_roster_s_and_takes_changes():
+    path = Path(__file__).parents[2] / "conf/base/models/qcl_mixnet_recommended.yml"
+    roster = yaml.safe_load(path.read_text())["models"]["qcl_mixnet_recommended"]["params"]
+    assert QCLMixNetClassifier.recommended().get_params() == {
+        **QCLMixNetClassifier().get_params(),
+        **roster,
+    }
+    changed = QCLMixNetClassifier.recommended(n_members=3, epochs=7)
+    assert (changed.n_members, changed.epochs, changed.bagging) == (3, 7, "folds")
+    with pytest.raises(TypeError, match="n_member"):
+        QCLMixNetClassifier.recommended(n_member=3)

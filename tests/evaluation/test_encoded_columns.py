@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from tests.evaluation.probes import KNN, PROBE, QCL_MIXNET, SEED, TREE, Probe, run
 from tests.preprocessing.dated_table import make_dated_table
 
@@ -15,6 +15,7 @@ from qcl_mixnet.evaluation.preparation import cell_data, prepare_dataset
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
 from qcl_mixnet.evaluation.specs import ModelSpec, build_grid, build_model
 from qcl_mixnet.preprocessing.column_encoder import ColumnEncoder
+from qcl_mixnet.preprocessing.table_preprocessor import TablePreprocessor
 
 PROTOCOL = EvaluationProtocol(seed=SEED, test_size=0.25, folds=2)
 ASKED = {"dates": "features", "rare_levels": "join"}
@@ -92,26 +93,40 @@ def test_run_cell__encoder__learns_from_training_rows_alone():
     assert not hasattr(data.encoder, "n_features_in_")
 
 
-def test_build_model__encoder__is_the_first_step_and_names_in_the_grid_fit():
-    encoder = ColumnEncoder(max_levels=8)
+def spec_of(path, **fields):
+    return ModelSpec.model_validate({"class": path, "family": "ml", "label": "M", **fields})
+
+
+def test_build_model__preprocessor__encodes_in_the_same_step():
     X, y = make_dated_table()
-    for preprocess in (True, False):
-        spec = ModelSpec.model_validate(
-            {
-                "class": "sklearn.ensemble.HistGradientBoostingClassifier",
-                "grid": {"max_iter": [2, 3]},
-                "family": "ml",
-                "label": "M",
-                "preprocess": preprocess,
-            }
-        )
-        model = build_model(spec, random_state=0, encoder=encoder)
-        assert isinstance(model, Pipeline)
-        assert list(model.named_steps) == ["encode", *["preprocess"] * preprocess, "model"]
-        assert model["encode"] is not encoder
-        (name,) = build_grid(spec, encoder)
-        model.set_params(**{name: 2})
-        assert model["model"].max_iter == 2
-    assert np.isfinite(build_model(
-        spec.model_copy(update={"preprocess": True}), random_state=0, encoder=encoder
-    ).fit(X, y).predict_proba(X)).all()  # fmt: skip
+    spec = spec_of("sklearn.ensemble.HistGradientBoostingClassifier", grid={"max_iter": [2, 3]})
+    encoder = ColumnEncoder(max_levels=8)
+    model = build_model(spec, random_state=0, encoder=encoder)
+    assert list(model.named_steps) == ["preprocess", "model"]
+    assert (model["preprocess"].dates, model["preprocess"].max_levels) == ("features", 8)
+    assert list(build_grid(spec, encoder)) == ["model__max_iter"]
+    by_steps = make_pipeline(encoder, TablePreprocessor()).fit_transform(X)
+    np.testing.assert_array_equal(model["preprocess"].fit_transform(X), by_steps)
+    assert np.isfinite(model.fit(X, y).predict_proba(X)).all()
+
+
+def test_build_model__raw_tables__an_encoder_is_the_first_step():
+    encoder = ColumnEncoder()
+    path = "sklearn.ensemble.HistGradientBoostingClassifier"
+    spec = spec_of(path, grid={"max_iter": [2, 3]}, preprocess=False)
+    model = build_model(spec, random_state=0, encoder=encoder)
+    assert list(model.named_steps) == ["encode", "model"]
+    assert model["encode"] is not encoder
+    (name,) = build_grid(spec, encoder)
+    assert model.set_params(**{name: 2})["model"].max_iter == 2
+
+
+@pytest.mark.parametrize("name", ["classifier.QCLMixNet", "plus.classifier.QCLMixNetPlus"])
+def test_build_model__classifier_that_encodes__needs_no_encoder_before_it(name):
+    spec = spec_of(f"qcl_mixnet.estimators.{name}Classifier", preprocess=False)
+    model = build_model(spec, random_state=0, encoder=ColumnEncoder())
+    assert not isinstance(model, Pipeline)
+    assert getattr(model, "dates", "features") == "features"
+    assert build_grid(spec, ColumnEncoder()) is None
+    other = build_model(spec, random_state=0, encoder=ColumnEncoder(max_levels=8))
+    assert list(other.named_steps) == ["encode", "model"]

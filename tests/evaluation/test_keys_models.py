@@ -72,7 +72,7 @@ def test_cell_key__edit_in_persistence__recomputes_no_cell(recomputed):
     ],
 )  # fmt: skip
 def test_cell_key__edit_in_the_method__recomputes_ours_and_the_ablations_alone(recomputed, module):
-    assert len(OURS) == 7
+    assert len(OURS) == 8
     assert recomputed(f"qcl_mixnet.{module}") == OURS
 
 

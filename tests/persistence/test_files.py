@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sklearn.exceptions import NotFittedError
 
 from qcl_mixnet import QCLMixNetClassifier
-from qcl_mixnet.persistence import files as files_module
+from qcl_mixnet.persistence import checked as files_module
 from qcl_mixnet.persistence.errors import ModelFileError
 from qcl_mixnet.persistence.schema import SCHEMA_VERSION
 

@@ -12,7 +12,7 @@ from qcl_mixnet.project.parameters import ConfigurationError
 from qcl_mixnet.project.session import BenchmarkContext
 
 ROOT = Path(__file__).resolve().parents[2]
-BASE_CELLS = 6 * 25
+BASE_CELLS = 6 * 29
 
 
 @pytest.fixture(autouse=True)

@@ -6,6 +6,7 @@ QCL-MixNet's.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from numbers import Integral
@@ -98,6 +99,10 @@ n_features_in_, feature_names_in_
     validation_fraction: float = 0.2
     device: str = "auto"
     random_state: int | np.random.RandomState | None = None
+
+    @abstractmethod
+    def make_network(self, n_features: int, n_classes: int) -> nn.Module:
+        """Lay out the network for so many preprocessed columns; its values are drawn afterwards."""
 
 
 def lay_out(make: Callable[[], Network]) -> Network:

@@ -68,12 +68,8 @@ class DeepClassifier(CrossEntropyClassifier):
     `CrossEntropyClassifier`.
     """
 
-    @abstractmethod
-    def _make_network(self, n_features: int, n_classes: int) -> nn.Module:
-        """Lay the network out; its values are drawn afterwards."""
-
     def _build(self, n_inputs: int, generator: torch.Generator) -> nn.Module:
-        return build(lambda: self._make_network(n_inputs, len(self.classes_)), generator)
+        return build(lambda: self.make_network(n_inputs, len(self.classes_)), generator)
 
     def _objective(
         self,
@@ -121,7 +117,8 @@ class MLPNetworkClassifier(DeepClassifier):
         super()._validate_params()
         _check_widths(self, "hidden_widths")
 
-    def _make_network(self, n_features: int, n_classes: int) -> MLP:
+    def make_network(self, n_features: int, n_classes: int) -> MLP:
+        """Lay out the perceptron for so many preprocessed columns."""
         return MLP(n_features, n_classes, self.hidden_widths)
 
 
@@ -156,7 +153,8 @@ class ResNetClassifier(DeepClassifier):
     width: int = 128
     n_blocks: int = 3
 
-    def _make_network(self, n_features: int, n_classes: int) -> TabularResNet:
+    def make_network(self, n_features: int, n_classes: int) -> TabularResNet:
+        """Lay out the residual network for so many preprocessed columns."""
         return TabularResNet(n_features, n_classes, self.width, self.n_blocks)
 
 
@@ -187,7 +185,8 @@ class CNNClassifier(DeepClassifier):
         super()._validate_params()
         _check_widths(self, "filters")
 
-    def _make_network(self, n_features: int, n_classes: int) -> ConvolutionalNetwork:
+    def make_network(self, n_features: int, n_classes: int) -> ConvolutionalNetwork:
+        """Lay out the convolutions for so many preprocessed columns."""
         return ConvolutionalNetwork(n_features, n_classes, self.filters)
 
 
@@ -222,7 +221,8 @@ class RecurrentClassifier(DeepClassifier):
     def _cell(self) -> Cell:
         """Kind of the layer."""
 
-    def _make_network(self, n_features: int, n_classes: int) -> RecurrentNetwork:
+    def make_network(self, n_features: int, n_classes: int) -> RecurrentNetwork:
+        """Lay out the recurrent layer for so many preprocessed columns."""
         return RecurrentNetwork(
             n_features,
             n_classes,

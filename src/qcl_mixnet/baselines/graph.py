@@ -107,8 +107,16 @@ class GraphClassifier(CrossEntropyClassifier):
     n_layers: int = 2
 
     def _build(self, n_inputs: int, generator: torch.Generator) -> GraphNetwork:
-        options = {name: getattr(self, name) for name in self._network_options}
-        return self._network.build(n_inputs, len(self.classes_), generator=generator, **options)
+        return self._network.build(
+            n_inputs, len(self.classes_), generator=generator, **self._options()
+        )
+
+    def make_network(self, n_features: int, n_classes: int) -> GraphNetwork:
+        """Lay out the network for so many preprocessed columns; its values are drawn afterwards."""
+        return self._network(n_features, n_classes, **self._options())
+
+    def _options(self) -> dict[str, int]:
+        return {name: getattr(self, name) for name in self._network_options}
 
     def _objective(
         self,

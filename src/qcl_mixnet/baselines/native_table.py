@@ -52,9 +52,13 @@ class NativeTable:
         ValueError, TypeError
             As `TablePreprocessor` does.
         """
-        self.reader_ = TablePreprocessor(scale=False).fit(X)
-        n_numeric = len(self.reader_.numeric_columns_)
-        self.categorical_ = list(range(n_numeric, n_numeric + len(self.reader_.levels_)))
+        return self.read_with(TablePreprocessor(scale=False).fit(X))
+
+    def read_with(self, reader: TablePreprocessor) -> Self:
+        """Become fitted, with a fitted preprocessor that does not scale."""
+        self.reader_ = reader
+        n_numeric = len(reader.numeric_columns_)
+        self.categorical_ = list(range(n_numeric, n_numeric + len(reader.levels_)))
         return self
 
     def transform(self, X: Any) -> pd.DataFrame:

@@ -98,13 +98,16 @@ class TrainingGraph(NeighborGraph):
         Preprocessed training rows, at least 2.
     n_neighbors : int
         Edges into every row.
+    neighbors : Tensor of shape (n_samples, k), int64, optional
+        Rows that each row receives from, where they were looked up before.
     """
 
-    def __init__(self, x: Tensor, n_neighbors: int):
-        points = x.cpu().numpy()
-        k = min(n_neighbors, len(points) - 1)
-        found = nearest_rows(points, points, k, skip_own=True)
-        super().__init__(x, torch.from_numpy(found).to(x.device))
+    def __init__(self, x: Tensor, n_neighbors: int, neighbors: Tensor | None = None):
+        if neighbors is None:
+            points = x.cpu().numpy()
+            k = min(n_neighbors, len(points) - 1)
+            neighbors = torch.from_numpy(nearest_rows(points, points, k, skip_own=True))
+        super().__init__(x, neighbors.to(x.device))
         self._asked: weakref.ref[Tensor] | None = None
         self._found: Tensor | None = None
 

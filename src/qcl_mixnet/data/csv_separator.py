@@ -98,12 +98,18 @@ def sniff_separator(stream: TextIO, where: str) -> Separator:
     Raises
     ------
     DataError
-        If no likely character does.
+        If no likely character does, or a cell is too long to be one.
     """
     best, most = None, 1
     for character in _LIKELY_SEPARATORS:
         stream.seek(0)
-        rows = take_rows(Separator(character).rows(stream), _SNIFFED_ROWS)
+        try:
+            rows = take_rows(Separator(character).rows(stream), _SNIFFED_ROWS)
+        except csv.Error as error:
+            raise DataError(
+                f"{where} cannot be read as CSV ({error}); look for a quotation mark that is not "
+                "closed"
+            ) from error
         widths = {len(without_trailing_blanks(cells)) for _, cells in rows[:1]}
         widths |= {min(len(cells), *widths) for _, cells in rows[1:]}
         if len(widths) == 1 and (width := widths.pop()) > most:

@@ -25,36 +25,51 @@ class NumberStyle(NamedTuple):
     words : str
         Such as "numbers with a decimal comma".
     remedy : str
+    decimal : str or None
+        The decimal sign, where the style says one.
+    thousands : str or None
+        The character between thousands; `" '"` where it is one of these.
     """
 
     words: str
     remedy: str
+    decimal: str | None = None
+    thousands: str | None = None
 
 
 _DECIMAL = NumberStyle(
     "numbers with a decimal comma",
     "set `decimal: ','` of the `file` source, or write them with a decimal point",
+    decimal=",",
 )
 _POINTS = NumberStyle(
     "numbers with a decimal comma and points between thousands",
     "set `decimal: ','` and `thousands: '.'` of the `file` source, or write them with a decimal "
     "point and nothing else",
+    decimal=",",
+    thousands=".",
 )
 _THOUSANDS = NumberStyle(
     "numbers with commas between thousands",
     "set `thousands: ','` of the `file` source, or write them without",
+    decimal=".",
+    thousands=",",
 )
 _EITHER = NumberStyle(
     "numbers with a comma, either between thousands or before decimals",
     "say which with `thousands: ','` or `decimal: ','` of the `file` source",
+    thousands=",",
 )
 _DOTTED = NumberStyle(
     "numbers with points between thousands",
     "set `thousands: '.'` and `decimal: ','` of the `file` source, or write them without",
+    decimal=",",
+    thousands=".",
 )
 _SPACED = NumberStyle(
     "numbers with spaces or apostrophes between thousands",
     "set `thousands` of the `file` source to that character, or write them without",
+    thousands=" '",
 )
 _MARKED = NumberStyle(
     "numbers with special spaces or apostrophes between thousands", "write them without"

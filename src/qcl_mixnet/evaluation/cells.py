@@ -10,17 +10,13 @@ import platform
 import time
 import traceback
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from qcl_mixnet.evaluation.cell_data import CellData, split_parts
 from qcl_mixnet.evaluation.fitting import Fitted, final_step, fit_repeats, warm_up
@@ -29,6 +25,7 @@ from qcl_mixnet.evaluation.metrics import score_predictions
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
 from qcl_mixnet.evaluation.search import GridFitWarning
 from qcl_mixnet.evaluation.specs import ModelSpec, ModelSpecError, no_probabilities
+from qcl_mixnet.evaluation.threads import limited_threads
 
 
 @dataclass(frozen=True)
@@ -84,7 +81,7 @@ def run_cell(
     started = time.perf_counter()
     repeats: list[_Repeat] = []
     error = trace = None
-    with warnings.catch_warnings(record=True) as caught, _limited_threads(n_jobs):
+    with warnings.catch_warnings(record=True) as caught, limited_threads(n_jobs):
         warnings.simplefilter("default")
         try:
             warm_up(spec)
@@ -209,15 +206,3 @@ def _mean_metrics(repeats: list[_Repeat]) -> dict[str, float]:
     if len(frame) > 1:
         means |= frame.std().add_suffix("_std").to_dict()
     return {str(name): float(value) for name, value in means.items()}
-
-
-@contextmanager
-def _limited_threads(n_threads: int) -> Iterator[None]:
-    """Bound BLAS, OpenMP and PyTorch: the networks are small, and parallel runs share the cores."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(n_threads)
-    try:
-        with threadpool_limits(n_threads):
-            yield
-    finally:
-        torch.set_num_threads(before)

@@ -103,7 +103,7 @@ def _fit_together(
     models, tables, eval_sets = [], [], []
     for split in data.splits:
         train, test = split_parts(data, split)
-        model = build_model(spec, random_state=split.seed)
+        model = build_model(spec, random_state=split.seed, encoder=data.encoder)
         models.append(model.set_params(checkpoint=protocol.checkpoint))
         tables.append(train)
         eval_sets.append(test if protocol.checkpoint == "test" else None)

@@ -84,9 +84,7 @@ def prepare_dataset(
     check_table(table, name, encoder)
     features = table.drop(columns=TARGET)
     _warn_of_row_numbers(features, name)
-    target = plain_target(table[TARGET])
-    if not pd.api.types.is_numeric_dtype(target):
-        target = target.astype(str)
+    target = target_labels(table)
     label_encoder = LabelEncoder().fit(target)
     classes = label_encoder.classes_
     labels = label_encoder.transform(target).astype(np.int64)
@@ -109,6 +107,23 @@ def prepare_dataset(
         ),
     }
     return PreparedDataset(frame, schema)
+
+
+def target_labels(table: pd.DataFrame) -> NDArray[Any]:
+    """Labels of a checked table: numbers as numbers, and all else as text.
+
+    Parameters
+    ----------
+    table : DataFrame of shape (n_samples, n_features + 1)
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+    """
+    target = plain_target(table[TARGET])
+    if not pd.api.types.is_numeric_dtype(target):
+        target = target.astype(str)
+    return target.to_numpy()
 
 
 def _encoded_columns(dates: Dates, rare_levels: RareLevels) -> dict[str, Any]:
@@ -203,5 +218,10 @@ def cell_data(table: pd.DataFrame, splits: pd.DataFrame, schema: dict[str, Any])
             if column.startswith("part_")
         ],
         fingerprint=schema["fingerprint"],
-        encoder=ColumnEncoder(**schema["columns"]) if schema.get("columns") else None,
+        encoder=encoder_of(schema),
     )
+
+
+def encoder_of(schema: dict[str, Any]) -> ColumnEncoder | None:
+    """What encodes dates and rare levels before every model, if the data set asks for it."""
+    return ColumnEncoder(**schema["columns"]) if schema.get("columns") else None

@@ -92,13 +92,14 @@ def build_model(
         Seed of the estimator and of every estimator nested in it, where it has the parameter.
         A `random_state` among the parameters wins.
     encoder : ColumnEncoder, optional
-        A copy of it becomes the first step: for tables with dates or rare levels.
+        For tables with dates or rare levels. `TablePreprocessor`, and models that can do the same,
+        are set to; before all others a copy of it is the first step.
 
     Returns
     -------
     estimator
         `Pipeline([("preprocess", TablePreprocessor()), ("model", ...)])`, or the bare model if
-        `spec.preprocess` is false and there is no encoder.
+        `spec.preprocess` is false and it needs no encoder before it.
 
     Raises
     ------
@@ -132,12 +133,15 @@ def build_model(
         if name.rpartition("__")[2] == "random_state" and name not in given
     }
     model.set_params(**seeds)
-    steps: list[tuple[str, BaseEstimator]] = []
-    if encoder is not None:
-        steps.append(("encode", clone(encoder)))
+    encoding = {} if encoder is None else encoder.get_params(deep=False)
     if spec.preprocess:
-        steps.append(("preprocess", TablePreprocessor()))
-    return Pipeline([*steps, (_MODEL_STEP, model)]) if steps else model
+        steps = [("preprocess", TablePreprocessor(**encoding))]
+    elif encoder is not None and not _encodes_itself(spec, encoder):
+        steps = [("encode", clone(encoder))]
+    else:
+        own = {"dates", "rare_levels"} & encoding.keys() & model.get_params(deep=False).keys()
+        return model.set_params(**{name: encoding[name] for name in own})
+    return Pipeline([*steps, (_MODEL_STEP, model)])
 
 
 def with_decision(spec: ModelSpec, estimator: BaseEstimator, *, random_state: int) -> BaseEstimator:
@@ -178,9 +182,16 @@ def build_grid(
     -------
     dict of str to list, or None if there is nothing to search
     """
-    prefix = f"{_MODEL_STEP}__" if spec.preprocess or encoder is not None else ""
+    encodes = encoder is not None and not _encodes_itself(spec, encoder)
+    prefix = f"{_MODEL_STEP}__" if spec.preprocess or encodes else ""
     grid = {f"{prefix}{name}": list(values) for name, values in (spec.grid or {}).items()}
     return grid or None
+
+
+def _encodes_itself(spec: ModelSpec, encoder: ColumnEncoder) -> bool:
+    """Whether a model that reads raw tables does what an encoder before it would do."""
+    own = getattr(_import_class(spec.class_), "encodes_columns", False)
+    return own and encoder.max_levels == ColumnEncoder().max_levels
 
 
 def class_paths(spec: ModelSpec) -> list[str]:

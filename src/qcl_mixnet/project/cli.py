@@ -27,7 +27,7 @@ from kedro.utils import load_obj
 from qcl_mixnet.project.command_options import options_of_file, parameters_of_text
 from qcl_mixnet.project.configuration import check_environment, project_root
 from qcl_mixnet.project.session import USER_ERRORS
-from qcl_mixnet.project.suggestions import did_you_mean, listed
+from qcl_mixnet.suggestions import did_you_mean, listed
 
 NO_NOTEBOOK = '{} is not installed; install what notebooks need with: pip install -e ".[notebook]"'
 

@@ -15,6 +15,7 @@ NAME_OPTIONS = {
     "grid.datasets", "grid.models", "statistics.control", "data_root", "raw_root",
     "ingestion.downloads", "inference.model", "inference.table", "inference.output",
     "inference.id_columns", "inference.device",
+    "fit.model", "fit.dataset", "fit.output",
 }  # fmt: skip
 
 

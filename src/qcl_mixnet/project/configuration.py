@@ -5,7 +5,7 @@ from pathlib import Path
 from kedro.utils import find_kedro_project
 
 from qcl_mixnet.project.parameters import ConfigurationError
-from qcl_mixnet.project.suggestions import did_you_mean, listed
+from qcl_mixnet.suggestions import did_you_mean, listed
 from qcl_mixnet.writing import user_path
 
 

@@ -55,6 +55,8 @@ def with_tuned_models(parameters: Mapping[str, Any]) -> dict[str, Any]:
     named = [*names] if isinstance(names, list) else []
     if isinstance(statistics, Mapping):
         named.append(statistics.get("control"))
+    if isinstance(fit := parameters.get("fit"), Mapping):
+        named.append(fit.get("model"))
     made = {}
     for name in named:
         if (model := untuned(name)) is None or name in entries:

@@ -2,7 +2,6 @@
 
 import logging
 import re
-import subprocess
 import tempfile
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -21,6 +20,8 @@ from qcl_mixnet.evaluation.specs import ModelSpec
 from qcl_mixnet.project import summary
 from qcl_mixnet.project.configuration import project_root
 from qcl_mixnet.project.datasets import CellDataset
+from qcl_mixnet.project.fit_tracking import fit_metrics, log_fitted
+from qcl_mixnet.project.git import git_commit
 from qcl_mixnet.project.parameters import ConfigurationError, Grid
 from qcl_mixnet.project.report_folders import finish_reports
 from qcl_mixnet.project.runners import current_records
@@ -101,6 +102,13 @@ class BenchmarkHooks:
         if "inference_report" in outputs:
             parameters["inference"] = dict(catalog.load("params:inference"))
             metrics |= inference_metrics(catalog.load("inference_report"))
+        if "fit_report" in outputs:
+            report = catalog.load("fit_report")
+            parameters["fit"] = {
+                **dict(catalog.load("params:fit")), "best": report["best_parameters"]
+            }  # fmt: skip
+            metrics |= fit_metrics(report)
+            log_fitted(self.binding, report, catalog)
         if "tuning_scores" in outputs:
             parameters["tuning"] = dict(catalog.load("params:tuning"))
             metrics |= tuning_metrics(catalog.load("tuning_scores"), parameters["tuning"])
@@ -253,6 +261,7 @@ def _report_folders(pipeline: Pipeline, catalog: CatalogProtocol) -> dict[str, P
         "benchmark": "leaderboard",
         "speed": "speed_table",
         "inference": "inference_report",
+        "fit": "fit_report",
         "tuning": "tuning_scores",
         "replay": "replay_designs",
     }
@@ -308,16 +317,3 @@ def _make_binding(run_params: dict[str, Any]) -> RunBinding:
     return RunBinding(
         provenance, mlflow.get_tracking_uri(), active.info.experiment_id, active.info.run_id
     )
-
-
-def git_commit(folder: Path) -> str:
-    """Commit of a checkout, with "-dirty" where tracked files were changed; else "unknown"."""
-    try:
-        described = subprocess.run(
-            ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=40",
-             "--exclude=*"],
-            capture_output=True, text=True, check=True, timeout=10,
-        )  # fmt: skip
-    except (OSError, subprocess.SubprocessError):
-        return "unknown"
-    return described.stdout.strip()

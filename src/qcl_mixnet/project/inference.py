@@ -5,8 +5,10 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple
 
-from qcl_mixnet.estimators.loading import SavedClassifier, load_classifier
+from qcl_mixnet.estimators.loading import SavedClassifier
 from qcl_mixnet.estimators.predictions import LABEL, Predictor, probability_columns
+from qcl_mixnet.keeping.kept_model import KeptModel
+from qcl_mixnet.keeping.loading import load_fitted
 from qcl_mixnet.preprocessing.tables import quoted
 from qcl_mixnet.project.configuration import expanded
 from qcl_mixnet.project.parameters import ConfigurationError, InferenceOptions
@@ -49,7 +51,7 @@ def inference_paths(options: InferenceOptions) -> InferencePaths:
     if not model.is_dir():
         raise ConfigurationError(
             f"inference.model is {model}, and there is no such folder; name the one that a "
-            f"classifier's save() wrote."
+            f"classifier's save() or the pipeline fit wrote."
         )
     if not table.is_file():
         raise ConfigurationError(f"inference.table is {table}, and there is no such file.")
@@ -61,17 +63,18 @@ def inference_paths(options: InferenceOptions) -> InferencePaths:
     return InferencePaths(model, table, output)
 
 
-def load_model(folder: Path, device: str) -> SavedClassifier:
-    """Load the model that is to score.
+def load_model(folder: Path, device: str) -> SavedClassifier | KeptModel:
+    """Load the model that is to score: one that `save` of a classifier or the pipeline `fit` wrote.
 
     Raises
     ------
     ConfigurationError
-        When the folder holds no model, or the device is not there.
+        When the folder holds no model or one that is not trusted, when the model's library is not
+        installed, or when the device is not there.
     """
     try:
-        return load_classifier(folder, device=device)
-    except (ValueError, OSError) as error:
+        return load_fitted(folder, device)
+    except (ValueError, OSError, ImportError) as error:
         raise ConfigurationError(
             f"The model in {folder} cannot be loaded ({error}); correct inference.model or "
             f"inference.device."

@@ -13,6 +13,7 @@ from qcl_mixnet.data.names import Name, as_text
 from qcl_mixnet.data.roster import DatasetEntry, parse_entry
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
 from qcl_mixnet.evaluation.specs import ModelSpec
+from qcl_mixnet.project.fit_options import FitOptions
 from qcl_mixnet.project.grid_names import (
     nameable,
     names_of,
@@ -21,11 +22,11 @@ from qcl_mixnet.project.grid_names import (
     with_tuned_models,
 )
 from qcl_mixnet.project.report_names import Reports
-from qcl_mixnet.project.suggestions import did_you_mean, listed
 from qcl_mixnet.replay.options import ReplayOptions
 from qcl_mixnet.scoring.training_columns import ColumnOrder, ExtraColumns
 from qcl_mixnet.speed.measurement import SpeedOptions
 from qcl_mixnet.statistics.comparison import ComparisonOptions
+from qcl_mixnet.suggestions import did_you_mean, listed
 from qcl_mixnet.tuning.options import TuningOptions
 
 logger = logging.getLogger(__name__)
@@ -111,6 +112,7 @@ class Configuration(BaseModel):
     statistics: ComparisonOptions = Field(default_factory=ComparisonOptions)
     speed: SpeedOptions = Field(default_factory=SpeedOptions)
     inference: InferenceOptions = Field(default_factory=InferenceOptions)
+    fit: FitOptions = Field(default_factory=FitOptions)
     tuning: TuningOptions = Field(default_factory=TuningOptions)
     replay: ReplayOptions = Field(default_factory=ReplayOptions)
     reports: Reports = Field(default_factory=Reports)

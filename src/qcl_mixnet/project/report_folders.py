@@ -16,6 +16,7 @@ from omegaconf import OmegaConf
 
 from qcl_mixnet.evaluation.keys import digest
 from qcl_mixnet.project.configuration_loader import ProjectConfigLoader
+from qcl_mixnet.project.fit_options import FitOptions
 from qcl_mixnet.project.parameters import (
     Configuration,
     ConfigurationError,
@@ -34,7 +35,7 @@ LATEST = "latest"
 # Folder, in the reporting layer, of the folders of each kind of reports and of their `latest`.
 PARENTS = {
     "benchmark": "", "speed": "speed/", "inference": "inference/", "replay": "replay/",
-    "tuning": "tuning/",
+    "tuning": "tuning/", "fit": "fit/",
 }  # fmt: skip
 _HASH_DIGITS = 8
 
@@ -51,8 +52,9 @@ def report_folders(configuration: Configuration, env: str | None) -> dict[str, s
     Returns
     -------
     dict of str to str
-        "benchmark", "speed", "inference" and "replay", each named by the environment and a hash of
-        the parameters that decide what is in the reports, or the name that `reports` gives; and
+        "benchmark", "speed", "inference", "fit" and "replay", each named by the environment and a
+        hash of the parameters that decide what is in the reports, or the name that `reports`
+        gives; and
         "tuning", named by the environment and the study.
     """
     env = env or "base"
@@ -72,8 +74,9 @@ def report_folders(configuration: Configuration, env: str | None) -> dict[str, s
     reports = configuration.reports
     benchmark = reports.benchmark or f"{env}/{shape}-{_short_hash(decides)}"
     others = other_report_folders(
-        configuration.speed, configuration.inference, configuration.tuning, reports, env
-    )
+        configuration.speed, configuration.inference, configuration.fit, configuration.tuning,
+        reports, env,
+    )  # fmt: skip
     replay = reports.replay or f"{env}-{_short_hash(_decides_replay(configuration))}"
     own = {
         "benchmark": f"{PARENTS['benchmark']}{benchmark}",
@@ -94,6 +97,7 @@ def _decides_replay(configuration: Configuration) -> dict[str, Any]:
 def other_report_folders(
     speed: SpeedOptions,
     inference: InferenceOptions,
+    fit: FitOptions,
     tuning: TuningOptions,
     reports: Reports,
     env: str,
@@ -102,6 +106,7 @@ def other_report_folders(
     names = {
         "speed": reports.speed or f"{env}-{_short_hash(speed.model_dump(mode='json'))}",
         "inference": reports.inference or f"{env}-{_short_hash(inference.model_dump(mode='json'))}",
+        "fit": reports.fit or f"{env}-{_short_hash(fit.model_dump(mode='json'))}",
         # No hash: a study goes on with more trials, and refuses other settings itself.
         "tuning": f"{env}-{tuning.study}",
     }
@@ -139,6 +144,7 @@ class BenchmarkConfigLoader(ProjectConfigLoader):
             others = other_report_folders(
                 parse_section(parameters, SpeedOptions, "speed"),
                 parse_section(parameters, InferenceOptions, "inference"),
+                parse_section(parameters, FitOptions, "fit"),
                 parse_section(parameters, TuningOptions, "tuning"),
                 parse_section(parameters, Reports, "reports"),
                 self.env or "base",
@@ -153,7 +159,7 @@ def finish_reports(folder: Path, kind: str, record: Mapping[str, Any]) -> None:
     ----------
     folder : Path
         A folder of reports.
-    kind : {"benchmark", "speed", "inference", "replay", "tuning"}
+    kind : {"benchmark", "speed", "inference", "fit", "replay", "tuning"}
     record : mapping
         JSON-able; written to `run.json`: configuration, seed, versions, commit.
     """

@@ -16,5 +16,6 @@ class Reports(BaseModel):
     benchmark: ReportFolder | None = None
     speed: ReportFolder | None = None
     inference: ReportFolder | None = None
+    fit: ReportFolder | None = None
     replay: ReportFolder | None = None
     tuning: ReportFolder | None = None

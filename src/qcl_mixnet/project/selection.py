@@ -6,7 +6,7 @@ from typing import Any
 from kedro.pipeline import Pipeline
 
 from qcl_mixnet.project.parameters import ConfigurationError
-from qcl_mixnet.project.suggestions import did_you_mean, listed
+from qcl_mixnet.suggestions import did_you_mean, listed
 
 # Kedro's names for its filters: on the command line, and of what they choose.
 FILTERS = {

@@ -71,6 +71,8 @@ def print_summary(catalog: CatalogProtocol, pipeline: Pipeline, binding: RunBind
     if "inference_report" in outputs:
         report = catalog.load("inference_report")
         console.print(scored_lines(report), highlight=False, markup=False)
+    if "fit_report" in outputs:
+        console.print(fitted_lines(catalog.load("fit_report")), highlight=False, markup=False)
     if "tuning_scores" in outputs:
         options = TuningOptions.model_validate(catalog.load("params:tuning"))
         console.print(tuning_table(catalog.load("tuning_scores"), options))
@@ -246,6 +248,15 @@ def scored_lines(report: Mapping[str, Any]) -> str:
     return (
         f"Scored {report['rows']:,} {rows} of {report['table']} in {report['seconds']:.1f} s: "
         f"{named}{more}\nPredictions: {report['output']}"
+    )
+
+
+def fitted_lines(report: Mapping[str, Any]) -> str:
+    """Lines on a fitted model: what it was fitted on, what its search chose, and where it is."""
+    best = ", ".join(f"{name}={value}" for name, value in report["best_parameters"].items())
+    return (
+        f"Fitted {report['label']} on all {report['rows']:,} rows of {report['dataset']} in "
+        f"{report['seconds']:.1f} s{f' with {best}' if best else ''}\nModel: {report['output']}"
     )
 
 

@@ -132,7 +132,7 @@ def full_model():
 def test_copies__predict_the_same_to_the_last_bit(kind, full_model, tmp_path):
     frame, _ = make_frame()
     again = COPIES[kind](full_model, tmp_path)
-    assert len(again.blend_.members) == 9
+    assert len(again.blend_.members) == 12
     np.testing.assert_array_equal(again.predict_proba(frame), full_model.predict_proba(frame))
     np.testing.assert_array_equal(again.predict(frame), full_model.predict(frame))
 

@@ -12,6 +12,7 @@ from qcl_mixnet.engine.loop import TrainingDivergedError
 from qcl_mixnet.estimators.calibration import apply_temperature, fit_temperature
 from qcl_mixnet.estimators.plus import fit, training
 from qcl_mixnet.estimators.plus.kinds import PORTFOLIO
+from qcl_mixnet.estimators.plus.neighbors import REACHES
 
 pytestmark = pytest.mark.usefixtures("quick_plan")
 
@@ -40,7 +41,7 @@ def each_score(monkeypatch):
 
 def test_fit__all_kinds__in_the_order_of_the_portfolio_with_neighbours_second():
     model = make_model(n_members=None, neighbors=True).fit(X, Y)
-    assert kinds(model) == [NAMES[0], "neighbors", *NAMES[1:]]
+    assert kinds(model) == [NAMES[0], *REACHES, *NAMES[1:]]
     board = model.leaderboard_
     assert board.columns.tolist() == ["kind", "log_loss", "weight", "best_epoch", "fit_s"]
     assert board["weight"].sum() == pytest.approx(1)
@@ -62,7 +63,7 @@ def test_fit__trees__add_kinds_of_their_names(monkeypatch):
 def test_fit__neighbors__left_out_if_not_wanted_or_of_too_many_rows(monkeypatch):
     assert kinds(make_model(neighbors=False).fit(X, Y)) == NAMES[:1]
     monkeypatch.setattr(fit, "MOST_ROWS", 60)
-    assert kinds(make_model(neighbors=True).fit(X, Y)) == [NAMES[0], "neighbors"]
+    assert kinds(make_model(neighbors=True).fit(X, Y)) == [NAMES[0], *REACHES]
     monkeypatch.setattr(fit, "MOST_ROWS", 59)
     assert kinds(make_model(neighbors=True).fit(X, Y)) == NAMES[:1]
 
@@ -186,7 +187,7 @@ def test_diverging__every_kind__is_an_error_with_the_remedy(monkeypatch):
 
 def test_verbose__a_line_for_every_kind(capsys):
     make_model(n_members=2, neighbors=True, verbose=1).fit(X, Y)
-    expected = [f"Training the kind {name!r}." for name in (NAMES[0], "neighbors", NAMES[1])]
+    expected = [f"Training the kind {name!r}." for name in (NAMES[0], *REACHES, NAMES[1])]
     assert capsys.readouterr().err.splitlines() == expected
     make_model().fit(X, Y)
     assert capsys.readouterr() == ("", "")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from qcl_mixnet.estimators.bagging import folds
+from qcl_mixnet.estimators.bagging import Bag, folds
 from qcl_mixnet.estimators.plus import neighbors
 from qcl_mixnet.estimators.plus.neighbors import NeighborsMember, fit_neighbors
 from qcl_mixnet.model.plus.neighbors import Neighbors
@@ -27,7 +27,7 @@ def make_table(n_rows=40, seed=0):
     return torch.from_numpy(x.astype(np.float32)), rng.integers(3, size=n_rows)
 
 
-def naive_votes(train, labels, row, n_classes=3, k=64):
+def naive_votes(train, labels, row, n_classes=3, k=64, reach=0.5):
     """Votes for one row, a training row at a time."""
     numbers = np.array(train)[:, :2]
     quartiles = np.quantile(numbers, [0.25, 0.5, 0.75], axis=0)
@@ -41,7 +41,7 @@ def naive_votes(train, labels, row, n_classes=3, k=64):
 
     rows = [scaled(own) for own in train]
     spread = sum(np.var([own[j] for own in rows]) for j in range(5))
-    bandwidth = 0.5 * spread / 10
+    bandwidth = reach * spread / 10
     new = scaled(row)
     distances = [sum((a - b) ** 2 for a, b in zip(new, own, strict=True)) for own in rows]
     nearest = sorted(range(len(rows)), key=distances.__getitem__)[:k]
@@ -101,6 +101,31 @@ def test_fit_neighbors__left_out_rows__are_judged_by_the_others_alone():
             expected = naive_votes(train, labels[bag.in_bag], x[row].tolist())
             np.testing.assert_allclose(out_of_fold[row], expected, rtol=1e-4, atol=1e-6)
     assert len(member.neighbors.rows) == 40
+
+
+@pytest.mark.parametrize(("name", "reach"), [("neighbors_wide", 2), ("neighbors_closest", 0.02)])
+def test_fit_neighbors__other_reaches__equal_a_naive_loop(name, reach):
+    x, labels = make_table()
+    bags = folds(labels, 4, np.random.default_rng(0))
+    member, out_of_fold = fit_neighbors(x, labels, LAYOUT, 3, bags, name)
+    bag = bags[0]
+    for row in bag.out_of_bag[:3]:
+        train = x[bag.in_bag].tolist()
+        expected = naive_votes(train, labels[bag.in_bag], x[row].tolist(), reach=reach)
+        np.testing.assert_allclose(out_of_fold[row], expected, rtol=1e-3, atol=1e-6)
+    assert member.name == name
+
+
+def test_fit_neighbors__every_row_twice__the_closest_finds_its_twin():
+    x, labels = make_table(n_rows=60)
+    x, labels = torch.cat([x, x]), np.concatenate([labels, labels])
+    bags = [Bag(np.arange(60), np.arange(60, 120)), Bag(np.arange(60, 120), np.arange(60))]
+    own = {}
+    for name in ("neighbors", "neighbors_closest"):
+        _, out_of_fold = fit_neighbors(x, labels, LAYOUT, 3, bags, name)
+        own[name] = out_of_fold[np.arange(120), labels]
+    assert (own["neighbors_closest"] > 0.9).mean() > 0.9
+    assert (own["neighbors"] > 0.9).mean() < 0.5
 
 
 def test_fit_neighbors__labels_of_the_left_out_rows__do_not_matter_to_them():

@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 
 from qcl_mixnet.estimators.plus.kinds import PORTFOLIO
+from qcl_mixnet.estimators.plus.neighbors import REACHES
 from qcl_mixnet.estimators.plus.training import Recipe
 
-KINDS = [PORTFOLIO[0].name, "neighbors", *[kind.name for kind in PORTFOLIO[1:]]]
+KINDS = [PORTFOLIO[0].name, *REACHES, *[kind.name for kind in PORTFOLIO[1:]]]
 
 
 def run(proto, X):
@@ -76,7 +77,7 @@ def test_to_onnx__one_kind_alone__predicts_as_the_estimator(model, numbers, kind
 
 def test_to_onnx__temperatures_weights_and_decision__change_the_result(model, numbers):
     X, _ = numbers
-    blend, others = model.blend_, np.array([0.2, 3, 1, 0.5, 8, 1, 0.7])
+    blend, others = model.blend_, np.array([0.2, 3, 1, 0.5, 8, 1, 0.7, 2, 0.3, 1])
     changes = [
         (blend, "temperature", 5.0),
         (blend, "temperatures", others),

@@ -12,12 +12,12 @@ import torch
 
 from qcl_mixnet import QCLMixNetPlusClassifier
 from qcl_mixnet.estimators.plus.kinds import PORTFOLIO
-from qcl_mixnet.estimators.plus.neighbors import NeighborsMember
+from qcl_mixnet.estimators.plus.neighbors import REACHES, NeighborsMember
 
 
 def test_fixture__has_every_kind_and_category_embeddings(plus):
     first, *others = [kind.name for kind in PORTFOLIO]
-    assert [member.name for member in plus.blend_.members] == [first, "neighbors", *others]
+    assert [member.name for member in plus.blend_.members] == [first, *REACHES, *others]
     assert len(plus.blend_.members[0].networks[0].categories) == 1
     assert len(plus.preprocessor_.gap_columns_) > 0
 

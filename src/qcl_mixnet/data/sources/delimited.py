@@ -35,6 +35,7 @@ class CsvOptions:
     thousands: str | None = None
     header: HeaderRules = field(default_factory=HeaderRules)
     gaps: GapCodes = field(default_factory=GapCodes)
+    texts: frozenset[str] = frozenset()
 
 
 def read_csv(
@@ -103,6 +104,8 @@ class _Reader:
         """The table in the types that pandas finds."""
         gaps = self._options.gaps
         read: dict[str, Any] = {}
+        if self._options.texts:
+            read["dtype"] = dict.fromkeys(self._options.texts & {*self._layout.names}, str)
         if gaps.told is not None or more_codes:
             read["keep_default_na"] = False
             read["na_values"] = {
@@ -178,7 +181,7 @@ def _check_numbers(frame: pd.DataFrame, reader: _Reader, options: CsvOptions, wh
                     f"{options.thousands!r} does not stand between thousands; correct `thousands` "
                     "or `decimal` of the source"
                 )
-    for name in frame.columns.difference(numeric):
+    for name in frame.columns.difference([*numeric, *options.texts]):
         column = frame[name].dropna()
         if options.decimal == "." or not len(column) or not pd.api.types.is_string_dtype(column):
             continue

@@ -33,16 +33,13 @@ from qcl_mixnet.data.sources.opening import Place, open_local, unpacked
 LOCAL_FOLDER_VARIABLE = "QCL_MIXNET_DATA"
 """Environment variable that names a folder of `<dataset>.parquet` files."""
 
+_OF_TEXT = frozenset({"separator", "decimal", "thousands", "header", "columns", "sheet", "texts"})
 _UNFITTING: dict[str, frozenset[str]] = {
     "csv": frozenset({"sheet"}),
-    "excel": frozenset({"separator", "encoding"}),
-    "parquet": frozenset(
-        {"separator", "encoding", "decimal", "thousands", "header", "columns", "sheet"}
-    ),
-    "feather": frozenset(
-        {"separator", "encoding", "decimal", "thousands", "header", "columns", "sheet"}
-    ),
-    "arff": frozenset({"separator", "decimal", "thousands", "header", "columns", "sheet"}),
+    "excel": frozenset({"separator", "encoding", "texts"}),
+    "parquet": _OF_TEXT | {"encoding"},
+    "feather": _OF_TEXT | {"encoding"},
+    "arff": _OF_TEXT,
 }
 """Options that say nothing about a format."""
 
@@ -105,6 +102,9 @@ class FileSource(Source):
         means the first one. False: there is none, and a column that looks like one is kept.
     sheet : str or None
         Of an Excel file; None for the only one that holds something.
+    texts : list of str
+        Columns of a CSV file that are text whatever they look like, such as the postal code
+        `01069`, which would be the number 1069.
     target : str
         Name of the target column.
     """
@@ -121,6 +121,7 @@ class FileSource(Source):
     columns: Names | None = None
     index: Index = None
     sheet: str | None = None
+    texts: Names = ()
     target: Name = TARGET
 
     def describe(self) -> str:
@@ -140,16 +141,42 @@ class FileSource(Source):
     def _place(self, context: FetchContext) -> Place:
         return Place(self.path, context.project_root)
 
+    def read(self, context: FetchContext) -> pd.DataFrame:
+        """Read the table as the file has it, before the benchmark's own rules for tables.
+
+        Parameters
+        ----------
+        context : FetchContext
+
+        Returns
+        -------
+        pandas.DataFrame of shape (n_rows, n_columns)
+            With its dates, and with its target, if there is one, where it stands.
+
+        Raises
+        ------
+        SourceUnavailableError
+            If the file cannot be reached or is not in place.
+        DataError
+            If it is there but is not what its declaration says.
+        """
+        return self._load(context, with_dates=True)
+
     def _read(self, context: FetchContext) -> tuple[pd.DataFrame, str]:
+        return self._load(context, with_dates=False), self.target
+
+    def _load(self, context: FetchContext, *, with_dates: bool) -> pd.DataFrame:
         place = self._place(context)
         kind = self.format or FORMATS.get(place.suffix, "csv")
         where = f"the file {place} of data set '{context.dataset}'"
         self._refuse_unfitting(kind, where)
         with place.open(context) as packed:
             stream = unpacked(packed, where, keep_zip=kind == "excel")
-            frame = self._parse(stream, kind, place.suffix, where)
-        frame = without_index(frame, self._index(), used={self.target, *self.drop}, where=where)
-        return frame, self.target
+            if kind == "arff":
+                frame = self._parse_arff(stream, where, with_dates=with_dates)
+            else:
+                frame = self._parse(stream, kind, place.suffix, where)
+        return without_index(frame, self._index(), used={self.target, *self.drop}, where=where)
 
     def _parse(self, stream: BinaryIO, kind: Format, suffix: str, where: str) -> pd.DataFrame:
         gaps = GapCodes(self.na_values)
@@ -164,19 +191,21 @@ class FileSource(Source):
                 target=self.target,
                 options=self._csv_options(gaps),
             )
-        if kind == "arff":
-            with as_text(stream, self.encoding, where, "an ARFF file") as text:
-                frame = self._without_dates(read_arff(text.read(), where), where)
-        else:
-            frame = read_arrow(stream, where, kind=kind)
-            index = {self.index} if isinstance(self.index, str) else set()
-            wanted = None if self.index is False else {self.target, *self.drop, *index}
-            frame = keep_named_index(frame, wanted)
-        return mask_codes(frame, gaps, self.target, where)
+        assert kind != "arff"
+        frame = read_arrow(stream, where, kind=kind)
+        index = {self.index} if isinstance(self.index, str) else set()
+        wanted = None if self.index is False else {self.target, *self.drop, *index}
+        return mask_codes(keep_named_index(frame, wanted), gaps, self.target, where)
 
-    def _without_dates(self, table: ArffTable, where: str) -> pd.DataFrame:
-        """Refuse dates, and write nominal attributes as text, as CSV does."""
-        if dates := sorted({*table.dates} - {*self.drop}):
+    def _parse_arff(self, stream: BinaryIO, where: str, *, with_dates: bool) -> pd.DataFrame:
+        with as_text(stream, self.encoding, where, "an ARFF file") as text:
+            table = read_arff(text.read(), where)
+            frame = self._plain_columns(table, where, with_dates=with_dates)
+        return mask_codes(frame, GapCodes(self.na_values), self.target, where)
+
+    def _plain_columns(self, table: ArffTable, where: str, *, with_dates: bool) -> pd.DataFrame:
+        """Refuse dates unless they are wanted, and write nominal attributes as text, as CSV."""
+        if (dates := sorted({*table.dates} - {*self.drop})) and not with_dates:
             raise DataError(
                 f"column '{dates[0]}' of {where} holds dates; turn it into numbers, or leave it "
                 "out with `drop` of the source"
@@ -195,7 +224,10 @@ class FileSource(Source):
             self.columns,
             row_names=self._index() == 0 and self.index is not False,
         )
-        return CsvOptions(self.separator, self.encoding, self.decimal, self.thousands, rules, gaps)
+        return CsvOptions(
+            self.separator, self.encoding, self.decimal, self.thousands, rules, gaps,
+            frozenset(self.texts),
+        )  # fmt: skip
 
     def _index(self) -> str | int | None:
         return 0 if self.index is True else self.index

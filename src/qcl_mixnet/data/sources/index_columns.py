@@ -74,7 +74,7 @@ def without_index(
             raise DataError(
                 _no_name(str(name), where, first=not i and index is None, has_option=has_option)
             )
-        if index is None and _counts_rows(column):
+        if index is None and counts_rows(column):
             _refuse_or_warn(str(name), column, where, has_option=has_option)
     return frame
 
@@ -143,7 +143,14 @@ def _no_name(name: str, where: str, *, first: bool, has_option: bool) -> str:
     return f"column '{name}' of {where} has values and no name; {remedy}"
 
 
-def _counts_rows(column: pd.Series) -> bool:
+def is_index_name(name: str) -> bool:
+    """Whether a column is named as an index or a key is: `id`, `row`, `#`, `PassengerId`, ..."""
+    bare = re.sub(r"[^a-z0-9]", "", name.lower())
+    named = bare in _INDEX_NAMES or name.strip() == "#"
+    return named or _ENDS_IN_ID.fullmatch(name) is not None
+
+
+def counts_rows(column: pd.Series) -> bool:
     """Whether the values are 0 to n - 1 or 1 to n, in any order."""
     if not pd.api.types.is_numeric_dtype(column.dtype) or column.isna().any() or not len(column):
         return False
@@ -155,8 +162,7 @@ def _counts_rows(column: pd.Series) -> bool:
 
 def _refuse_or_warn(name: str, column: pd.Series, where: str, *, has_option: bool) -> None:
     low, high = int(column.min()), int(column.max())
-    bare = re.sub(r"[^a-z0-9]", "", name.lower())
-    if bare in _INDEX_NAMES or name.strip() == "#" or _ENDS_IN_ID.fullmatch(name):
+    if is_index_name(name):
         if len(column) >= _FEWEST_ROWS_TO_REFUSE:
             remedy = f"`index: {name}`, or keep it with `index: false`"
             raise DataError(

@@ -105,6 +105,9 @@ default="macro_f1"
     (178, 3)
     """
 
+    # Told to the benchmark: it needs no encoder of dates and rare levels before it.
+    encodes_columns: ClassVar[bool] = True
+
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "n_members": [Interval(Integral, 1, len(PORTFOLIO), closed="both"), None],
         "time_limit": [Interval(Real, 0, None, closed="neither"), None],

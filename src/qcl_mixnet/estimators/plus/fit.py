@@ -18,8 +18,7 @@ from qcl_mixnet.engine.threads import resolve_threads
 from qcl_mixnet.estimators.bagging import Bag, folds
 from qcl_mixnet.estimators.calibration import apply_temperature, fit_temperature
 from qcl_mixnet.estimators.plus.kinds import PORTFOLIO, Member, NetworkMember
-from qcl_mixnet.estimators.plus.neighbors import MOST_ROWS, fit_neighbors
-from qcl_mixnet.estimators.plus.neighbors import NAME as NEIGHBORS
+from qcl_mixnet.estimators.plus.neighbors import MOST_ROWS, REACHES, fit_neighbors
 from qcl_mixnet.estimators.plus.plan import Plan
 from qcl_mixnet.estimators.plus.selection import greedy_weights
 from qcl_mixnet.estimators.plus.training import (
@@ -150,7 +149,7 @@ class PlusTraining:
         kinds: list[Recipe | PaperRecipe | str] = [*PORTFOLIO[:n_kinds]]
         # Behind the first network what is quick: time may be up later on.
         if neighbors and len(self.labels) <= MOST_ROWS:
-            kinds.insert(1, NEIGHBORS)
+            kinds[1:1] = REACHES
         if trees:
             kinds[1:1] = TREES
         for done, kind in enumerate(kinds):
@@ -212,9 +211,9 @@ class PlusTraining:
     def _without_network(self, name: str) -> Candidate:
         started = time.monotonic()
         member: Member
-        if name == NEIGHBORS:
+        if name in REACHES:
             member, out_of_fold = fit_neighbors(
-                self.x, self.labels, self.layout, self.n_classes, self.bags
+                self.x, self.labels, self.layout, self.n_classes, self.bags, name
             )
         else:
             rows = self.x.cpu().numpy()

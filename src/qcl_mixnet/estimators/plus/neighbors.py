@@ -12,10 +12,13 @@ from torch import Tensor
 
 from qcl_mixnet.estimators.bagging import Bag
 from qcl_mixnet.estimators.chunks import in_chunks
-from qcl_mixnet.model.plus.neighbors import Neighbors
+from qcl_mixnet.model.plus.neighbors import REACH, Neighbors
 from qcl_mixnet.model.plus.network import InputLayout
 
 NAME = "neighbors"
+# How far each of these kinds listens. None needs a training, and tables differ in what fits: the
+# closest is at home where rows come twice or nearly so, the wide one in noise.
+REACHES = {NAME: REACH, "neighbors_wide": 2.0, "neighbors_close": 0.1, "neighbors_closest": 0.02}
 # Distances to more rows than this take longer than all networks do.
 MOST_ROWS = 5_000
 # Distances that are computed at a time.
@@ -49,6 +52,7 @@ def fit_neighbors(
     layout: InputLayout,
     n_classes: int,
     bags: Sequence[Bag],
+    name: str = NAME,
 ) -> tuple[NeighborsMember, NDArray[np.float64]]:
     """The member, and out-of-fold probabilities from the rows of the other folds alone.
 
@@ -63,6 +67,8 @@ def fit_neighbors(
     n_classes : int
     bags : sequence of Bag
         The folds.
+    name : str
+        Of the kind: one of `REACHES`.
 
     Returns
     -------
@@ -70,9 +76,11 @@ def fit_neighbors(
         All rows vote.
     out_of_fold : ndarray of shape (n_samples, n_classes)
     """
+    reach = REACHES[name]
     out_of_fold = np.full((len(x), n_classes), np.nan)
     for bag in bags:
         kept, left_out = (torch.from_numpy(r).to(x.device) for r in (bag.in_bag, bag.out_of_bag))
-        others = Neighbors.of(x[kept], labels[bag.in_bag], layout, n_classes)
+        others = Neighbors.of(x[kept], labels[bag.in_bag], layout, n_classes, reach=reach)
         out_of_fold[bag.out_of_bag] = NeighborsMember(others).probabilities(x[left_out])
-    return NeighborsMember(Neighbors.of(x, labels, layout, n_classes)), out_of_fold
+    everyone = Neighbors.of(x, labels, layout, n_classes, reach=reach)
+    return NeighborsMember(everyone, name), out_of_fold

@@ -19,7 +19,7 @@ from qcl_mixnet.model.plus.network import InputLayout, clipped
 
 N_NEIGHBORS = 64
 # Of the mean squared distance of two rows per ten columns: how fast a vote fades with distance.
-TEMPERATURE = 0.5
+REACH = 0.5
 # Every class has so much of a vote beside the neighbours, so that no probability is 0.
 LEAST_VOTE = 1e-3
 # Two different categories are as far apart as two numbers that differ by one spread.
@@ -55,7 +55,13 @@ class Neighbors:
 
     @classmethod
     def of(
-        cls, x: Tensor, labels: NDArray[np.int64], layout: InputLayout, n_classes: int
+        cls,
+        x: Tensor,
+        labels: NDArray[np.int64],
+        layout: InputLayout,
+        n_classes: int,
+        *,
+        reach: float = REACH,
     ) -> Neighbors:
         """Let all rows of a table vote.
 
@@ -68,6 +74,9 @@ class Neighbors:
         layout : InputLayout
             What the columns are.
         n_classes : int
+        reach : float
+            How far away a row still votes, in units that fit any table; near 0 the nearest row
+            decides alone.
         """
         center, scale = (
             torch.from_numpy(values).to(x.device)
@@ -76,7 +85,7 @@ class Neighbors:
         rows = _scaled(x, center, scale)
         spread = float(rows.var(0, correction=0).sum())
         codes = torch.from_numpy(labels).to(x.device)
-        bandwidth = TEMPERATURE * max(spread / 10, SMALLEST_SPREAD)
+        bandwidth = reach * max(spread / 10, SMALLEST_SPREAD)
         return cls(rows, codes, center, scale, bandwidth, n_classes)
 
     def to(self, device: str) -> Neighbors:

@@ -1,4 +1,4 @@
-from qcl_mixnet.project.suggestions import did_you_mean, listed
+from qcl_mixnet.suggestions import did_you_mean, listed
 
 
 def test_did_you_mean__near__names_the_nearest_whatever_its_capitals():

@@ -1,0 +1,31 @@
+"""`qcl-mixnet report`: a trial told again from its records."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from qcl_mixnet.command.tables import board_lines
+from qcl_mixnet.trial.folder import MODEL_FOLDER, SavedTrial
+
+
+@click.command("report", short_help="Tell the results of a trial again.")
+@click.argument("trial")
+@click.option("--json", "as_json", is_flag=True, help="Print the record as JSON.")
+def report(trial: str, as_json: bool) -> None:
+    """Tell what the trial in the folder TRIAL found: columns, leaderboard and its meaning."""
+    saved = SavedTrial.read(trial)
+    record = saved.record
+    if as_json:
+        click.echo(json.dumps(record, indent=1, ensure_ascii=False))
+        return
+    click.echo(record["file"])
+    width = max(map(len, record["columns"]))
+    for name, words in record["columns"].items():
+        click.echo(f"  {name:<{width}}  {words}")
+    click.echo()
+    for line in (*board_lines(record["leaderboard"]), "", *record["verdict"]["sentences"]):
+        click.echo(line)
+    model = saved.folder / MODEL_FOLDER
+    click.echo(f"\nModel: {model}" if model.is_dir() else "\nNo model was saved.")

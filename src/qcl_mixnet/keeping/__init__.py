@@ -1,0 +1,1 @@
+"""Any fitted model of the roster in a folder, without pickle, and back."""

@@ -1,0 +1,76 @@
+"""A fitted model in MLflow: its run's name, its data set, and the model itself."""
+
+import logging
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+from kedro.io import CatalogProtocol
+
+from qcl_mixnet.data.schema import TARGET
+from qcl_mixnet.keeping.loading import load_fitted
+from qcl_mixnet.project.tracking import RunBinding, tracking_errors
+from qcl_mixnet.project.tracking_addresses import public_address, reason
+
+logger = logging.getLogger(__name__)
+
+MAX_DIGEST = 36  # characters, of MLflow
+
+
+def fit_metrics(report: Mapping[str, Any]) -> dict[str, float]:
+    """Rows and seconds of a fit."""
+    return {"rows": float(report["rows"]), "fit_seconds": float(report["seconds"])}
+
+
+def log_fitted(binding: RunBinding, report: Mapping[str, Any], catalog: CatalogProtocol) -> None:
+    """Name the run, and add its data set and the model, with signature and input example.
+
+    A tracking server that fails costs the view: the model is in its folder all the same.
+
+    Parameters
+    ----------
+    binding : RunBinding
+        The run.
+    report : mapping
+        `fit_report`.
+    catalog : CatalogProtocol
+        It has the table of the data set.
+    """
+    if not binding.tracked:
+        return
+    import mlflow
+
+    from qcl_mixnet.mlflow_model import log_model
+
+    model = load_fitted(report["output"], "cpu")
+    name = f"{report['model']} on {report['dataset']}"
+    try:
+        client = mlflow.MlflowClient(tracking_uri=binding.tracking_uri)
+        client.update_run(binding.run_id, name=name)
+        # The run is the one that is open: the binding was made from it.
+        mlflow.log_input(_dataset(report, catalog), context="training")
+        log_model(model, name="model", tags={"dataset": str(report["dataset"])})
+    except tracking_errors() as error:
+        logger.warning(
+            "The model is in %s but not in MLflow at %s (%s).",
+            report["output"], public_address(binding.tracking_uri),
+            reason(error, binding.tracking_uri),
+        )  # fmt: skip
+
+
+def _dataset(report: Mapping[str, Any], catalog: CatalogProtocol) -> Any:
+    from mlflow.data.pandas_dataset import from_pandas
+
+    name = f"{report['dataset']}.table"
+    path: Any = getattr(catalog.get(name), "path", None)
+    with warnings.catch_warnings():
+        # Of integer columns, which gaps would make floats of, and of two names for a local file.
+        warnings.filterwarnings("ignore", message=".*integer column", category=UserWarning)
+        warnings.filterwarnings("ignore", message="The specified dataset source can be interpreted")
+        return from_pandas(
+            catalog.load(name),
+            source=str(path),
+            targets=TARGET,
+            name=str(report["dataset"]),
+            digest=report["fingerprint"][:MAX_DIGEST],
+        )

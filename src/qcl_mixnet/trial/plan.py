@@ -1,0 +1,129 @@
+"""How long a trial may take, in how many folds, with which models: by stated rules."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from qcl_mixnet.evaluation.errors import EvaluationError
+from qcl_mixnet.evaluation.specs import ModelSpec
+from qcl_mixnet.trial.shortlist import DUMMY, PLUS, RECOMMENDED, SHORTLIST
+
+# Seconds of a trial unless the user says how many: enough for all models on two cores.
+SHORTEST, SECONDS_PER_ROW, LONGEST = 150.0, 0.018, 1_800.0
+_QUICK_ROWS = 5_000
+# Shares of the time: for all folds, for QCL-MixNet+ in all of them together, and for the winner on
+# all rows if it takes what it is given.
+FOLDS_SHARE, PLUS_SHARE, WINNER_SHARE = 0.8, 0.4, 0.2
+# With fewer rows several threads help little, and on a busy machine they wait for one another.
+MANY_ROWS = 2_000
+# Ten networks of a hundred epochs take minutes above so many rows.
+MOST_ROWS_RECOMMENDED = 20_000
+
+
+class TrialOptions(BaseModel):
+    """What a user may say about a trial; None leaves it to the rules.
+
+    Attributes
+    ----------
+    models : list of str or None
+        Names on the short list.
+    folds, repeats : int or None
+        Of the cross-validation.
+    time_limit : float or None
+        Seconds for everything after the reading of the table.
+    seed : int
+        Of folds and models.
+    n_jobs : int or None
+        Threads; None: one, or one for every core from 2,000 rows on.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    models: list[str] | None = Field(default=None, min_length=1)
+    folds: int | None = Field(default=None, ge=2)
+    repeats: int | None = Field(default=None, ge=1)
+    time_limit: float | None = Field(default=None, gt=0)
+    seed: int = Field(default=42, ge=0, lt=2**31)
+    n_jobs: int | None = Field(default=None, ge=1)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A trial of a table of some size.
+
+    Attributes
+    ----------
+    specs : dict of str to ModelSpec
+        The models, in the order of their training.
+    folds, repeats : int
+    seconds : float
+        For everything.
+    n_jobs : int
+    left_out : dict of str to str
+        Models that the rules leave out, and why.
+    """
+
+    specs: dict[str, ModelSpec]
+    folds: int
+    repeats: int
+    seconds: float
+    n_jobs: int
+    left_out: dict[str, str]
+
+    @classmethod
+    def of(cls, n_rows: int, fewest: int, options: TrialOptions, *, redraw: bool = True) -> Plan:
+        """Follow the rules.
+
+        Parameters
+        ----------
+        n_rows : int
+            Of the table.
+        fewest : int
+            Rows of its smallest class.
+        options : TrialOptions
+        redraw : bool, default=True
+            Whether folds can be drawn anew: not forward in time.
+
+        Raises
+        ------
+        EvaluationError
+            For a model that is not on the short list.
+        """
+        folds = options.folds or max(2, min(5 if n_rows < 2_000 else 3, fewest))
+        repeats = options.repeats or (2 if n_rows < 1_000 and redraw else 1)
+        grown = SHORTEST + SECONDS_PER_ROW * max(0, n_rows - _QUICK_ROWS)
+        seconds = options.time_limit or min(grown, LONGEST)
+        names, left_out = list(options.models or SHORTLIST), {}
+        if options.models is None and n_rows > MOST_ROWS_RECOMMENDED:
+            names.remove(RECOMMENDED)
+            left_out[RECOMMENDED] = (
+                f"it takes minutes a fold above {MOST_ROWS_RECOMMENDED:,} rows; --model "
+                f"{RECOMMENDED} asks for it"
+            )
+        specs = {name: _known(name) for name in dict.fromkeys([DUMMY, *names])}
+        if PLUS in specs:
+            limit = PLUS_SHARE * seconds / (folds * repeats)
+            specs[PLUS] = _with_limit(specs[PLUS], limit)
+        n_jobs = options.n_jobs or (1 if n_rows < MANY_ROWS else os.cpu_count() or 1)
+        return cls(specs, folds, repeats, seconds, n_jobs, left_out)
+
+    def for_all_rows(self, name: str) -> ModelSpec:
+        """The winner's specification for its training on all rows."""
+        spec = self.specs[name]
+        return _with_limit(spec, WINNER_SHARE * self.seconds) if name == PLUS else spec
+
+
+def _with_limit(spec: ModelSpec, seconds: float) -> ModelSpec:
+    return spec.model_copy(update={"params": {**spec.params, "time_limit": round(seconds, 2)}})
+
+
+def _known(name: str) -> ModelSpec:
+    if name not in SHORTLIST:
+        close = difflib.get_close_matches(name, SHORTLIST, n=1)
+        remedy = f"did you mean {close[0]!r}?" if close else f"choose among {', '.join(SHORTLIST)}."
+        raise EvaluationError(f"There is no model {name!r} to try; {remedy}")
+    return SHORTLIST[name]

@@ -1,0 +1,62 @@
+"""The pipeline ``fit``, and what it keeps on its way to ``inference`` and MLflow."""
+
+import json
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+from tests.pipelines.conftest import own_table, table
+
+from qcl_mixnet import load_fitted
+
+
+@pytest.fixture
+def mine(tmp_path):
+    """A table of the user's own, with text labels, which the grid does not have."""
+    table().to_csv(tmp_path / "mine.csv", index=False)
+    return {"datasets": own_table(tmp_path / "mine.csv")}
+
+
+def fit(project, params, **options):
+    project.run(pipelines=("fit",), params={**params, "fit": options})
+
+
+def test_fit__own_table__is_kept_logged_and_scores_a_file(project, mine, tmp_path, capsys):
+    fit(project, mine, model="decision_tree", dataset="zz_mine")
+
+    folder = project.data / "06_models" / "zz_mine.decision_tree"
+    model = load_fitted(folder)
+    rows = table().drop(columns="target")
+    assert model.classes_.tolist() == ["x", "y", "z"]
+    assert model.provenance.dataset["name"] == "zz_mine"
+    assert model.provenance.dataset["rows"] == 30
+    assert model.provenance.spec["class"] == "sklearn.tree.DecisionTreeClassifier"
+    assert len(model.provenance.git_commit) >= 7
+    assert not (project.data / "07_model_output").exists()
+    report = json.loads((project.data / "08_reporting/fit/latest/fit.json").read_text())
+    assert report["rows_by_label"] == {"x": 10, "y": 10, "z": 10}
+    assert report["best_parameters"]["max_depth"] == 3
+    assert "Fitted DT on all 30 rows of zz_mine in" in capsys.readouterr().out
+
+    (run,) = mlflow.search_runs(search_all_experiments=True, output_format="list")
+    assert run.info.run_name == "decision_tree on zz_mine"
+    assert run.data.params["fit.best.max_depth"] == "3"
+    (logged,) = run.inputs.dataset_inputs
+    assert logged.dataset.name == "zz_mine"
+    assert logged.dataset.digest == report["fingerprint"][:36]
+    (output,) = run.outputs.model_outputs
+    pyfunc = mlflow.pyfunc.load_model(f"models:/{output.model_id}")
+    assert pyfunc.metadata.signature.inputs.input_names() == ["a", "b"]
+    assert pyfunc.input_example is not None
+    served = pyfunc.predict(rows)
+    assert served["label"].tolist() == model.predict(rows).tolist()
+
+    rows.to_csv(tmp_path / "new.csv", index=False)
+    scoring = {
+        "model": str(folder), "table": str(tmp_path / "new.csv"), "output": str(tmp_path / "p.csv")
+    }  # fmt: skip
+    project.run(pipelines=("inference",), params={"inference": scoring})
+    scored = pd.read_csv(tmp_path / "p.csv")
+    assert scored["label"].tolist() == model.predict(rows).tolist()
+    np.testing.assert_allclose(scored[["proba_x", "proba_y", "proba_z"]], model.predict_proba(rows))
