@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from qcl_mixnet.engine.isolation import own_settings
 from qcl_mixnet.persistence.onnx_dates import date_part_nodes
 from qcl_mixnet.persistence.onnx_graph import Graph
 from qcl_mixnet.preprocessing.features import factorize, numbers
@@ -113,6 +114,7 @@ def table_inputs(
     ]
 
 
+@own_settings()
 def session_inputs(
     preprocessor: TablePreprocessor, X: Any, input_dtype: InputType
 ) -> dict[str, NDArray[Any]]:
