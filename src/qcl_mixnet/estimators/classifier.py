@@ -8,22 +8,20 @@ from typing import Any, ClassVar, Literal, Self, TypeVar
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from qcl_mixnet.engine.devices import resolve_device
-from qcl_mixnet.engine.isolation import own_settings
 from qcl_mixnet.engine.randomness import Streams
 from qcl_mixnet.estimators.base import Checkpoint
 from qcl_mixnet.estimators.ensemble import Bagging, Decision
 from qcl_mixnet.estimators.method_constraints import METHOD_CONSTRAINTS
-from qcl_mixnet.estimators.portable import PortableEnsemble
+from qcl_mixnet.estimators.representation import RepresentingEnsemble
 from qcl_mixnet.estimators.table_inputs import TABLE_CONSTRAINTS
 from qcl_mixnet.model.kernels import compile_all
 from qcl_mixnet.model.layers import Gate
 from qcl_mixnet.model.losses import IntraClass, LossOptions, Reduction, TripletDistance
-from qcl_mixnet.model.network import REPRESENTATION_WIDTH, QCLMixNet
+from qcl_mixnet.model.network import QCLMixNet
 from qcl_mixnet.model.objective import HybridObjective, MixupOptions, NeighborSpace
 from qcl_mixnet.model.partners import NeighborClasses, NeighborPool
 from qcl_mixnet.model.variational import Quantum
@@ -35,7 +33,7 @@ Options = TypeVar("Options", LossOptions, MixupOptions)
 _RECOMMENDED = {"n_members": 10, "bagging": "folds", "calibrate": True, "decision": "macro_f1"}
 
 
-class QCLMixNetClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, PortableEnsemble):
+class QCLMixNetClassifier(RepresentingEnsemble):
     """Quantum-informed contrastive learning with dynamic mixup, for imbalanced tables.
 
     A small network with quantum-entanglement-inspired layers is trained on kNN-guided mixtures of
@@ -190,7 +188,7 @@ default="argmax"
     encodes_columns: ClassVar[bool] = True
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **PortableEnsemble._parameter_constraints,
+        **RepresentingEnsemble._parameter_constraints,
         **TABLE_CONSTRAINTS,
         **METHOD_CONSTRAINTS,
     }
@@ -309,49 +307,6 @@ default="argmax"
         super().warm_up()
         if torch.device(resolve_device(self.device)).type == "cpu":
             compile_all()
-
-    @own_settings()
-    def transform(self, X: Any) -> NDArray[np.float32]:
-        """Representation h'(x) of rows: what the classification layer of the first network sees.
-
-        Parameters
-        ----------
-        X : DataFrame or array-like of shape (n_samples, n_features)
-            Rows with the columns of the training table.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, 32)
-        """
-        x = self._inputs(X)
-        return self._in_chunks(self.networks_[0].represent, x).cpu().numpy()
-
-    @own_settings()
-    def embed(self, X: Any) -> NDArray[np.float32]:
-        """Embedding e of rows (Eq. 17): what the metric losses of the first network compare.
-
-        Parameters
-        ----------
-        X : DataFrame or array-like of shape (n_samples, n_features)
-            Rows with the columns of the training table.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, 8)
-        """
-        x, network = self._inputs(X), self.networks_[0]
-        embed = network.logits_and_embedding
-        return self._in_chunks(lambda rows: embed(rows)[1], x).cpu().numpy()
-
-    def __sklearn_tags__(self) -> Any:
-        """Representations are float32, whatever the table's type."""
-        tags = super().__sklearn_tags__()
-        tags.transformer_tags.preserves_dtype = []
-        return tags
-
-    @property
-    def _n_features_out(self) -> int:
-        return REPRESENTATION_WIDTH
 
     def _validate_params(self) -> None:
         super()._validate_params()

@@ -92,14 +92,12 @@ def build_model(
         Seed of the estimator and of every estimator nested in it, where it has the parameter.
         A `random_state` among the parameters wins.
     encoder : ColumnEncoder, optional
-        For tables with dates or rare levels. `TablePreprocessor`, and models that can do the same,
-        are set to; before all others a copy of it is the first step.
+        Of dates and rare levels: what models do not do themselves is done by a copy before them.
 
     Returns
     -------
     estimator
-        `Pipeline([("preprocess", TablePreprocessor()), ("model", ...)])`, or the bare model if
-        `spec.preprocess` is false and it needs no encoder before it.
+        `Pipeline([("preprocess", TablePreprocessor()), ("model", ...)])`, or the bare model.
 
     Raises
     ------
@@ -139,8 +137,8 @@ def build_model(
     elif encoder is not None and not _encodes_itself(spec, encoder):
         steps = [("encode", clone(encoder))]
     else:
-        own = {"dates", "rare_levels"} & encoding.keys() & model.get_params(deep=False).keys()
-        return model.set_params(**{name: encoding[name] for name in own})
+        names = {"dates", "rare_levels"} & encoding.keys() & model.get_params(deep=False).keys()
+        return model.set_params(**{name: encoding[name] for name in names})
     return Pipeline([*steps, (_MODEL_STEP, model)])
 
 
@@ -190,8 +188,8 @@ def build_grid(
 
 def _encodes_itself(spec: ModelSpec, encoder: ColumnEncoder) -> bool:
     """Whether a model that reads raw tables does what an encoder before it would do."""
-    own = getattr(_import_class(spec.class_), "encodes_columns", False)
-    return own and encoder.max_levels == ColumnEncoder().max_levels
+    encodes = getattr(_import_class(spec.class_), "encodes_columns", False)
+    return encodes and encoder.max_levels == ColumnEncoder().max_levels
 
 
 def class_paths(spec: ModelSpec) -> list[str]:
@@ -337,8 +335,7 @@ def _with_params(model: BaseEstimator, params: Mapping[str, Any], path: str) -> 
 def _suggestion(name: str, known: Iterable[str]) -> str:
     """End a sentence on an unknown name with the nearest known one, or with all of them."""
     candidates = sorted(known)
-    close = difflib.get_close_matches(name, candidates, n=1)
-    if close:
+    if close := difflib.get_close_matches(name, candidates, n=1):
         return f"; did you mean {close[0]!r}?"
     return f"; choose one of: {', '.join(candidates)}." if candidates else "; there is none."
 
