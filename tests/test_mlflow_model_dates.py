@@ -69,7 +69,8 @@ def test_save_model__input_example__has_dates_as_text(model, served, new_rows, t
     example = served.input_example
     assert example["paid"].tolist()[0] == make_dated_table()[0]["paid"].min().isoformat()
     assert len(served.predict(example)) == 2
-    save_model(model, tmp_path / "model", input_example=new_rows)
+    objects = new_rows.assign(joined=new_rows["joined"].dt.date.astype(object))
+    save_model(model, tmp_path / "model", input_example=objects)
     again = mlflow.pyfunc.load_model(str(tmp_path / "model"))
     expected = model.predict_proba(new_rows.head(5))
     found = again.predict(again.input_example).drop(columns="label")

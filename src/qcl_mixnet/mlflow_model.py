@@ -272,7 +272,7 @@ def _describe(
     example = example.astype(dict.fromkeys(numeric, np.float64)).astype(object)
     for name in (name for name, kind in of_kind.items() if kind == "dates"):
         # JSON has no dates.
-        example[name] = example[name].map(pd.Timestamp.isoformat, na_action="ignore")
+        example[name] = example[name].map(_as_text, na_action="ignore")
     return {
         "loader_module": __name__,
         "data_path": str(folder / "qcl_mixnet"),
@@ -326,6 +326,10 @@ def _with_dates(model: LoggedModel, table: pd.DataFrame) -> pd.DataFrame:
                 )
             table[name] = dates
     return table
+
+
+def _as_text(date: Any) -> str:
+    return pd.Timestamp(date).isoformat()
 
 
 def _names(model: LoggedModel) -> list[str] | None:

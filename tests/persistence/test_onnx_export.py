@@ -173,15 +173,6 @@ def test_to_onnx__numeric_data_frame__values_in_the_order_of_its_columns():
     assert np.array_equal(label, model.predict(table))
 
 
-@pytest.mark.parametrize("names", [["size", "colour"], [0, 1]])
-def test_to_onnx__categorical_column__is_refused_by_name(names):
-    X, y = make_table(n_features=1)
-    table = pd.DataFrame({names[0]: X[:, 0], names[1]: np.array(["r", "b", "g"])[y]})
-    model = fitted(table, y, epochs=1)
-    with pytest.raises(ValueError, match=rf"Column {names[1]!r} is categorical"):
-        model.to_onnx()
-
-
 def test_to_onnx__path__writes_what_it_returns_and_nothing_else(tmp_path):
     X, y = make_table()
     model = fitted(X, y, epochs=1)

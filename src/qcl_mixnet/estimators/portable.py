@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
@@ -19,6 +20,7 @@ from qcl_mixnet.estimators.ensemble import EnsembleClassifier
 from qcl_mixnet.model.network import QCLMixNet
 from qcl_mixnet.persistence.errors import ModelFileError
 from qcl_mixnet.persistence.fitted_state import FittedState
+from qcl_mixnet.preprocessing.table_preprocessor import TablePreprocessor
 from qcl_mixnet.preprocessing.tables import quoted
 
 if TYPE_CHECKING:
@@ -33,6 +35,8 @@ class Portable(BaseEstimator, ABC):
     It hands a state to the modules that write and takes one from those that read. They, and the
     libraries behind them, are imported when a method is called.
     """
+
+    preprocessor_: TablePreprocessor
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         """Write the fitted estimator to a directory, without pickle.
@@ -121,14 +125,16 @@ class Portable(BaseEstimator, ABC):
         path : str or path, optional
             A file to write as well; an older one is replaced.
         input_dtype : {"float64", "float32"}, default="float64"
-            Type of the input "X" and of the output "probabilities". float32 rounds numbers before
-            they are scaled, which a column of large numbers with a small spread does not survive.
+            Type of the inputs that are numbers and of the output "probabilities". float32 rounds
+            numbers before they are scaled, which a column of large numbers with a small spread does
+            not survive.
 
         Returns
         -------
         onnx.ModelProto
-            Input "X" `(n_rows, n_features)`, gaps as NaN; outputs "label" `(n_rows,)` and
-            "probabilities" `(n_rows, n_classes)`.
+            For a table of numbers alone the input "X" `(n_rows, n_features)`, gaps as NaN; else an
+            input `(n_rows, 1)` for every column, of its name: see `onnx_inputs`. Outputs "label"
+            `(n_rows,)` and "probabilities" `(n_rows, n_classes)`.
 
         Raises
         ------
@@ -137,10 +143,43 @@ class Portable(BaseEstimator, ABC):
         NotFittedError
             Before `fit`.
         ValueError
-            For a table with categorical columns, and for a network beyond 2 GiB.
+            For a categorical column that has gaps and the empty text as a level, and for a network
+            beyond 2 GiB.
         """
         check_is_fitted(self)
         return self._export(path, input_dtype)
+
+    def onnx_inputs(
+        self, X: Any, *, input_dtype: Literal["float64", "float32"] = "float64"
+    ) -> dict[str, NDArray[Any]]:
+        """Give a table as the arrays that the exported model takes.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+            Rows with the columns of the training table.
+        input_dtype : {"float64", "float32"}, default="float64"
+            As of `to_onnx`.
+
+        Returns
+        -------
+        dict of str to ndarray
+            "X" for a table of numbers alone. Else, for every column, an array `(n_samples, 1)`:
+            numbers, NaN for a gap; text, booleans and numbers that are categories as text, such as
+            "red", "True" and "3", the empty text for a gap; dates as microseconds since 1970 in
+            int64, in UTC if they have a time zone, and -2**63, which is NumPy's NaT, for a gap.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            For columns that are not those of the training table.
+        """
+        from qcl_mixnet.persistence.onnx_table import session_inputs
+
+        check_is_fitted(self)
+        return session_inputs(self.preprocessor_, X, input_dtype)
 
     @classmethod
     def _check_parameters(cls, parameters: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Export of a trained classifier to ONNX: imputation, scaling, networks, decision."""
+"""Export of a trained classifier to ONNX: preprocessing, networks, decision."""
 
 from __future__ import annotations
 
@@ -13,14 +13,13 @@ from qcl_mixnet.model.network import QCLMixNet
 from qcl_mixnet.persistence.fitted_state import FittedState
 from qcl_mixnet.persistence.onnx_graph import (
     Graph,
-    InputType,
     calibrated,
     entangled,
-    export,
     linear,
     mean_of_members,
-    preprocessed,
 )
+from qcl_mixnet.persistence.onnx_model import export
+from qcl_mixnet.persistence.onnx_table import InputType, preprocessed
 
 if TYPE_CHECKING:
     import onnx
@@ -40,7 +39,7 @@ def to_onnx(
     Parameters
     ----------
     state : FittedState
-        The state of a classifier that was fitted on a table of numeric columns.
+        The state of a fitted classifier.
     path, input_dtype
         As of `export`.
 
@@ -59,9 +58,9 @@ def to_onnx(
 
 
 def _probabilities(graph: Graph, state: FittedState) -> str:
-    """Everything from "X" to the calibrated probabilities, float64."""
+    """Everything from the inputs to the calibrated probabilities, float64."""
     assert state.smallest_probability is not None  # the states that classifiers make have it
-    x, _ = preprocessed(graph, state.preprocessor)
+    x = preprocessed(graph, state.preprocessor).joined(graph)
     mean = mean_of_members(graph, network_logits(graph, stack(state.networks), x))
     return calibrated(graph, mean, state.calibration_temperature, state.smallest_probability)
 

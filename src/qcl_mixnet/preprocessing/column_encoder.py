@@ -230,6 +230,45 @@ class ColumnEncoder(TransformerMixin, BaseEstimator):
         parts = dict(zip(self.date_columns_.tolist(), self.date_parts_, strict=True))
         return [(i, part) for i in range(self.n_features_in_) for part in parts.get(i, (None,))]
 
+    def moments(self, table: pd.DataFrame, position: int) -> Moments:
+        """Give a column of dates as moments, once it is fitted.
+
+        Parameters
+        ----------
+        table : DataFrame of shape (n_samples, n_features)
+        position : int
+            One of `date_columns_`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), datetime64[us]
+
+        Raises
+        ------
+        ValueError
+            As `transform`.
+        """
+        column = table.iloc[:, position]
+        zoned = bool(self.zoned_[self.date_columns_ == position][0])
+        present = column.notna()
+        if not present.any():
+            return np.full(len(column), np.datetime64("NaT", "us"), dtype="M8[us]")
+        if not holds_dates(column):
+            raise ValueError(
+                f"Column {column.name!r} held dates when it was fitted and now holds "
+                f"{column[present].iloc[0]!r}; convert it with pandas.to_datetime, or leave a gap "
+                "where there is no date."
+            )
+        values, has_zone = moments(column)
+        if has_zone != zoned:
+            had, has = ("a", "none") if zoned else ("no", "one")
+            raise ValueError(
+                f"The times of column {column.name!r} had {had} time zone when it was fitted and "
+                f"have {has} now; convert them with pandas' dt.tz_localize, to the time zone that "
+                f"they are in{'' if zoned else ' and then to None'}."
+            )
+        return values
+
     def _learn_dates(self, table: pd.DataFrame) -> None:
         self.date_parts_: list[tuple[Part, ...]] = []
         self.first_dates_ = np.zeros(len(self.date_columns_), dtype="M8[us]")
@@ -267,32 +306,11 @@ class ColumnEncoder(TransformerMixin, BaseEstimator):
         self.joined_columns_ = np.array(joined, dtype=np.int64)
 
     def _dates_as_numbers(self, table: pd.DataFrame, j: int) -> pd.DataFrame:
-        column = table.iloc[:, self.date_columns_[j]]
-        values = self._moments(column, zoned=bool(self.zoned_[j]))
+        values = self.moments(table, int(self.date_columns_[j]))
         numbers = {
             part: date_part(values, part, self.first_dates_[j]) for part in self.date_parts_[j]
         }
         return pd.DataFrame(numbers, index=table.index)
-
-    def _moments(self, column: pd.Series, *, zoned: bool) -> Moments:
-        present = column.notna()
-        if not present.any():
-            return np.full(len(column), np.datetime64("NaT", "us"), dtype="M8[us]")
-        if not holds_dates(column):
-            raise ValueError(
-                f"Column {column.name!r} held dates when it was fitted and now holds "
-                f"{column[present].iloc[0]!r}; convert it with pandas.to_datetime, or leave a gap "
-                "where there is no date."
-            )
-        values, has_zone = moments(column)
-        if has_zone != zoned:
-            had, has = ("a", "none") if zoned else ("no", "one")
-            raise ValueError(
-                f"The times of column {column.name!r} had {had} time zone when it was fitted and "
-                f"have {has} now; convert them with pandas' dt.tz_localize, to the time zone that "
-                f"they are in{'' if zoned else ' and then to None'}."
-            )
-        return values
 
     def _with_levels_joined(self, table: pd.DataFrame, j: int) -> pd.DataFrame:
         column = table.iloc[:, self.joined_columns_[j]]

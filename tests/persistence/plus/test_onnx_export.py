@@ -122,8 +122,3 @@ def test_to_onnx__float32_input__float32_in_and_out(model, numbers, fitted_plus)
     proto = model.to_onnx(input_dtype="float32")
     assert_same(model, X, proto)
     assert run(proto, X)[1].dtype == np.float32
-
-
-def test_to_onnx__categorical_column__is_refused_by_name(plus):
-    with pytest.raises(ValueError, match="Column 'colour' is categorical"):
-        plus.to_onnx()

@@ -1,4 +1,4 @@
-"""Export of a trained QCL-MixNet+ to ONNX: imputation, scaling, networks, blend, decision."""
+"""Export of a trained QCL-MixNet+ to ONNX: preprocessing, networks, blend, decision."""
 
 from __future__ import annotations
 
@@ -10,18 +10,25 @@ from torch import Tensor, nn
 
 from qcl_mixnet.engine.stacking import stack
 from qcl_mixnet.model.plus.neighbors import CATEGORY_SCALE, LEAST_VOTE, N_NEIGHBORS, Neighbors
-from qcl_mixnet.model.plus.network import CLIP, FAR, SCALE_RATE, NumberEmbedding, PlusNetwork
+from qcl_mixnet.model.plus.network import (
+    CATEGORY_WIDTH,
+    CLIP,
+    FAR,
+    ONE_HOT_LEVELS,
+    SCALE_RATE,
+    NumberEmbedding,
+    PlusNetwork,
+)
 from qcl_mixnet.persistence.onnx_export import network_logits
 from qcl_mixnet.persistence.onnx_graph import (
     Graph,
-    InputType,
     calibrated,
     entangled,
-    export,
     linear,
     mean_of_members,
-    preprocessed,
 )
+from qcl_mixnet.persistence.onnx_model import export
+from qcl_mixnet.persistence.onnx_table import Block, InputType, Rows, preprocessed
 from qcl_mixnet.persistence.plus.state import (
     MemberState,
     NeighborsState,
@@ -48,7 +55,7 @@ def to_onnx(
     Parameters
     ----------
     state : PlusState
-        The state of a classifier that was fitted on a table of numeric columns.
+        The state of a fitted classifier.
     path, input_dtype
         As of `export`.
 
@@ -67,47 +74,64 @@ def to_onnx(
 
 
 def _probabilities(graph: Graph, state: PlusState) -> str:
-    """Everything from "X" to the calibrated probabilities of the blend, float64."""
+    """Everything from the inputs to the calibrated probabilities of the blend, float64."""
     smallest = state.smallest_probability
     assert smallest is not None  # the states that classifiers make have it
-    x, indicators = _inputs(graph, state)
+    rows = preprocessed(graph, state.preprocessor)
+    indicators = _indicators(graph, state, rows)
     parts = []
     for member in state.members:
-        mean = _mean(graph, member, x, indicators)
+        mean = _mean(graph, member, rows, indicators)
         own = calibrated(graph, mean, member.temperature, smallest)
         parts.append(graph.add("Mul", own, graph.constant(np.float64(member.weight))))
     return calibrated(graph, graph.add("Sum", *parts), state.temperature, smallest)
 
 
-def _mean(graph: Graph, member: MemberState, x: str, indicators: str | None) -> str:
+def _indicators(graph: Graph, state: PlusState, rows: Rows) -> list[Block]:
+    """Indicators of gaps, side by side, where the table had any."""
+    from onnx import TensorProto
+
+    columns = state.preprocessor.gap_columns_
+    if len(columns) == 0:
+        return []
+    assert rows.gaps is not None  # what has gaps is numeric
+    # Numeric columns are in the order of their positions.
+    where = np.searchsorted(state.preprocessor.numeric_columns_, columns)
+    found = graph.add("Gather", rows.gaps, graph.constant(where), axis=1)
+    return [Block(graph.add("Cast", found, to=TensorProto.FLOAT), len(columns))]
+
+
+def _mean(graph: Graph, member: MemberState, rows: Rows, indicators: list[Block]) -> str:
     """A member's probabilities `(n_rows, n_classes)` before its temperature, float64."""
     if isinstance(member, NetworksState):
-        return mean_of_members(graph, _logits(graph, stack(member.networks), x, indicators))
-    rows = x if indicators is None else graph.add("Concat", x, indicators, axis=-1)
+        return mean_of_members(graph, _logits(graph, stack(member.networks), rows, indicators))
     if isinstance(member, PaperState):
-        return mean_of_members(graph, network_logits(graph, stack(member.networks), rows))
+        x = rows.joined(graph, *indicators)
+        return mean_of_members(graph, network_logits(graph, stack(member.networks), x))
     assert isinstance(member, NeighborsState)
-    return _votes(graph, member.neighbors, x, indicators)
+    return _votes(graph, member.neighbors, rows, indicators)
 
 
-def _votes(graph: Graph, neighbors: Neighbors, x: str, indicators: str | None) -> str:
+def _votes(graph: Graph, neighbors: Neighbors, rows: Rows, indicators: list[Block]) -> str:
     """What `Neighbors.votes` computes; distances by products of matrices, in float64."""
     from onnx import TensorProto
 
-    new = graph.add("Div", graph.add("Sub", x, _constant(graph, neighbors.center)),
-                    _constant(graph, neighbors.scale))  # fmt: skip
-    new = _clipped(graph, new)
-    if indicators is not None:
-        apart = graph.add("Mul", indicators, graph.constant(np.float32(CATEGORY_SCALE)))
-        new = graph.add("Concat", new, apart, axis=-1)
+    parts = []
+    if rows.numbers is not None:
+        center, spread = (_constant(graph, one) for one in (neighbors.center, neighbors.scale))
+        new = graph.add("Div", graph.add("Sub", rows.numbers, center), spread)
+        parts.append(_clipped(graph, new))
+    apart = graph.constant(np.float32(CATEGORY_SCALE))
+    parts += [graph.add("Mul", block.name, apart) for block in (*rows.levels, *indicators)]
+    new = parts[0] if len(parts) == 1 else graph.add("Concat", *parts, axis=-1)
     new = graph.add("Cast", new, to=TensorProto.DOUBLE)
-    rows = neighbors.rows.cpu().double().numpy()
+    known = neighbors.rows.cpu().double().numpy()
     axes = graph.constant(np.array([-1]))
     squares = graph.add("ReduceSum", graph.add("Mul", new, new), axes, keepdims=1)
-    products = graph.add("MatMul", new, graph.constant(-2 * rows.T))
+    products = graph.add("MatMul", new, graph.constant(-2 * known.T))
     distances = graph.add("Add", graph.add("Add", products, squares),
-                          graph.constant((rows**2).sum(1)))  # fmt: skip
-    k = graph.constant(np.array([min(N_NEIGHBORS, len(rows))]))
+                          graph.constant((known**2).sum(1)))  # fmt: skip
+    k = graph.constant(np.array([min(N_NEIGHBORS, len(known))]))
     nearest, indices = graph.add_many("TopK", 2, distances, k, axis=-1, largest=0)
     votes = graph.add("Div", nearest, graph.constant(np.float64(-neighbors.bandwidth)))
     votes = graph.add("Unsqueeze", graph.add("Softmax", votes, axis=-1), graph.constant(
@@ -121,33 +145,38 @@ def _votes(graph: Graph, neighbors: Neighbors, x: str, indicators: str | None) -
     return graph.add("Div", shares, graph.constant(total))
 
 
-def _inputs(graph: Graph, state: PlusState) -> tuple[str, str | None]:
-    """Preprocessed numbers, and indicators of gaps where the table had any."""
-    from onnx import TensorProto
-
-    x, gaps = preprocessed(graph, state.preprocessor)
-    columns = state.preprocessor.gap_columns_
-    if len(columns) == 0:
-        return x, None
-    found = graph.add("Gather", gaps, graph.constant(columns), axis=1)
-    return x, graph.add("Cast", found, to=TensorProto.FLOAT)
-
-
-def _logits(graph: Graph, network: PlusNetwork, x: str, indicators: str | None) -> str:
+def _logits(graph: Graph, network: PlusNetwork, rows: Rows, indicators: list[Block]) -> str:
     """Logits `(members, n_rows, n_classes)` of stacked networks."""
-    scale = SCALE_RATE * network.input_scale.unsqueeze(-2)
-    width = network.numbers.out_features
-    h = graph.add("Mul", _numbers(graph, network.numbers, x), _constant(graph, scale[..., :width]))
-    if indicators is not None:
-        # The scales have the axis of the members, which the indicators get by them.
-        scaled = graph.add("Mul", indicators, _constant(graph, scale[..., width:]))
-        h = graph.add("Concat", h, scaled, axis=-1)
+    h = _scaled_inputs(graph, network, rows, indicators)
     for i, layer in enumerate(network.hidden):
         assert isinstance(layer, nn.Linear)
         h = graph.add("Relu", linear(graph, layer, h))
         if i == 0:
             h = entangled(graph, network.entangle, h)
     return linear(graph, network.classifier, h)
+
+
+def _scaled_inputs(graph: Graph, network: PlusNetwork, rows: Rows, indicators: list[Block]) -> str:
+    """Embedded numbers and levels, and indicators, each by its learnt scale."""
+    parts: list[Block] = []
+    if rows.numbers is not None:
+        embedded = _numbers(graph, network.numbers, rows.numbers)
+        parts.append(Block(embedded, network.numbers.out_features))
+    embeddings = iter(network.categories)
+    for block in rows.levels:
+        if block.width > ONE_HOT_LEVELS:
+            embedding = next(embeddings)
+            assert isinstance(embedding, nn.Linear)
+            block = Block(linear(graph, embedding, block.name), CATEGORY_WIDTH)
+        parts.append(block)
+    scale = SCALE_RATE * network.input_scale.unsqueeze(-2)
+    scaled, start = [], 0
+    for part in (*parts, *indicators):
+        own = _constant(graph, scale[..., start : start + part.width])
+        # The scales have the axis of the members, which one-hot columns get by them.
+        scaled.append(graph.add("Mul", part.name, own))
+        start += part.width
+    return scaled[0] if len(scaled) == 1 else graph.add("Concat", *scaled, axis=-1)
 
 
 def _numbers(graph: Graph, numbers: NumberEmbedding, x: str) -> str:
