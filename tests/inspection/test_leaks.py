@@ -62,6 +62,21 @@ def test_leaks__gap_as_a_value__is_named(table):
     assert {leak.label for leak in find_telling_gaps(X, y)} == {"a", "c"}
 
 
+def test_leaks__table_in_which_every_column_separates__has_no_suspects():
+    easy = pd.DataFrame({"a": [0.99, 0.98, 0.97], "b": [0.99, 0.98, 0.97]}, index=list("xyz"))
+    assert find_leaks(easy) == []
+    easy.loc[["y", "z"]] = 0.9
+    assert [(leak.column, leak.evidence) for leak in find_leaks(easy)] == [("x", "values")]
+
+
+def test_leaks__class_of_few_rows__means_nothing():
+    scores = pd.DataFrame({"a": [0.6, 0.6], "b": [0.5, 0.5], "rare": [1.0, 0.5]}, index=["x", "z"])
+    (found,) = find_leaks(scores)
+    assert (found.column, found.label) == ("x", "rare")
+    assert find_leaks(scores, frequent={"a", "b"}) == []
+    assert find_leaks(scores, frequent=()) == []
+
+
 def test_telling_gaps__at_random__are_none(table):
     X, y = table
     X["w"] = X["w"].mask(np.random.default_rng(0).random(N) < 0.1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,7 +32,9 @@ GAPS = 0.98
 _FOLDS = 3
 _BELOW = 0.05
 _ONE_CLASS_BELOW = 0.80
-_FEWEST_ROWS = 10
+
+FEWEST_ROWS = 10
+"""In a class of fewer rows it means nothing that a column alone tells it from the others."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -169,13 +171,17 @@ def _by_level(
     return np.hstack([1 - shares, shares]) if n_classes == 2 else shares
 
 
-def find_leaks(scores: pd.DataFrame) -> list[LeakSuspect]:
+def find_leaks(
+    scores: pd.DataFrame, *, frequent: Collection[str] | None = None
+) -> list[LeakSuspect]:
     """Name the columns that alone nearly give the target, or a class, away.
 
     Parameters
     ----------
     scores : pandas.DataFrame of shape (n_features, n_classes)
         As `score_columns` gives them.
+    frequent : collection of str or None
+        Classes of enough rows that giving away one of them means something; None: all.
 
     Returns
     -------
@@ -186,7 +192,8 @@ def find_leaks(scores: pd.DataFrame) -> list[LeakSuspect]:
     if scores.shape[1] < 2:
         return []
     macro = scores.mean(axis=1)
-    suspects = [_suspect(name, scores, macro) for name in scores.index]
+    classes = [name for name in scores.columns if frequent is None or name in frequent]
+    suspects = [_suspect(name, scores, macro, classes) for name in scores.index]
     found = [suspect for suspect in suspects if suspect is not None]
     named = {suspect.column for suspect in found}
     rest = macro.drop(list(named)).sort_values(ascending=False)
@@ -199,7 +206,9 @@ def find_leaks(scores: pd.DataFrame) -> list[LeakSuspect]:
     return found
 
 
-def _suspect(name: str, scores: pd.DataFrame, macro: pd.Series) -> LeakSuspect | None:
+def _suspect(
+    name: str, scores: pd.DataFrame, macro: pd.Series, classes: list[str]
+) -> LeakSuspect | None:
     score, others = float(macro[name]), macro.drop(name)
     usual = float(others.median()) if len(others) else 0.5
     if score >= NEARLY_PERFECT and usual <= score - _BELOW:
@@ -208,10 +217,12 @@ def _suspect(name: str, scores: pd.DataFrame, macro: pd.Series) -> LeakSuspect |
             f"columns have {usual:.3f} or less)"
         )
         return LeakSuspect(name, "values", score, None, words)
-    label = str(scores.loc[name].idxmax())
+    if not classes or scores.shape[1] == 2:  # of two classes both are given away
+        return None
+    label = str(scores.loc[name, classes].idxmax())
     of_class = float(scores[label][name])
     usual = float(scores[label].drop(name).median()) if len(others) else 0.5
-    if scores.shape[1] > 2 and of_class >= ONE_CLASS and usual <= _ONE_CLASS_BELOW:
+    if of_class >= ONE_CLASS and usual <= _ONE_CLASS_BELOW:
         words = f"'{name}' alone nearly gives class '{label}' away (ROC AUC {of_class:.3f})"
         return LeakSuspect(name, "one class", of_class, label, words)
     return None
@@ -231,7 +242,7 @@ def find_telling_gaps(X: pd.DataFrame, y: pd.Series) -> list[LeakSuspect]:
     """
     found = []
     counts = y.value_counts()
-    frequent = [label for label in counts.index if counts[label] >= _FEWEST_ROWS]
+    frequent = [label for label in counts.index if counts[label] >= FEWEST_ROWS]
     for name, column in X.items():
         gaps = column.isna().to_numpy()
         if not gaps.any() or gaps.all():

@@ -11,6 +11,7 @@ import pandas as pd
 
 from qcl_mixnet.inspection.duplicates import Duplicates, Split, count_duplicates
 from qcl_mixnet.inspection.leaks import (
+    FEWEST_ROWS,
     LeakSuspect,
     find_leaks,
     find_sorted,
@@ -196,7 +197,9 @@ def inspect_table(
         raise ValueError(f"y has {int(y.isna().sum())} gaps; leave the rows without a label out")
     X, y = X.reset_index(drop=True), y.reset_index(drop=True)
     scores = score_columns(X, y, random_state=random_state)
-    leaks = [*find_leaks(scores), *find_telling_gaps(X, y)]
+    counts = y.value_counts()
+    frequent = {str(label) for label in counts.index[counts >= FEWEST_ROWS]}
+    leaks = [*find_leaks(scores, frequent=frequent), *find_telling_gaps(X, y)]
     if readings is not None and table is not None:
         labelled = table[table[readings.target].notna()].reset_index(drop=True)
         named = [column.name for column in readings.columns if column.kind == "identifier"]
