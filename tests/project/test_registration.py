@@ -14,7 +14,8 @@ from qcl_mixnet.project.registration import (
 ROOT = Path(__file__).resolve().parents[2]
 BASE = ["ecoli", "glass", "lymph", "balance_scale", "vehicle", "wine_quality_red"]
 MODELS = [
-    "qcl_mixnet", "qcl_mixnet_plus", "qcl_mixnet_recommended", "no_quantum", "no_mixup", "no_attention",
+    "qcl_mixnet", "qcl_mixnet_plus", "qcl_mixnet_recommended",
+    "no_quantum", "no_mixup", "no_attention",
     "xgboost", "balanced_random_forest", "svm_smote", "decision_tree", "random_forest",
     "gradient_boosting", "logistic_regression", "knn",
     "mlp", "resnet", "gru", "lstm", "bigru", "bilstm", "cnn",
