@@ -3,6 +3,13 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from qcl_mixnet.decisions.wishes import (
+    AlertsAtMost,
+    Costs,
+    OperatingPointWarning,
+    PrecisionAtLeast,
+    RecallAtLeast,
+)
 from qcl_mixnet.engine.loop import TrainingDivergedError
 from qcl_mixnet.estimators.base import TestSelectionWarning
 from qcl_mixnet.estimators.classifier import QCLMixNetClassifier
@@ -17,9 +24,14 @@ if TYPE_CHECKING:
     from qcl_mixnet.keeping.saving import save_fitted
 
 __all__ = [
+    "AlertsAtMost",
+    "Costs",
     "ModelFileError",
+    "OperatingPointWarning",
+    "PrecisionAtLeast",
     "QCLMixNetClassifier",
     "QCLMixNetPlusClassifier",
+    "RecallAtLeast",
     "TestSelectionWarning",
     "TrainingDivergedError",
     "TunedDecisionClassifier",

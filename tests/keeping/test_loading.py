@@ -47,7 +47,7 @@ def test_load_fitted__any_file_changed_or_gone__is_refused(copied):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"schema_version": 2}, "schema version 2, written by.*reads version 1"),
+        ({"schema_version": 3}, "schema version 3, written by.*reads version 1 to 2"),
         ({"schema_version": True}, "schema version True"),
         ({"keeper": "pickle"}, "names the keeper 'pickle'"),
         ({"keeper": "xgboost"}, "names the file 'model.skops'"),
