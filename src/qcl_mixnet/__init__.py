@@ -13,6 +13,11 @@ from qcl_mixnet.decisions.wishes import (
 from qcl_mixnet.engine.loop import TrainingDivergedError
 from qcl_mixnet.estimators.base import TestSelectionWarning
 from qcl_mixnet.estimators.classifier import QCLMixNetClassifier
+from qcl_mixnet.estimators.operating_points import operating_points
+from qcl_mixnet.estimators.operating_points_display import (
+    OperatingPointsDisplay,
+    plot_operating_points,
+)
 from qcl_mixnet.estimators.plus.classifier import QCLMixNetPlusClassifier
 from qcl_mixnet.estimators.tuned_decision import TunedDecisionClassifier
 from qcl_mixnet.persistence.errors import ModelFileError
@@ -28,6 +33,7 @@ __all__ = [
     "Costs",
     "ModelFileError",
     "OperatingPointWarning",
+    "OperatingPointsDisplay",
     "PrecisionAtLeast",
     "QCLMixNetClassifier",
     "QCLMixNetPlusClassifier",
@@ -38,6 +44,8 @@ __all__ = [
     "UnseenLevelsWarning",
     "__version__",
     "load_fitted",
+    "operating_points",
+    "plot_operating_points",
     "save_fitted",
 ]
 

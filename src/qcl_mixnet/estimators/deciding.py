@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from qcl_mixnet.decisions.change import decision_change, decision_scores
 from qcl_mixnet.decisions.rule import DecisionRule
 from qcl_mixnet.estimators.decision_rules import OutOfFold, Tune, rule_for
 from qcl_mixnet.estimators.decision_search import DecisionMetric
+from qcl_mixnet.estimators.operating_points import operating_points
 
 
 def weights_of_rule(rule: DecisionRule, classes: NDArray[Any]) -> NDArray[np.float64]:
@@ -53,6 +55,20 @@ def new_rule(
         decision_scores(before, *rows, classes), decision_scores(rule, *rows, classes)
     )
     return rule, change
+
+
+def points_of_rows(
+    rows: OutOfFold | None, classes: NDArray[Any], positive: Hashable, **options: Any
+) -> pd.DataFrame:
+    """Operating points of out-of-fold rows: `Deciding.operating_points`."""
+    if rows is None or not len(rows.labels):
+        raise ValueError(
+            "The model kept no out-of-fold rows; fit it with a decision that is tuned, or give "
+            "qcl_mixnet.operating_points labels and probabilities of rows that it has not seen."
+        )
+    return operating_points(
+        classes[rows.labels], rows.probabilities, positive=positive, classes=classes, **options
+    )
 
 
 class Deciding(ABC):
@@ -120,6 +136,32 @@ class Deciding(ABC):
         )
         self.decision, self.decision_rule_ = decision, rule
         return change
+
+    def operating_points(self, *, positive: Hashable, **options: Any) -> pd.DataFrame:
+        """Tell what each threshold of a class's probability buys, on the out-of-fold rows.
+
+        Parameters
+        ----------
+        positive : hashable
+            Label of the class.
+        **options
+            `thresholds`, `costs`, `n_bootstraps`, `level` and `random_state` of
+            `qcl_mixnet.operating_points`.
+
+        Returns
+        -------
+        DataFrame
+            As of `qcl_mixnet.operating_points`.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            When the model kept no out-of-fold rows, and for what `operating_points` refuses.
+        """
+        check_is_fitted(self)
+        return points_of_rows(self._out_of_fold_rows(), self.classes_, positive, **options)
 
     @abstractmethod
     def _out_of_fold_rows(self) -> OutOfFold | None:

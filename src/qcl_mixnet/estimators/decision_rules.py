@@ -14,7 +14,7 @@ from qcl_mixnet.decisions.spelling import NAMES, read_decision
 from qcl_mixnet.decisions.thresholds import choose_threshold
 from qcl_mixnet.decisions.wishes import WISHES, Constraint, Costs, Wish, code_of
 from qcl_mixnet.estimators.class_calibration import fit_class_calibration
-from qcl_mixnet.estimators.class_weights import by_label, check_class_weights
+from qcl_mixnet.estimators.class_weights import check_class_weights
 from qcl_mixnet.estimators.decision_search import DecisionMetric
 
 Decision = Literal["argmax", "macro_f1", "balanced_accuracy"]
@@ -82,7 +82,7 @@ def check_decision(decision: Any, classes: NDArray[Any], labels: NDArray[np.int6
     ValueError
         For an unknown name, label or weight, and for a constraint on a class of a single row.
     """
-    wish = _read(decision)
+    wish = _read(decision, classes)
     if isinstance(wish, Costs):
         wish.matrix(classes)
     elif isinstance(wish, Constraint):
@@ -93,7 +93,7 @@ def check_decision(decision: Any, classes: NDArray[Any], labels: NDArray[np.int6
                 "choose a threshold by; give more rows of it, or another decision."
             )
     elif not isinstance(wish, str):
-        _check_weights(wish, classes)
+        check_class_weights(wish, classes)
 
 
 def rule_for(
@@ -132,10 +132,10 @@ def rule_for(
     OperatingPointWarning
         When the rows cannot promise what a constraint asks.
     """
-    wish = _read(decision)
+    wish = _read(decision, classes)
     plain = DecisionRule.plain(len(classes))
     if not isinstance(wish, str | Wish):
-        return DecisionRule(_check_weights(wish, classes))
+        return DecisionRule(check_class_weights(wish, classes))
     if wish == "argmax":
         return plain
     if rows is None or not len(rows.labels):
@@ -169,14 +169,12 @@ def _for_costs(costs: FloatArray, by_class: FloatArray | None, rows: OutOfFold) 
     return rule if ours <= argmax else plain
 
 
-def _read(decision: Any) -> Any:
-    return read_decision(decision) if isinstance(decision, str) else decision
-
-
-def _check_weights(weights: Any, classes: NDArray[Any]) -> FloatArray:
-    weights = by_label(weights)
-    if isinstance(weights, Mapping) and weights and all(isinstance(w, str) for w in weights):
-        # Labels of a decision that is written as text; unknown ones are told by the check.
-        written = {str(label): label for label in classes.tolist()}
-        weights = {written.get(label, label): weight for label, weight in weights.items()}
-    return check_class_weights(weights, classes)
+def _read(decision: Any, classes: NDArray[Any]) -> Any:
+    """A decision that is written as text as the object it means."""
+    if not isinstance(decision, str):
+        return decision
+    wish = read_decision(decision)
+    if not isinstance(wish, dict):
+        return wish
+    written = {str(label): label for label in classes.tolist()}
+    return {written.get(label, label): weight for label, weight in wish.items()}

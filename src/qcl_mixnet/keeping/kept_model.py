@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from qcl_mixnet.decisions.rule import DecisionRule
-from qcl_mixnet.estimators.deciding import new_rule, weights_of_rule
+from qcl_mixnet.estimators.deciding import new_rule, points_of_rows, weights_of_rule
 from qcl_mixnet.estimators.decision_average import average_weights
 from qcl_mixnet.estimators.decision_rules import OutOfFold
 from qcl_mixnet.preprocessing.table_preprocessor import TablePreprocessor
@@ -118,6 +118,36 @@ class KeptModel:
     def _classifier(self) -> Any:
         return self.model[-1] if hasattr(self.model, "steps") else self.model
 
+    @property
+    def _decides_itself(self) -> bool:
+        """Whether the rows that decide are those of the model, not of something around it."""
+        around = self.own_rule is not None or self.out_of_fold is not None
+        return hasattr(self._classifier, "set_decision") and not around
+
+    def operating_points(self, *, positive: Hashable, **options: Any) -> pd.DataFrame:
+        """Tell what each threshold of a class's probability buys, on the out-of-fold rows.
+
+        Parameters
+        ----------
+        positive : hashable
+            Label of the class.
+        **options
+            As of `QCLMixNetClassifier.operating_points`.
+
+        Returns
+        -------
+        DataFrame
+            As of `qcl_mixnet.operating_points`.
+
+        Raises
+        ------
+        ValueError
+            When no out-of-fold rows were kept, and for what `operating_points` refuses.
+        """
+        if self._decides_itself:
+            return self._classifier.operating_points(positive=positive, **options)
+        return points_of_rows(self.out_of_fold, self.classes_, positive, **options)
+
     def set_decision(self, decision: Any) -> pd.DataFrame:
         """Decide otherwise from now on; nothing is trained, and probabilities stay as they are.
 
@@ -143,8 +173,7 @@ class KeptModel:
         OperatingPointWarning
             When the rows cannot promise what a constraint asks; the interval is named.
         """
-        of_its_own = hasattr(self._classifier, "set_decision") and self.own_rule is None
-        if of_its_own and self.out_of_fold is None:
+        if self._decides_itself:
             return self._classifier.set_decision(decision)
         self.own_rule, change = new_rule(
             decision, self.decision_rule_, self.classes_, self.out_of_fold, average_weights
