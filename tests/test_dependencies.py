@@ -16,6 +16,8 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parents[1]
 SRC = ROOT / "src"
 PACKAGE = "qcl_mixnet"
+# Keeps other libraries' models, whose users have these libraries.
+KEEPING = f"{PACKAGE}.keeping"
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 EXTRAS = PYPROJECT["project"]["optional-dependencies"]
 DISTRIBUTIONS = packages_distributions()
@@ -78,13 +80,16 @@ def file_of(module: str) -> Path | None:
     )
 
 
-def library_files() -> set[Path]:
-    """The files that `import qcl_mixnet` and the methods of its classes reach."""
+def library_files(without: str = "") -> set[Path]:
+    """The files that `import qcl_mixnet` and the methods of its classes reach.
+
+    `without` is the module of a room that is not entered.
+    """
     reached, todo = set(), [PACKAGE]
     while todo:
         module = todo.pop()
         path = file_of(module)
-        if path is None or path in reached:
+        if path is None or path in reached or (without and module.startswith(without)):
             continue
         reached.add(path)
         todo.append(module.rpartition(".")[0] or PACKAGE)
@@ -124,7 +129,14 @@ def test_library__what_it_imports_at_once__is_a_dependency():
 
 
 def test_library__what_it_imports_later__is_a_dependency_or_in_an_extra_of_its_own():
-    assert undeclared(of(library_files()), declared("files", "onnx", "neighbors")) == set()
+    allowed = declared("files", "onnx", "neighbors")
+    assert undeclared(of(library_files(without=KEEPING)), allowed) == set()
+
+
+def test_keeping__what_it_imports_later__belongs_to_the_models_that_it_keeps():
+    own = library_files() - library_files(without=KEEPING)
+    assert own
+    assert undeclared(of(own), declared("project", "peers")) == set()
 
 
 def test_project__what_it_imports__is_in_its_extra():

@@ -37,7 +37,7 @@ def tried(tmp_path_factory):
 
 
 def test_try__tells_columns_data_leaderboard_and_meaning(tried):
-    table, output, result = tried
+    _, output, result = tried
     assert result.exit_code == 0, result.output
     for words in (
         "customer_id  identifier", "since        date        0 gaps", "The rarest class is 'yes'",
@@ -86,9 +86,7 @@ def test_predict__fresh_process_csv_and_parquet__the_labels_of_the_twin_in_memor
         predicted = pd.read_csv("out.csv")
         assert predicted["label"].tolist() == expected.predict(X).tolist()
         np.testing.assert_allclose(
-            predicted[["proba_no", "proba_yes"]],
-            expected.predict_proba(X),
-            rtol=1e-6,  # as float32 is written
+            predicted[["proba_no", "proba_yes"]], expected.predict_proba(X), rtol=1e-6
         )
         assert predicted["customer_id"].tolist() == raw["customer_id"].tolist()
     assert f"{len(raw)} rows are in out.csv" in done.stdout
@@ -199,7 +197,7 @@ def test_try__groups_and_time__are_kept_apart(tmp_path):
     assert "rows of one 'patient' together" in grouped.output
     rows = pd.read_csv("p-trial/out_of_fold.csv")
     by_fold = [set(rows.loc[rows["fold"] == fold, "row"] // 4) for fold in range(3)]
-    assert not (by_fold[0] & by_fold[1] or by_fold[0] & by_fold[2] or by_fold[1] & by_fold[2])
+    assert sum(map(len, by_fold)) == len(set.union(*by_fold))
     timed = run("try", "p.csv", "-t", "y", "--time", "day", *QUICK, "--overwrite")
     assert "forward in 'day', each later than what was trained on" in timed.output
     rows = pd.read_csv("p-trial/out_of_fold.csv")
@@ -230,7 +228,8 @@ def test_try__edited_readings__are_obeyed(tmp_path):
         (["t.csv", "-t", "y", "--as", "x=nmber"], "did you mean 'number'"),
         (["t.csv", "-t", "y", "--as", "x"], "not of the form NAME=VALUE"),
         (["t.csv", "-t", "y", "--folds", "1"], "--folds is 1, and input should be greater"),
-        (["t.csv", "-t", "y", "--read", "seperator=;"], "did you mean 'separator'"),
+        (["t.csv", "-t", "y", "--separator", ";;"], "`separator` of the file"),
+        (["t.csv", "-t", "y", "--encoding", "utf-99"], "utf-99"),
         (["t.csv", "-t", "y", "--groups", "z"], "no column 'z', which --groups names"),
         (["t.csv", "-t", "y", "--time", "c"], "has no order in time"),
         (["t.csv", "-t", "y", "-o", "t.csv"], "is a file; name another folder"),

@@ -140,3 +140,12 @@ def test_sorted__identifier_in_the_order_of_the_classes__is_named():
         pd.Series(rng.permutation(100), name="shuffled"),
     ]
     assert [leak.column for leak in find_sorted(columns, y)] == ["id", "key"]
+
+
+def test_leaks__copies_with_faults__are_named_beside_weak_columns_alone():
+    weak = {"a": [0.55, 0.55], "b": [0.60, 0.60], "c": [0.50, 0.50]}
+    copies = {"x": [0.97, 0.97], "y": [0.96, 0.96]}
+    scores = pd.DataFrame({**weak, **copies}, index=["n", "y"]).T
+    assert {leak.column for leak in find_leaks(scores)} == {"x", "y"}
+    strong = {name: [0.85, 0.85] for name in weak}
+    assert find_leaks(pd.DataFrame({**strong, **copies}, index=["n", "y"]).T) == []

@@ -24,7 +24,7 @@ def asked(tmp_path):
 
 
 def test_try__folder_report_and_mlflow_agree(project, asked, capsys):
-    table, options = asked
+    _, options = asked
     project.run(pipelines=["try"], params={"try": options})
     told = capsys.readouterr().out
     assert "LR, tuned decision is first with macro F1" in told
@@ -37,8 +37,9 @@ def test_try__folder_report_and_mlflow_agree(project, asked, capsys):
     score = record["leaderboard"][0]["macro_f1"]
     assert run.data.metrics["macro_f1/logistic_regression_tuned"] == pytest.approx(score)
     assert run.data.params["try.target"] == "churned"
-    files = {file.path for file in mlflow.MlflowClient().list_artifacts(run.info.run_id)}
-    assert {"leaderboard.csv", "columns.yml", "trial.json"} <= {f.rsplit("/")[-1] for f in files}
+    files = mlflow.artifacts.list_artifacts(run_id=run.info.run_id, artifact_path="reports")
+    names = {file.path.rsplit("/")[-1] for file in files}
+    assert {"leaderboard.csv", "columns.yml", "trial.json"} <= names
 
 
 def test_try__model_in_mlflow__gives_the_labels_of_the_folder_s(project, asked):
@@ -64,7 +65,7 @@ def test_try__model_in_mlflow__gives_the_labels_of_the_folder_s(project, asked):
 def test_try__again__is_refused_unless_told(project, asked):
     _, options = asked
     project.run(pipelines=["try"], params={"try": options})
-    with pytest.raises(ConfigurationError, match="try.overwrite=true"):
+    with pytest.raises(ConfigurationError, match=r"try\.overwrite=true"):
         project.run(pipelines=["try"], params={"try": options})
     project.run(pipelines=["try"], params={"try": {**options, "overwrite": True}})
 

@@ -110,7 +110,7 @@ def test_interpolation_of_nothing__is_told(conf):
 def test_bad_roster__stops_the_benchmark_but_not_inference_and_speed(conf, content, caplog):
     (conf / "local/datasets.yml").write_bytes(content)
     registry = register(conf)
-    assert sorted(registry) == ["inference", "speed"]
+    assert sorted(registry) == ["inference", "speed", "try"]
     assert registry["inference"].nodes
     assert "08_reporting/inference/base-" in loader(conf)["catalog"]["inference_report"]["filepath"]
     for name in (*BENCHMARK, "tuning"):

@@ -14,11 +14,13 @@ from qcl_mixnet.project.registration import (
 ROOT = Path(__file__).resolve().parents[2]
 BASE = ["ecoli", "glass", "lymph", "balance_scale", "vehicle", "wine_quality_red"]
 MODELS = [
-    "qcl_mixnet", "qcl_mixnet_plus", "no_quantum", "no_mixup", "no_attention",
+    "qcl_mixnet", "qcl_mixnet_plus", "qcl_mixnet_recommended",
+    "no_quantum", "no_mixup", "no_attention",
     "xgboost", "balanced_random_forest", "svm_smote", "decision_tree", "random_forest",
     "gradient_boosting", "logistic_regression", "knn",
     "mlp", "resnet", "gru", "lstm", "bigru", "bilstm", "cnn",
     "gcn", "graphsage", "gat", "gin", "jknet",
+    "dummy", "logistic_regression_tuned", "hist_gradient_boosting_tuned",
 ]  # fmt: skip
 PEERS = [
     "lightgbm", "catboost", "extra_trees", "explainable_boosting", "chimeraboost",
@@ -44,13 +46,15 @@ def test_load__base__six_data_sets_and_all_models():
     found = load()
     assert found.grid.datasets == BASE
     assert found.grid.models == MODELS  # the order of tables and figures
-    not_in_the_grid = {"qcl_mixnet_variational", "qcl_mixnet_plus_trees", *PEERS}
+    not_in_the_grid = {
+        "qcl_mixnet_variational", "qcl_mixnet_plus_trees", "hist_gradient_boosting", *PEERS
+    }  # fmt: skip
     assert set(found.models) == {*MODELS, *not_in_the_grid}
     assert len(found.datasets) == 18
     assert found.protocol.model_dump() == {
         "seed": 42, "repeats": 1, "test_size": 0.2, "folds": 3, "checkpoint": "last"
     }  # fmt: skip
-    assert found.families == ["ablation", "dl", "gnn", "ml", "proposed"]
+    assert found.families == ["ablation", "dl", "gnn", "ml", "peer", "proposed"]
     assert found.statistics.control == "qcl_mixnet"
     # The class's other defaults are the paper's.
     assert found.models["qcl_mixnet"].params == {"batch_size": 64}
@@ -81,7 +85,9 @@ def test_load__suite__every_data_set_that_a_package_brings_three_times():
     assert found.grid.models[0] == found.statistics.control
     assert {"xgboost", "balanced_random_forest", "random_forest"} <= set(found.grid.models)
     peers = [name for name, spec in found.models.items() if spec.family == "peer"]
-    assert set(peers) - set(found.grid.models) == {"explainable_boosting", "realmlp_search", "tabm"}
+    assert set(peers) - set(found.grid.models) == {
+        "dummy", "explainable_boosting", "hist_gradient_boosting", "realmlp_search", "tabm"
+    }  # fmt: skip
     assert found.protocol == load().protocol.model_copy(update={"repeats": 3})
 
 

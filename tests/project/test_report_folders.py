@@ -65,7 +65,7 @@ def test_report_folders__model_outside_of_the_grid__same_folder():
 
 
 def test_report_folders__environment__is_part_of_the_name():
-    assert folders("bundled")["benchmark"].startswith("bundled/10x25-")
+    assert folders("bundled")["benchmark"].startswith("bundled/10x29-")
     configuration = parse_configuration(loader()["parameters"])
     assert report_folders(configuration, None)["benchmark"].startswith("base/")
 

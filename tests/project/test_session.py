@@ -62,7 +62,7 @@ def test_context__environment_and_protocol__come_from_the_same_place(monkeypatch
 
 def test_context__bad_grid__tells_who_asks_for_the_benchmark_alone():
     load_context(params={"grid": {"models": ["knm"]}})
-    assert sorted(pipelines) == ["inference", "speed"]
+    assert sorted(pipelines) == ["inference", "speed", "try"]
     with pytest.raises(ConfigurationError, match=r"Unknown model 'knm' \(did you mean 'knn'\?\)"):
         pipelines["full"]
 

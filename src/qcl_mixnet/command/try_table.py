@@ -7,7 +7,6 @@ import sys
 from typing import Any
 
 import click
-import yaml
 from pydantic import ValidationError
 
 from qcl_mixnet.command.exit_codes import INTERRUPTED
@@ -16,6 +15,10 @@ from qcl_mixnet.trial.opening import TableOptions
 from qcl_mixnet.trial.plan import TrialOptions
 from qcl_mixnet.trial.whole import try_file
 from qcl_mixnet.writing import user_path
+
+_FILE_OPTIONS = (
+    "separator", "encoding", "decimal", "thousands", "na_values", "header", "sheet",
+)  # fmt: skip
 
 
 def _pairs(ctx: click.Context, option: click.Parameter, value: tuple[str, ...]) -> dict[str, str]:
@@ -29,19 +32,6 @@ def _pairs(ctx: click.Context, option: click.Parameter, value: tuple[str, ...]) 
     return pairs
 
 
-def _file_options(
-    ctx: click.Context, option: click.Parameter, value: tuple[str, ...]
-) -> dict[str, Any]:
-    """Options of the file as YAML reads their values, so that `header=2` is a number."""
-    options = {}
-    for name, said in _pairs(ctx, option, value).items():
-        try:
-            options[name] = yaml.safe_load(said)
-        except yaml.YAMLError:
-            options[name] = said  # a lone comma, say, is no YAML
-    return options
-
-
 @click.command("try", short_help="Compare models on a table and save the best.")
 @click.argument("file")
 @click.option("--target", "-t", help="Column of the labels.")
@@ -49,9 +39,13 @@ def _file_options(
 @click.option("--overwrite", is_flag=True, help="Replace an earlier trial there.")
 @click.option("--as", "columns", multiple=True, callback=_pairs, metavar="COLUMN=KIND",
               help="Kind of a column: number, category, date, excluded, ...")  # fmt: skip
-@click.option("--read", "file_options", multiple=True, callback=_file_options,
-              metavar="NAME=VALUE",
-              help="How the file is written: separator=;, decimal=',', ...")  # fmt: skip
+@click.option("--separator", help="Between the cells of a CSV file.  [default: found]")
+@click.option("--encoding", help="Of a text file.  [default: found]")
+@click.option("--decimal", help="Decimal sign, . or ,  [default: found]")
+@click.option("--thousands", help="Sign between thousands.  [default: found]")
+@click.option("--na-values", multiple=True, metavar="CODE", help="Of gaps; may be repeated.")
+@click.option("--header", type=int, help="Row of the names, from 0.  [default: found]")
+@click.option("--sheet", help="Of an Excel file.")
 @click.option("--columns", "readings", metavar="YAML", help="A columns.yml of an earlier trial.")
 @click.option("--dates", type=click.Choice(["day-first", "month-first"]),
               help="How dates are read that leave it open.")  # fmt: skip
@@ -81,7 +75,7 @@ def try_table(file: str, **given: Any) -> None:
     )
     table_options = _checked(
         TableOptions,
-        file=given["file_options"],
+        file={name: given[name] for name in _FILE_OPTIONS if given[name] not in {None, ()}},
         time=given["time_column"],
         **{
             name: given[name]

@@ -114,16 +114,20 @@ def code_digest(modules: tuple[str, ...]) -> str:
         path = _source(name) if own[top] and name not in seen else None
         if path is None:
             continue
-        text = path.read_text(encoding="utf-8")
-        try:
-            tree = ast.parse(text)
-        except SyntaxError:  # in a module of the user's; building the model says so
-            seen[name] = digest(text)
-            continue
-        seen[name] = hashlib.sha256(ast.dump(_strip_docstrings(tree)).encode()).hexdigest()
         package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-        pending += _imports(tree, package)
+        seen[name], imported = _hash_and_imports(path.read_text(encoding="utf-8"), package)
+        pending += imported
     return digest(seen)
+
+
+@cache  # most modules are part of most models
+def _hash_and_imports(text: str, package: str) -> tuple[str, tuple[str, ...]]:
+    try:
+        tree = ast.parse(text)
+    except SyntaxError:  # in a module of the user's; building the model says so
+        return digest(text), ()
+    code = ast.dump(_strip_docstrings(tree))
+    return hashlib.sha256(code.encode()).hexdigest(), tuple(_imports(tree, package))
 
 
 def _is_library(top: str) -> bool:

@@ -79,7 +79,8 @@ def grid_search(
     search = GridSearchCV(
         estimator,
         dict(grid),
-        scoring=make_scorer(f1_score, average="macro", zero_division=0),
+        # No class is the positive one: with text labels, scikit-learn would look for the label 1.
+        scoring=make_scorer(f1_score, average="macro", pos_label=None, zero_division=0),
         cv=_stratified_folds(y, folds=folds, seed=seed),
         n_jobs=n_jobs,
         error_score=np.nan,

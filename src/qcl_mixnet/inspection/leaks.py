@@ -20,6 +20,9 @@ NEARLY_PERFECT = 0.98
 ONE_CLASS = 0.995
 """ROC AUC from which a column alone nearly gives one class away."""
 
+VERY_STRONG, SHARE_OF_USUAL = 0.95, 0.12
+"""ROC AUC from which a column is suspected that lacks so small a share of what is usual to 1."""
+
 STRONG = 0.90
 """Macro ROC AUC from which a column is suspected that stands far above all others."""
 
@@ -211,7 +214,8 @@ def _suspect(
 ) -> LeakSuspect | None:
     score, others = float(macro[name]), macro.drop(name)
     usual = float(others.median()) if len(others) else 0.5
-    if score >= NEARLY_PERFECT and usual <= score - _BELOW:
+    perfect = score >= NEARLY_PERFECT and usual <= score - _BELOW
+    if perfect or (score >= VERY_STRONG and 1 - score <= SHARE_OF_USUAL * (1 - usual)):
         words = (
             f"'{name}' alone nearly gives the target away (ROC AUC {score:.3f}; half of the other "
             f"columns have {usual:.3f} or less)"

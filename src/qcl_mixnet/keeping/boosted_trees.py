@@ -108,7 +108,7 @@ def check_lightgbm(text: str) -> None:
     head, separator, rest = text.partition("\n\n")
     if not separator or not head.startswith("tree\n"):
         raise ValueError("model.txt is no text of LightGBM")
-    header = _header_fields(head.split("\n")[1:])
+    header = _named_lines(head.split("\n")[1:])
     n_features = int(header["max_feature_idx"]) + 1
     if len(header["feature_names"].split()) != n_features or n_features < 1:
         raise ValueError("the header does not name its columns")
@@ -122,7 +122,7 @@ def check_lightgbm(text: str) -> None:
         lines = block.rstrip("\n").split("\n")
         if size < 1 or lines[0] != f"Tree={position}" or "" in lines:
             raise ValueError(f"tree {position} does not stand where the header says")
-        _check_lightgbm_tree(_header_fields(lines[1:]), position, n_features)
+        _check_lightgbm_tree(_named_lines(lines[1:]), position, n_features)
     if not data[start:].startswith(b"end of trees\n"):
         raise ValueError("the trees do not end where the header says")
 
@@ -160,7 +160,7 @@ def _check_lightgbm_tree(tree: dict[str, str], position: int, n_features: int) -
             raise ValueError(f"the sets of categories of tree {position} do not fit together")
 
 
-def _header_fields(lines: list[str]) -> dict[str, str]:
+def _named_lines(lines: list[str]) -> dict[str, str]:
     """Lines `name=value`, each name once."""
     found: dict[str, str] = {}
     for line in lines:

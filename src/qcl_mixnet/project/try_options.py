@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator
 
 from qcl_mixnet.data.names import Name
 from qcl_mixnet.project.grid_names import names_of
@@ -27,7 +27,7 @@ class TryOptions(TableOptions, TrialOptions):
     output: Name | None = None
     overwrite: bool = False
     keep: bool = False
-    models: Annotated[list[str] | None, BeforeValidator(names_of), Field(min_length=1)] = None
+    models: Annotated[list[str] | None, BeforeValidator(names_of)] = None
 
     def table_options(self) -> TableOptions:
         """What is said of the file."""
