@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from qcl_mixnet.command.decide import decide
 from qcl_mixnet.command.exit_codes import INTERRUPTED
 from qcl_mixnet.command.predict import predict
 from qcl_mixnet.command.report import report
@@ -60,4 +61,5 @@ def cli() -> None:
 
 cli.add_command(try_table)
 cli.add_command(predict)
+cli.add_command(decide)
 cli.add_command(report)

@@ -119,6 +119,12 @@ class KeptModel:
         return self.model[-1] if hasattr(self.model, "steps") else self.model
 
     @property
+    def lacks_out_of_fold(self) -> bool:
+        """Whether there are no rows that a decision could be tuned on."""
+        own = getattr(self._classifier, "out_of_fold_labels_", None)
+        return self.out_of_fold is None and own is None
+
+    @property
     def _decides_itself(self) -> bool:
         """Whether the rows that decide are those of the model, not of something around it."""
         around = self.own_rule is not None or self.out_of_fold is not None
