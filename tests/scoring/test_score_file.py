@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from qcl_mixnet.decisions.rule import DecisionRule
 from qcl_mixnet.data.errors import DataError
+from qcl_mixnet.decisions.rule import DecisionRule
 from qcl_mixnet.preprocessing.table_preprocessor import TablePreprocessor
 from qcl_mixnet.scoring.score_file import open_for, score_file
 from qcl_mixnet.scoring.training_columns import ColumnRules
