@@ -56,6 +56,7 @@ def test_load_fitted__any_file_changed_or_gone__is_refused(copied):
         ({"preprocessor": None}, "preprocessing of the tables is missing"),
         ({"decision_weights": []}, "0 decision weights for 3 classes"),
         ({"decision_weights": [1, 1, -1]}, "is damaged: 'decision_weights"),
+        ({"decision_rule": {"threshold": 0.5}, "decision_weights": [1, 1, 1]}, "or neither"),
         ({"classes": {"dtype": "<U4", "values": ["a", "b", "c"]}}, "labels of the model"),
         ({"format": "else"}, "does not have the format"),
     ],

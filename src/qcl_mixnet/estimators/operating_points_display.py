@@ -69,11 +69,18 @@ class OperatingPointsDisplay:
 
         Raises
         ------
+        ImportError
+            Without the package matplotlib.
         ValueError
             For a column that the points do not have.
         """
-        import matplotlib.pyplot as plt
-
+        try:
+            import matplotlib.pyplot as plt
+        except ImportError as error:
+            raise ImportError(
+                "The plot needs the package matplotlib; install it with "
+                'pip install "qcl-mixnet[plots]".'
+            ) from error
         if missing := [name for name in (x, *scores) if name not in self.points]:
             raise ValueError(
                 f"The operating points have no column {missing[0]!r}; they have "
