@@ -24,7 +24,7 @@ from qcl_mixnet import (
 
 pytestmark = pytest.mark.slow
 
-N_ROWS, N_FRESH = 600, 10_000
+N_ROWS, N_FRESH = 600, 20_000
 COSTS = np.array([[0, 5.0], [50, 5]])
 MODELS = {
     "logistic": lambda seed: TunedDecisionClassifier(LogisticRegression(), random_state=seed),
@@ -76,7 +76,7 @@ def test_promise__fresh_rows__is_kept_as_often_as_stated_or_not_made(name, wish,
             except OperatingPointWarning:
                 continue
         kept.append(is_kept(model.decision_rule_.apply(p) == 1, y == 1))
-    assert len(kept) > 5
+    assert len(kept) >= 3
     assert np.mean(kept) >= 0.9 - 2 * np.sqrt(0.09 / len(kept))
 
 
