@@ -43,7 +43,7 @@ class _Plan(BaseModel):
 class ColumnPlan(_Plan):
     """What one column is taken for.
 
-    Parameters
+    Attributes
     ----------
     kind : str
         One of `KINDS`.
@@ -58,7 +58,7 @@ class ColumnPlan(_Plan):
 class ReadingPlan(_Plan):
     """How a file is read, and what its columns are taken for.
 
-    Parameters
+    Attributes
     ----------
     file : dict
         Options of `FileSource`.
