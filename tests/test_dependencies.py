@@ -129,7 +129,7 @@ def test_library__what_it_imports_at_once__is_a_dependency():
 
 
 def test_library__what_it_imports_later__is_a_dependency_or_in_an_extra_of_its_own():
-    allowed = declared("files", "onnx", "neighbors")
+    allowed = declared("files", "onnx", "plots", "neighbors")
     assert undeclared(of(library_files(without=KEEPING)), allowed) == set()
 
 

@@ -3,9 +3,21 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from qcl_mixnet.decisions.wishes import (
+    AlertsAtMost,
+    Costs,
+    OperatingPointWarning,
+    PrecisionAtLeast,
+    RecallAtLeast,
+)
 from qcl_mixnet.engine.loop import TrainingDivergedError
 from qcl_mixnet.estimators.base import TestSelectionWarning
 from qcl_mixnet.estimators.classifier import QCLMixNetClassifier
+from qcl_mixnet.estimators.operating_points import operating_points
+from qcl_mixnet.estimators.operating_points_display import (
+    OperatingPointsDisplay,
+    plot_operating_points,
+)
 from qcl_mixnet.estimators.plus.classifier import QCLMixNetPlusClassifier
 from qcl_mixnet.estimators.tuned_decision import TunedDecisionClassifier
 from qcl_mixnet.persistence.errors import ModelFileError
@@ -17,15 +29,23 @@ if TYPE_CHECKING:
     from qcl_mixnet.keeping.saving import save_fitted
 
 __all__ = [
+    "AlertsAtMost",
+    "Costs",
     "ModelFileError",
+    "OperatingPointWarning",
+    "OperatingPointsDisplay",
+    "PrecisionAtLeast",
     "QCLMixNetClassifier",
     "QCLMixNetPlusClassifier",
+    "RecallAtLeast",
     "TestSelectionWarning",
     "TrainingDivergedError",
     "TunedDecisionClassifier",
     "UnseenLevelsWarning",
     "__version__",
     "load_fitted",
+    "operating_points",
+    "plot_operating_points",
     "save_fitted",
 ]
 

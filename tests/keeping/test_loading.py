@@ -47,7 +47,7 @@ def test_load_fitted__any_file_changed_or_gone__is_refused(copied):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"schema_version": 2}, "schema version 2, written by.*reads version 1"),
+        ({"schema_version": 3}, "schema version 3, written by.*reads version 1 to 2"),
         ({"schema_version": True}, "schema version True"),
         ({"keeper": "pickle"}, "names the keeper 'pickle'"),
         ({"keeper": "xgboost"}, "names the file 'model.skops'"),
@@ -56,6 +56,7 @@ def test_load_fitted__any_file_changed_or_gone__is_refused(copied):
         ({"preprocessor": None}, "preprocessing of the tables is missing"),
         ({"decision_weights": []}, "0 decision weights for 3 classes"),
         ({"decision_weights": [1, 1, -1]}, "is damaged: 'decision_weights"),
+        ({"decision_rule": {"threshold": 0.5}, "decision_weights": [1, 1, 1]}, "or neither"),
         ({"classes": {"dtype": "<U4", "values": ["a", "b", "c"]}}, "labels of the model"),
         ({"format": "else"}, "does not have the format"),
     ],

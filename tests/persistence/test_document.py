@@ -37,6 +37,19 @@ from qcl_mixnet import QCLMixNetClassifier
         (lambda c: c.update(calibration_temperature=0.0), "calibration_temperature"),
         (lambda c: c.update(calibration_temperature=10**400), "calibration_temperature"),
         (lambda c: c.update(decision_weights=[1.0, 1.0, -1.0]), "decision_weights"),
+        (lambda c: c["decision_rule"].update(temperature=0.0), "decision_rule.temperature"),
+        (lambda c: c["decision_rule"].update(costs=[[1.0, 2.0]]), "have shape"),
+        (lambda c: c["decision_rule"].update(positive=1), "or neither"),
+        (lambda c: c["decision_rule"].update(positive=3, threshold=0.5), "none of 3"),
+        (lambda c: c["decision_rule"].update(more=1), "decision_rule.more"),
+        (lambda c: c["parameters"].update(decision={"RecallAtLeast": {}}), "RecallAtLeast are not"),
+        (
+            lambda c: c["parameters"].update(
+                decision={"RecallAtLeast": {"label": 1, "recall": 2, "confidence": 0.9}}
+            ),
+            "recall=2",
+        ),
+        (lambda c: c["parameters"].update(decision={"Costs": {"costs": {"x": 1}}}), "not 'pairs'"),
         (lambda c: c["training"].update(history=["member"]), "history"),
         (lambda c: c["tensor_file"].update(size=None), "size"),
     ],

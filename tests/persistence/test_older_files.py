@@ -47,13 +47,28 @@ def test_load__model_of_0_1_0__saves_the_same_content_again(tmp_path):
     before["parameters"] |= LATER
     before["preprocessor"]["parameters"] |= COLUMNS
     before["preprocessor"]["encoder"] = None
+    before["decision_rule"] = {
+        "temperature": 1.0, "costs": None, "positive": None, "threshold": None
+    }  # fmt: skip
     assert {key: value for key, value in after.items() if key not in OF_THE_WRITER} == {
         key: value for key, value in before.items() if key not in OF_THE_WRITER
     }
 
 
+def as_version_3(content):
+    """What the files of version 3 lack."""
+    content["schema_version"] = 3
+    del content["decision_rule"]
+
+
+def test_load__model_of_version_3__predicts_the_same(files, edit, model, table, assert_same):
+    edit(files, as_version_3)
+    assert_same(QCLMixNetClassifier.load(files), model, table[0])
+
+
 def as_version_2(content):
     """What the files of version 2 lack."""
+    as_version_3(content)
     content["schema_version"] = 2
     preprocessor = content["preprocessor"]
     del preprocessor["encoder"]

@@ -249,3 +249,28 @@ def test_log_model__in_a_run__is_loaded_by_its_uri(model, tmp_path):
     features = make_table().drop(columns="key").astype({"size": float})
     found = mlflow.pyfunc.load_model(info.model_uri).predict(features)
     np.testing.assert_array_equal(found.iloc[:, 1:], model.predict_proba(features))
+
+
+def test_inference__another_decision__scores_by_it_and_leaves_the_files(
+    project, options, tmp_path, model
+):
+    files = {path: path.read_bytes() for path in (tmp_path / "model").iterdir()}
+    said = "weights:common=1000+rare [r]=1"
+    project.run(pipelines=("inference",), params={"inference": {**options, "decision": said}})
+    scored = pd.read_csv(tmp_path / "out/scored.csv")
+    assert set(scored["label"]) == {"common"}
+    assert set(model.predict(make_table(11, seed=1).drop(columns="key"))) != {"common"}
+    assert {path: path.read_bytes() for path in (tmp_path / "model").iterdir()} == files
+
+
+@pytest.mark.parametrize(
+    ("decision", "message"),
+    [
+        ("recall:rare [r]=0.9", "the model has none"),  # its weights were given
+        ("recall:odd=2", "recall=2"),
+        ("f2", "none of 'argmax'"),
+    ],
+)
+def test_score_table__unusable_decision__is_told_before_any_scoring(options, decision, message):
+    with pytest.raises(ConfigurationError, match=rf"inference.decision cannot be used.*{message}"):
+        nodes.score_table({**options, "decision": decision})

@@ -25,7 +25,8 @@ def test_parse__good__types_and_defaults():
     assert configuration.speed.members == [1, 10, 40]
     assert configuration.inference.model_dump() == {
         "model": None, "table": None, "output": None, "id_columns": [], "column_order": "reorder",
-        "extra_columns": "ignore", "chunk_rows": 100_000, "device": "auto",
+        "extra_columns": "ignore", "chunk_rows": 100_000, "decision": None,
+            "device": "auto",
     }  # fmt: skip
     assert configuration.data_root is None
 

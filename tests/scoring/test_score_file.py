@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from qcl_mixnet.data.errors import DataError
+from qcl_mixnet.decisions.rule import DecisionRule
 from qcl_mixnet.preprocessing.table_preprocessor import TablePreprocessor
 from qcl_mixnet.scoring.score_file import open_for, score_file
 from qcl_mixnet.scoring.training_columns import ColumnRules
@@ -27,7 +28,7 @@ def model():
     """Any object that has what the protocol asks for."""
     return SimpleNamespace(
         classes_=np.array(["low", "high"]),
-        decision_weights_=np.ones(2),
+        decision_rule_=DecisionRule.plain(2),
         predict_proba=predict_proba,
         preprocessor_=TablePreprocessor().fit(TABLE[["size"]]),
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from qcl_mixnet.command.decide import decide
 from qcl_mixnet.command.exit_codes import INTERRUPTED
 from qcl_mixnet.command.file_flags import with_flags
 from qcl_mixnet.command.predict import predict
@@ -64,4 +65,5 @@ def cli() -> None:
 
 cli.add_command(try_table)
 cli.add_command(predict)
+cli.add_command(decide)
 cli.add_command(report)

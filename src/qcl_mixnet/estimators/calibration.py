@@ -12,13 +12,11 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
+from qcl_mixnet.decisions.rule import SMALLEST_PROBABILITY as SMALLEST_PROBABILITY
 from qcl_mixnet.engine.isolation import own_settings
 
 LOWEST_TEMPERATURE = 0.05
 HIGHEST_TEMPERATURE = 20.0
-
-# Networks compute in float32: what is below its smallest normal number is a rounded-off 0.
-SMALLEST_PROBABILITY = float(np.finfo(np.float32).tiny)
 
 
 @own_settings()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any, ClassVar, Literal, Self, TypeVar
 
@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from qcl_mixnet.engine.devices import resolve_device
 from qcl_mixnet.engine.randomness import Streams
 from qcl_mixnet.estimators.base import Checkpoint
-from qcl_mixnet.estimators.ensemble import Bagging, Decision
+from qcl_mixnet.estimators.decision_rules import AnyDecision
+from qcl_mixnet.estimators.ensemble import Bagging
 from qcl_mixnet.estimators.method_constraints import METHOD_CONSTRAINTS
 from qcl_mixnet.estimators.representation import RepresentingEnsemble
 from qcl_mixnet.estimators.table_inputs import TABLE_CONSTRAINTS
@@ -114,13 +115,14 @@ class QCLMixNetClassifier(RepresentingEnsemble):
     calibrate : bool, default=False
         Calibrate the probabilities by one temperature (Guo et al., 2017), fitted on out-of-fold
         probabilities.
-    decision : {"argmax", "macro_f1", "balanced_accuracy"}, dict, Series or array-like, \
-default="argmax"
-        How `predict` decides: for the highest probability, or for the highest probability
-        times a weight of the class. The weights are tuned for a score of the out-of-fold
-        probabilities, or given: by label in a dict or a Series, whose index names the classes, or
-        else in the order of `classes_`.
-        `predict_proba` stays the same.
+    decision : {"argmax", "macro_f1", "balanced_accuracy"}, RecallAtLeast, PrecisionAtLeast, \
+AlertsAtMost, Costs, str, dict, Series or array-like, default="argmax"
+        How `predict` decides; `predict_proba` stays the same, and `set_decision` changes it after
+        training. For the highest probability, or the highest times a weight of the class, which is
+        tuned for a score of the out-of-fold probabilities or given: by label in a dict or a Series,
+        whose index names the classes, or else in the order of `classes_`. Or by what may not be
+        missed (`RecallAtLeast` and its like) or what mistakes cost (`Costs`), tuned on the
+        out-of-fold probabilities; as text, `"recall:fraud=0.9"`, too.
     categorical_features : "infer", None or array-like of str, int or bool, default="infer"
         Columns that are categories: by their type ("infer"), none, or by name, position or mask.
     dates : {"error", "features"}, default="error"
@@ -157,14 +159,19 @@ default="argmax"
     interrupted_ : bool
         True when a KeyboardInterrupt ended the training early; `fit` raises it once the best
         epoch so far is kept.
+    decision_rule_ : DecisionRule
+        How `predict` turns probabilities into labels.
     decision_weights_ : ndarray of shape (n_classes,)
-        What `predict` multiplies the probabilities by.
+        What `predict` multiplies the probabilities by; there are none where a threshold or costs
+        decide.
     calibration_temperature_ : float
         What the logarithms of the probabilities are divided by; 1 changes nothing.
     out_of_fold_proba_ : ndarray of shape (n_training_rows, n_classes) or None
         Probabilities of the training rows from networks that have not seen them, NaN for rows that
         all have seen; None where nothing asked for them. With `checkpoint="validation"` the rows
         that are not held out, in their order.
+    out_of_fold_labels_ : ndarray of int64, shape (n_training_rows,), or None
+        Positions in `classes_` of those rows' labels.
     test_selected_ : bool
         True when `checkpoint="test"` chose the network.
     device_ : str
@@ -225,7 +232,7 @@ default="argmax"
         n_members: int = 1,
         bagging: Bagging | None = None,
         calibrate: bool = False,
-        decision: Decision | Mapping[Any, float] | ArrayLike = "argmax",
+        decision: AnyDecision = "argmax",
         categorical_features: Literal["infer"] | ArrayLike | None = "infer",
         dates: Dates = "error",
         rare_levels: RareLevels = "error",

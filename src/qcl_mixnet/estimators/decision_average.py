@@ -95,6 +95,17 @@ def average_decision_weights(
     return _tuned(probabilities, labels, metric, rng)
 
 
+def average_weights(
+    probabilities: FloatArray,
+    labels: IntArray,
+    metric: DecisionMetric,
+    rng: np.random.Generator | None = None,
+) -> FloatArray:
+    """Weights of `average_decision_weights`, by default of the same bootstraps every time."""
+    rng = rng or np.random.default_rng(0)
+    return average_decision_weights(probabilities, labels, metric=metric, rng=rng).weights
+
+
 @own_settings()
 def power_decision_weights(
     probabilities: ArrayLike, labels: ArrayLike, *, metric: DecisionMetric

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from numbers import Integral
-from typing import Any, ClassVar, Literal, cast, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor, nn
 
+from qcl_mixnet.decisions.rule import DecisionRule
 from qcl_mixnet.engine.isolation import own_settings
 from qcl_mixnet.engine.members import PreparedMember, TrainedMember
 from qcl_mixnet.engine.randomness import Streams
@@ -23,12 +24,18 @@ from qcl_mixnet.estimators.bagging import Bag, bootstraps, folds
 from qcl_mixnet.estimators.base import NetworkClassifier
 from qcl_mixnet.estimators.calibration import apply_temperature, fit_temperature
 from qcl_mixnet.estimators.chunks import in_chunks, softmax
-from qcl_mixnet.estimators.class_weights import check_class_weights
-from qcl_mixnet.estimators.decision import apply_decision_weights, tune_decision_weights
+from qcl_mixnet.estimators.deciding import Deciding
+from qcl_mixnet.estimators.decision import tune_decision_weights
+from qcl_mixnet.estimators.decision_rules import (
+    DECISION_CONSTRAINTS,
+    OutOfFold,
+    check_decision,
+    needs_rows,
+    rule_for,
+)
 from qcl_mixnet.estimators.decision_search import DecisionMetric
 
 Bagging = Literal["folds", "bootstrap"]
-Decision = Literal["argmax", "macro_f1", "balanced_accuracy"]
 
 # Networks that are trained for out-of-fold probabilities alone, where the ensemble gives none.
 N_FOLDS = 5
@@ -38,7 +45,7 @@ ENSEMBLE_CONSTRAINTS: dict[str, list[Any]] = {
     "n_members": [Interval(Integral, 1, None, closed="left")],
     "bagging": [StrOptions(set(get_args(Bagging))), None],
     "calibrate": ["boolean"],
-    "decision": [StrOptions(set(get_args(Decision))), Mapping, "array-like"],
+    "decision": DECISION_CONSTRAINTS,
     "n_jobs": [
         Interval(Integral, 1, None, closed="left"),
         Interval(Integral, None, -1, closed="right"),
@@ -48,7 +55,7 @@ ENSEMBLE_CONSTRAINTS: dict[str, list[Any]] = {
 }
 
 
-class EnsembleClassifier(NetworkClassifier):
+class EnsembleClassifier(Deciding, NetworkClassifier):
     """Base of classifiers that average the probabilities of one or more networks.
 
     A subclass declares its constructor, with the parameters of `ENSEMBLE_CONSTRAINTS` among its
@@ -87,7 +94,7 @@ class EnsembleClassifier(NetworkClassifier):
 
     @own_settings()
     def predict(self, X: Any) -> NDArray[Any]:
-        """Class of every row: that of the highest probability times decision weight.
+        """Class of every row, as the parameter `decision` asks: see `decision_rule_`.
 
         Parameters
         ----------
@@ -100,16 +107,15 @@ class EnsembleClassifier(NetworkClassifier):
             Labels of `classes_`.
         """
         probabilities = self.predict_proba(X)
-        return self.classes_[apply_decision_weights(probabilities, self.decision_weights_)]
+        return self.classes_[self.decision_rule_.apply(probabilities)]
 
     def _mean_probabilities(self, x: Tensor) -> Tensor:
         return softmax(self._stacked(x.expand(len(self.networks_), *x.shape))).mean(0)
 
     def _ensemble(self, member: PreparedMember, seed: int) -> list[PreparedMember]:
         """Give every network its streams and rows; those for out-of-fold alone come last."""
-        if not isinstance(self.decision, str):
-            check_class_weights(self.decision, self.classes_)
         labels = member.labels.cpu().numpy()
+        check_decision(self.decision, self.classes_, labels)
         bags: list[Bag | None] = [None] * self.n_members
         if self.bagging == "folds":
             bags = [*self._folds(labels, self.n_members, member.streams)]
@@ -143,8 +149,7 @@ class EnsembleClassifier(NetworkClassifier):
 
     @property
     def _needs_out_of_fold(self) -> bool:
-        tuned = isinstance(self.decision, str) and self.decision != "argmax"
-        return bool(tuned or self.calibrate)
+        return bool(needs_rows(self.decision) or self.calibrate)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what repeats the networks."""
@@ -172,7 +177,9 @@ class EnsembleClassifier(NetworkClassifier):
         # Networks for out-of-fold probabilities alone say nothing if they were cut short.
         cut_short = self.bagging is None and self.interrupted_
         self.out_of_fold_proba_ = None if cut_short else self._out_of_fold(trained)
-        self._tune(trained[0][0].labels.cpu().numpy())
+        labels = trained[0][0].labels.cpu().numpy()
+        self.out_of_fold_labels_ = None if self.out_of_fold_proba_ is None else labels
+        self._tune()
 
     def _lost_by_interruption(self) -> str:
         if not self._needs_out_of_fold or self.out_of_fold_proba_ is not None:
@@ -203,24 +210,30 @@ class EnsembleClassifier(NetworkClassifier):
         with np.errstate(invalid="ignore"):
             return total / count[:, None]
 
-    def _tune(self, labels: NDArray[np.int64]) -> None:
-        """Set temperature and decision weights from the out-of-fold probabilities."""
+    def _tune(self) -> None:
+        """Set temperature and decision from the out-of-fold rows."""
         self.calibration_temperature_ = 1.0
-        self.decision_weights_ = np.ones(len(self.classes_))
-        if not isinstance(self.decision, str):
-            self.decision_weights_ = check_class_weights(self.decision, self.classes_)
-        if not self._needs_out_of_fold or self.out_of_fold_proba_ is None:
+        if self.calibrate and (rows := self._out_of_fold_rows(calibrated=False)):
+            self.calibration_temperature_ = fit_temperature(*rows)
+        rows = self._out_of_fold_rows()
+        if rows is None and needs_rows(self.decision):  # the training was interrupted
+            self.decision_rule_ = DecisionRule.plain(len(self.classes_))
             return
+        self.decision_rule_ = rule_for(self.decision, self.classes_, rows, self._tune_weights)
+
+    def _out_of_fold_rows(self, *, calibrated: bool = True) -> OutOfFold | None:
+        if self.out_of_fold_proba_ is None or self.out_of_fold_labels_ is None:
+            return None
         seen = np.isfinite(self.out_of_fold_proba_).all(axis=1)
-        probabilities, labels = self.out_of_fold_proba_[seen], labels[seen]
-        if self.calibrate:
-            self.calibration_temperature_ = fit_temperature(probabilities, labels)
+        probabilities, labels = self.out_of_fold_proba_[seen], self.out_of_fold_labels_[seen]
+        if calibrated and (self.calibrate or self.calibration_temperature_ != 1):
             probabilities = apply_temperature(probabilities, self.calibration_temperature_)
-        if isinstance(self.decision, str) and self.decision != "argmax":
-            metric: DecisionMetric = cast(DecisionMetric, self.decision)
-            self.decision_weights_ = tune_decision_weights(
-                probabilities, labels, metric=metric
-            ).weights
+        return OutOfFold(probabilities, labels)
+
+    def _tune_weights(
+        self, probabilities: NDArray[np.float64], labels: NDArray[np.int64], metric: DecisionMetric
+    ) -> NDArray[np.float64]:
+        return tune_decision_weights(probabilities, labels, metric=metric).weights
 
     def _in_chunks(self, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
         """Apply a function of rows with `n_jobs` threads."""

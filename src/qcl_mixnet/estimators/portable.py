@@ -235,13 +235,14 @@ class PortableEnsemble(Portable, EnsembleClassifier):
             preprocessor=self.preprocessor_,
             networks=self.networks_,
             calibration_temperature=self.calibration_temperature_,
-            decision_weights=self.decision_weights_,
+            decision_rule=self.decision_rule_,
             history=self.history_,
             best_epoch=self.best_epoch_,
             diverged_at=self.diverged_at_,
             interrupted=self.interrupted_,
             test_selected=self.test_selected_,
             out_of_fold_proba=self.out_of_fold_proba_,
+            out_of_fold_labels=self.out_of_fold_labels_,
             smallest_probability=SMALLEST_PROBABILITY,
         )
 
@@ -256,10 +257,11 @@ class PortableEnsemble(Portable, EnsembleClassifier):
         self.networks_ = [network.to(device) for network in state.networks]
         self._stacked = stack(self.networks_).eval()
         self.calibration_temperature_ = state.calibration_temperature
-        self.decision_weights_ = state.decision_weights
+        self.decision_rule_ = state.decision_rule
         self.history_ = state.history
         self.best_epoch_ = state.best_epoch
         self.diverged_at_ = state.diverged_at
         self.interrupted_ = state.interrupted
         self.test_selected_ = state.test_selected
         self.out_of_fold_proba_ = state.out_of_fold_proba
+        self.out_of_fold_labels_ = state.out_of_fold_labels

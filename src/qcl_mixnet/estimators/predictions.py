@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from qcl_mixnet.estimators.decision import apply_decision_weights
+from qcl_mixnet.decisions.rule import DecisionRule
 
 LABEL = "label"
 
@@ -17,7 +17,10 @@ class Predictor(Protocol):
     """What a table of predictions needs of a fitted classifier."""
 
     classes_: npt.NDArray[Any]
-    decision_weights_: npt.NDArray[np.float64]
+
+    @property
+    def decision_rule_(self) -> DecisionRule:
+        """How probabilities become labels."""
 
     def predict_proba(self, X: Any) -> npt.NDArray[np.floating]:
         """Give the probability of every class, in the order of `classes_`."""
@@ -46,6 +49,6 @@ def prediction_table(model: Predictor, X: Any) -> pd.DataFrame:
     """
     probabilities = model.predict_proba(X)
     table = pd.DataFrame(probabilities, columns=probability_columns(model))
-    chosen = apply_decision_weights(probabilities, model.decision_weights_)
+    chosen = model.decision_rule_.apply(probabilities)
     table.insert(0, LABEL, model.classes_[chosen])
     return table

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from numbers import Integral
-from typing import Any, ClassVar, Self, cast, get_args
+from typing import Any, ClassVar, Self, get_args
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -18,8 +19,15 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_method_params, _num_samples, check_is_fitted
 
 from qcl_mixnet.estimators.bagging import folds
-from qcl_mixnet.estimators.decision import apply_decision_weights
-from qcl_mixnet.estimators.decision_average import average_decision_weights
+from qcl_mixnet.estimators.deciding import Deciding
+from qcl_mixnet.estimators.decision_average import average_weights
+from qcl_mixnet.estimators.decision_rules import (
+    DECISION_CONSTRAINTS,
+    AnyDecision,
+    OutOfFold,
+    check_decision,
+    rule_for,
+)
 from qcl_mixnet.estimators.decision_search import DecisionMetric
 from qcl_mixnet.estimators.labels import encode_labels
 
@@ -32,7 +40,7 @@ def _gives_probabilities(self: TunedDecisionClassifier) -> bool:
     return True
 
 
-class TunedDecisionClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
+class TunedDecisionClassifier(Deciding, MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     """Predict the class of the largest weighted probability, the weights tuned by cross-fitting.
 
     The plain argmax of probabilities serves accuracy, and neglects small classes. This classifier
@@ -50,7 +58,10 @@ class TunedDecisionClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
         Any scikit-learn classifier with `predict_proba`, a pipeline or a grid search too. It is
         cloned, and gets rows, labels and tables as they are given.
     metric : {"macro_f1", "balanced_accuracy"}, default="macro_f1"
-        Mean F1 score or mean recall of the classes.
+        Mean F1 score or mean recall of the classes, which `decision=None` tunes weights for.
+    decision : str, RecallAtLeast, PrecisionAtLeast, AlertsAtMost, Costs, dict, Series or \
+array-like, default=None
+        What decides instead, as of `QCLMixNetClassifier`.
     cv : int, splitter or iterable, default=5
         Number of folds, at least 2; they are stratified, and the only row of a class is in all
         training parts. Or a scikit-learn splitter, or pairs of training and test rows. A row in
@@ -65,13 +76,18 @@ class TunedDecisionClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
     ----------
     classes_ : ndarray of shape (n_classes,)
         Sorted labels.
+    decision_rule_ : DecisionRule
+        How probabilities become labels.
     decision_weights_ : ndarray of shape (n_classes,)
-        One positive weight a class; the largest is 1.
+        One positive weight a class; the largest is 1. There are none where a threshold or costs
+        decide.
     estimator_ : classifier
         Fitted on all rows.
     out_of_fold_proba_ : ndarray of shape (n_samples, n_classes)
         Probabilities of the training rows, by classifiers that have not seen them; NaN for a row
         in no test part.
+    out_of_fold_labels_ : ndarray of int64, shape (n_samples,)
+        Positions in `classes_` of those rows' labels.
     n_features_in_ : int
         Number of columns, if the classifier inside counts them.
     feature_names_in_ : ndarray of str
@@ -91,6 +107,7 @@ class TunedDecisionClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "estimator": [HasMethods(["fit"])],
         "metric": [StrOptions(set(get_args(DecisionMetric)))],
+        "decision": [None, *DECISION_CONSTRAINTS],
         "cv": ["cv_object"],
         "random_state": [Integral, np.random.RandomState, None],
         "n_jobs": [Integral, None],
@@ -101,12 +118,14 @@ class TunedDecisionClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
         estimator: Any,
         *,
         metric: str = "macro_f1",
+        decision: AnyDecision | None = None,
         cv: Any = 5,
         random_state: Any = None,
         n_jobs: int | None = None,
     ) -> None:
         self.estimator = estimator
         self.metric = metric
+        self.decision = decision
         self.cv = cv
         self.random_state = random_state
         self.n_jobs = n_jobs
@@ -140,6 +159,7 @@ class TunedDecisionClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
         X, y = indexable(X, y)
         self.classes_, codes = encode_labels(y)
         labels = self.classes_[codes]
+        check_decision(self._asked, self.classes_, codes)
         of_fit, of_split = self._routed(fit_params)
         rng = self._generator()
         splits = self._splits(X, codes, rng, of_split)
@@ -150,13 +170,9 @@ class TunedDecisionClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
         self.out_of_fold_proba_ = _mean_of_parts(
             [test for _, test in splits], parts, (len(codes), len(self.classes_))
         )
-        seen = ~np.isnan(self.out_of_fold_proba_).all(axis=1)
-        self.decision_weights_ = average_decision_weights(
-            self.out_of_fold_proba_[seen],
-            codes[seen],
-            metric=cast(DecisionMetric, self.metric),
-            rng=rng,
-        ).weights
+        self.out_of_fold_labels_ = codes
+        tune = partial(average_weights, rng=rng)
+        self.decision_rule_ = rule_for(self._asked, self.classes_, self._out_of_fold_rows(), tune)
         self.estimator_ = clone(self.estimator).fit(X, labels, **of_fit)
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(self.estimator_, name):
@@ -164,7 +180,7 @@ class TunedDecisionClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
         return self
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """Class of the largest probability times decision weight for every row.
+        """Class of every row, as the decision asks: see `decision_rule_`.
 
         Parameters
         ----------
@@ -176,7 +192,7 @@ class TunedDecisionClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
         """
         check_is_fitted(self)
         probabilities = _aligned(self.estimator_, X, self.classes_)
-        return self.classes_[apply_decision_weights(probabilities, self.decision_weights_)]
+        return self.classes_[self.decision_rule_.apply(probabilities)]
 
     @available_if(_gives_probabilities)
     def predict_proba(self, X: Any) -> NDArray[np.floating[Any]]:
@@ -220,6 +236,19 @@ class TunedDecisionClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
             tags.classifier_tags = inner.classifier_tags
             tags.classifier_tags.multi_label = False
         return tags
+
+    @property
+    def _asked(self) -> Any:
+        return self.metric if self.decision is None else self.decision
+
+    def _out_of_fold_rows(self) -> OutOfFold:
+        seen = ~np.isnan(self.out_of_fold_proba_).all(axis=1)
+        return OutOfFold(self.out_of_fold_proba_[seen], self.out_of_fold_labels_[seen])
+
+    def _tune_weights(
+        self, probabilities: NDArray[np.float64], labels: NDArray[np.int64], metric: DecisionMetric
+    ) -> NDArray[np.float64]:
+        return average_weights(probabilities, labels, metric)
 
     def _refuse_without_probabilities(self) -> None:
         try:

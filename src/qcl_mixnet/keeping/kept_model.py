@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
-from qcl_mixnet.estimators.decision import apply_decision_weights
+from qcl_mixnet.decisions.rule import DecisionRule
+from qcl_mixnet.estimators.deciding import new_rule, points_of_rows, weights_of_rule
+from qcl_mixnet.estimators.decision_average import average_weights
+from qcl_mixnet.estimators.decision_rules import OutOfFold
 from qcl_mixnet.preprocessing.table_preprocessor import TablePreprocessor
 
 
@@ -45,8 +49,10 @@ class KeptModel:
         What reads the tables.
     classes : ndarray of shape (n_classes,)
         Sorted labels.
-    decision_weights : ndarray of shape (n_classes,) or None
-        Those of a `TunedDecisionClassifier` around the model.
+    decision_rule : DecisionRule or None
+        That of a `TunedDecisionClassifier` around the model, or one that was set later.
+    out_of_fold : OutOfFold or None
+        The rows that such a rule was tuned on.
     provenance : Provenance
         Where it comes from.
     libraries : tuple of str
@@ -56,9 +62,11 @@ class KeptModel:
     ----------
     classes_ : ndarray of shape (n_classes,)
         Sorted labels.
+    decision_rule_ : DecisionRule
+        How probabilities become labels.
     decision_weights_ : ndarray of shape (n_classes,)
         What probabilities are multiplied by before the largest gives the label; all 1 where no
-        decision was tuned.
+        decision was tuned. There are none where a threshold or costs decide.
     preprocessor_ : TablePreprocessor
         What reads the tables: which columns there are, and of which kind.
     n_features_in_ : int
@@ -73,27 +81,110 @@ class KeptModel:
         *,
         preprocessor: TablePreprocessor,
         classes: NDArray[Any],
-        decision_weights: NDArray[np.float64] | None,
+        decision_rule: DecisionRule | None,
         provenance: Provenance,
         libraries: tuple[str, ...],
+        out_of_fold: OutOfFold | None = None,
     ) -> None:
         self.model = model
         self.provenance = provenance
         self.libraries = libraries
-        self.own_weights = decision_weights
+        self.own_rule = decision_rule
+        self.out_of_fold = out_of_fold
         self.classes_ = classes
         self.preprocessor_ = preprocessor
         self.n_features_in_ = int(preprocessor.n_features_in_)
         names = getattr(preprocessor, "feature_names_in_", None)
         if names is not None:
             self.feature_names_in_ = names
-        if decision_weights is None:
-            decision_weights = getattr(model, "decision_weights_", np.ones(len(classes)))
-        self.decision_weights_ = decision_weights
 
     def __repr__(self) -> str:
-        name = type(self.model[-1] if hasattr(self.model, "steps") else self.model).__name__
+        name = type(self._classifier).__name__
         return f"KeptModel({name}, {len(self.classes_)} classes, {self.n_features_in_} columns)"
+
+    @property
+    def decision_rule_(self) -> DecisionRule:
+        """How probabilities become labels."""
+        if self.own_rule is not None:
+            return self.own_rule
+        return getattr(self._classifier, "decision_rule_", DecisionRule.plain(len(self.classes_)))
+
+    @property
+    def decision_weights_(self) -> NDArray[np.float64]:
+        """What probabilities are multiplied by, where weights alone decide."""
+        return weights_of_rule(self.decision_rule_, self.classes_)
+
+    @property
+    def _classifier(self) -> Any:
+        return self.model[-1] if hasattr(self.model, "steps") else self.model
+
+    @property
+    def lacks_out_of_fold(self) -> bool:
+        """Whether there are no rows that a decision could be tuned on."""
+        own = getattr(self._classifier, "out_of_fold_labels_", None)
+        return self.out_of_fold is None and own is None
+
+    @property
+    def _decides_itself(self) -> bool:
+        """Whether the rows that decide are those of the model, not of something around it."""
+        around = self.own_rule is not None or self.out_of_fold is not None
+        return hasattr(self._classifier, "set_decision") and not around
+
+    def operating_points(self, *, positive: Hashable, **options: Any) -> pd.DataFrame:
+        """Tell what each threshold of a class's probability buys, on the out-of-fold rows.
+
+        Parameters
+        ----------
+        positive : hashable
+            Label of the class.
+        **options
+            As of `QCLMixNetClassifier.operating_points`.
+
+        Returns
+        -------
+        DataFrame
+            As of `qcl_mixnet.operating_points`.
+
+        Raises
+        ------
+        ValueError
+            When no out-of-fold rows were kept, and for what `operating_points` refuses.
+        """
+        if self._decides_itself:
+            return self._classifier.operating_points(positive=positive, **options)
+        return points_of_rows(self.out_of_fold, self.classes_, positive, **options)
+
+    def set_decision(self, decision: Any) -> pd.DataFrame:
+        """Decide otherwise from now on; nothing is trained, and probabilities stay as they are.
+
+        Parameters
+        ----------
+        decision : str, RecallAtLeast, PrecisionAtLeast, AlertsAtMost, Costs, mapping or array-like
+            As of `QCLMixNetClassifier.set_decision`.
+
+        Returns
+        -------
+        DataFrame of shape (n_classes, 8)
+            What it changes on the out-of-fold rows, as of `QCLMixNetClassifier.set_decision`.
+
+        Raises
+        ------
+        ValueError
+            For what cannot be a decision among the classes, and for one that is tuned when no
+            out-of-fold rows were kept, as by `QCLMixNetClassifier`, `QCLMixNetPlusClassifier` or
+            a `TunedDecisionClassifier` around the model.
+
+        Warns
+        -----
+        OperatingPointWarning
+            When the rows cannot promise what a constraint asks; the interval is named.
+        """
+        if self._decides_itself:
+            return self._classifier.set_decision(decision)
+        self.own_rule, change = new_rule(
+            decision, self.decision_rule_, self.classes_, self.out_of_fold, average_weights
+        )
+        return change
 
     def predict_proba(self, X: Any) -> NDArray[np.floating[Any]]:
         """Probabilities of the classes.
@@ -121,6 +212,6 @@ class KeptModel:
         -------
         ndarray of shape (n_samples,)
         """
-        if self.own_weights is None:
+        if self.own_rule is None:
             return self.model.predict(X)
-        return self.classes_[apply_decision_weights(self.predict_proba(X), self.own_weights)]
+        return self.classes_[self.own_rule.apply(self.predict_proba(X))]

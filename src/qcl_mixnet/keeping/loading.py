@@ -12,11 +12,12 @@ from sklearn.pipeline import Pipeline
 
 from qcl_mixnet.engine.devices import resolve_device
 from qcl_mixnet.engine.isolation import own_settings
+from qcl_mixnet.estimators.decision_rules import OutOfFold
 from qcl_mixnet.estimators.loading import SavedClassifier, load_classifier
 from qcl_mixnet.keeping.keeper import Keeper, Parts, group
 from qcl_mixnet.keeping.keepers import BY_NAME
 from qcl_mixnet.keeping.kept_model import KeptModel, Provenance
-from qcl_mixnet.keeping.schema import FORMAT, SCHEMA_VERSION, KeptDocument
+from qcl_mixnet.keeping.schema import FORMAT, OLDEST_VERSION, SCHEMA_VERSION, KeptDocument
 from qcl_mixnet.persistence.checked import (
     check_checksum,
     parse_tensors,
@@ -26,7 +27,14 @@ from qcl_mixnet.persistence.checked import (
     saved_directory,
 )
 from qcl_mixnet.persistence.errors import ModelFileError
-from qcl_mixnet.persistence.fields import Tensors, restore_classes, restore_decision_weights
+from qcl_mixnet.persistence.fields import (
+    OUT_OF_FOLD,
+    Tensors,
+    grouped,
+    restore_classes,
+    restore_out_of_fold,
+    restore_rule,
+)
 from qcl_mixnet.persistence.preprocessor import restore_preprocessor
 
 KEPT_FILE = "kept.json"
@@ -35,6 +43,8 @@ MAX_FILE_BYTES = 2 * 2**30
 
 # How the names of arrays begin: of a pipeline's preprocessor, and of its model or a bare one.
 PREPROCESSOR_PREFIX, MODEL_PREFIX = "pipeline.", "model."
+# And of the rows that a decision around them was tuned on.
+DECISION_PREFIX = "decision."
 
 # What keepers and the libraries behind them raise for parts that do not fit.
 _UNUSABLE = (
@@ -110,12 +120,12 @@ def read_document(file: Path) -> tuple[KeptDocument, Keeper]:
     """
     content = read_content(file, FORMAT)
     found = content.get("schema_version")
-    if type(found) is not int or found != SCHEMA_VERSION:  # True is no version
+    if type(found) is not int or not OLDEST_VERSION <= found <= SCHEMA_VERSION:  # True is none
         raise ModelFileError(
             f"{file} has schema version {found!r:.40}, written by qcl-mixnet "
             f"{content.get('package_version')!r:.40}, and this qcl-mixnet reads version "
-            f"{SCHEMA_VERSION} of a kept model; install the version that wrote it, or keep the "
-            "model anew."
+            f"{OLDEST_VERSION} to {SCHEMA_VERSION} of a kept model; install the version that wrote "
+            "it, or keep the model anew."
         )
     check_checksum(file, content)
     try:
@@ -144,7 +154,8 @@ def _put_together(
     files: dict[str, bytes],
     device: str,
 ) -> KeptModel:
-    if unknown := [n for n in arrays if not n.startswith((PREPROCESSOR_PREFIX, MODEL_PREFIX))]:
+    known = (PREPROCESSOR_PREFIX, MODEL_PREFIX, DECISION_PREFIX)
+    if unknown := [name for name in arrays if not name.startswith(known)]:
         raise ValueError(f"unknown tensor {unknown[0]!r:.60}")
     classes = restore_classes(document.classes)
     parts = Parts(
@@ -158,15 +169,21 @@ def _put_together(
     model = keeper.put_together(parts, device)
     if not _same_labels(model.classes_, classes):
         raise ValueError("the labels of the model are not those of the document")
-    weights = None
+    rule = None
     if document.decision_weights is not None:
-        weights = restore_decision_weights(document.decision_weights, len(classes))
+        rule = restore_rule(document.decision_weights, document.decision_rule, len(classes))
+    tensors = grouped(group(arrays, DECISION_PREFIX), [OUT_OF_FOLD])[OUT_OF_FOLD]
+    probabilities, labels = restore_out_of_fold(tensors, len(classes))
+    rows = None
+    if probabilities is not None and labels is not None:
+        rows = OutOfFold(probabilities, labels)
     fitted, preprocessor = _with_preprocessor(model, document, keeper, arrays)
     return KeptModel(
         fitted,
         preprocessor=preprocessor,
         classes=classes,
-        decision_weights=weights,
+        decision_rule=rule,
+        out_of_fold=rows,
         provenance=Provenance(
             spec=document.spec, dataset=document.dataset, git_commit=document.git_commit
         ),

@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 import safetensors.numpy
-from numpy.typing import NDArray
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from qcl_mixnet.decisions.rule import DecisionRule
 from qcl_mixnet.engine.isolation import own_settings
+from qcl_mixnet.estimators.decision_rules import OutOfFold
 from qcl_mixnet.estimators.tuned_decision import TunedDecisionClassifier
 from qcl_mixnet.evaluation.search import SearchedClassifier
 from qcl_mixnet.evaluation.specs import ModelSpec
@@ -26,6 +27,7 @@ from qcl_mixnet.keeping.keepers import BY_NAME, keeper_of
 from qcl_mixnet.keeping.kept_model import KeptModel
 from qcl_mixnet.keeping.loading import (
     ARRAYS_FILE,
+    DECISION_PREFIX,
     KEPT_FILE,
     MODEL_PREFIX,
     PREPROCESSOR_PREFIX,
@@ -41,10 +43,19 @@ from qcl_mixnet.persistence.checked import (
     write_folder,
 )
 from qcl_mixnet.persistence.errors import ModelFileError
-from qcl_mixnet.persistence.fields import Tensors, header, plain_classes
+from qcl_mixnet.persistence.fields import (
+    Tensors,
+    header,
+    out_of_fold_tensors,
+    plain_classes,
+    plain_rule,
+)
 from qcl_mixnet.persistence.preprocessor import preprocessor_state
 from qcl_mixnet.preprocessing.table_preprocessor import TablePreprocessor
 from qcl_mixnet.writing import user_path
+
+# Beyond that, the decision of the kept model cannot be tuned again; it stays as it is.
+MAX_OUT_OF_FOLD_BYTES = 128 * 2**20
 
 _NAMES = {KEPT_FILE, ARRAYS_FILE, *(name for keeper in BY_NAME.values() for name in keeper.files)}
 
@@ -93,18 +104,18 @@ def save_fitted(
         known = model.provenance
         spec, dataset = spec or known.spec, dataset or known.dataset
         git_commit = git_commit or known.git_commit
-    inner, weights = _without_wrappers(model)
+    inner, rule, rows = _without_wrappers(model)
     preprocessor, classifier = _steps(inner)
     keeper = keeper_of(classifier, behind_preprocessor=preprocessor is not None)
     if isinstance(spec, ModelSpec):
         spec = spec.model_dump(mode="json", by_alias=True)
     try:
-        content, files = _encoded(keeper, classifier, preprocessor)
+        content, files = _encoded(keeper, classifier, preprocessor, _row_tensors(rows))
         content |= {
             "git_commit": git_commit,
             "spec": None if spec is None else dict(spec),
             "dataset": None if dataset is None else dict(dataset),
-            "decision_weights": None if weights is None else weights.tolist(),
+            **({"decision_weights": None} if rule is None else plain_rule(rule)),
         }
         content["sha256"] = checksum(content)
         text = json.dumps(content, indent=1, allow_nan=False) + "\n"
@@ -124,14 +135,15 @@ def save_fitted(
     write_folder(target, fill)
 
 
-def _without_wrappers(model: Any) -> tuple[Any, NDArray[np.float64] | None]:
-    """The pipeline or bare model within, and the weights of a tuned decision around it."""
-    weights = None
+def _without_wrappers(model: Any) -> tuple[Any, DecisionRule | None, OutOfFold | None]:
+    """The pipeline or bare model within, and a decision around it with the rows it was tuned on."""
+    rule = rows = None
     if isinstance(model, KeptModel):
-        return model.model, model.own_weights
+        return model.model, model.own_rule, model.out_of_fold
     check_is_fitted(model)
     if isinstance(model, TunedDecisionClassifier):
-        weights, classes = model.decision_weights_, model.classes_
+        rule, classes = model.decision_rule_, model.classes_
+        rows = OutOfFold(model.out_of_fold_proba_, model.out_of_fold_labels_)
         model = model.estimator_
         if not np.array_equal(model.classes_, classes):
             raise ModelFileError(
@@ -142,7 +154,18 @@ def _without_wrappers(model: Any) -> tuple[Any, NDArray[np.float64] | None]:
         model = model.search_
     if isinstance(model, GridSearchCV | RandomizedSearchCV):
         model = model.best_estimator_
-    return model, weights
+    return model, rule, rows
+
+
+def _row_tensors(rows: OutOfFold | None) -> Tensors:
+    """Out-of-fold rows with probabilities, unless they are too many to keep."""
+    if rows is None:
+        return {}
+    seen = ~np.isnan(rows.probabilities).any(axis=1)
+    kept = np.asarray(rows.probabilities[seen], dtype=np.float64)
+    if kept.nbytes > MAX_OUT_OF_FOLD_BYTES:
+        return {}
+    return prefixed(out_of_fold_tensors(kept, rows.labels[seen]), DECISION_PREFIX)
 
 
 def _steps(model: Any) -> tuple[TablePreprocessor | None, Any]:
@@ -160,11 +183,11 @@ def _steps(model: Any) -> tuple[TablePreprocessor | None, Any]:
 
 
 def _encoded(
-    keeper: Keeper, classifier: Any, preprocessor: TablePreprocessor | None
+    keeper: Keeper, classifier: Any, preprocessor: TablePreprocessor | None, rows: Tensors
 ) -> tuple[dict[str, Any], dict[str, bytes]]:
     """The document, but for what is known of the model's origin, and the other files."""
     parts = keeper.take_apart(classifier)
-    arrays: Tensors = prefixed(parts.arrays, MODEL_PREFIX)
+    arrays: Tensors = rows | prefixed(parts.arrays, MODEL_PREFIX)
     document = None
     if preprocessor is not None:
         document, numbers = preprocessor_state(preprocessor)

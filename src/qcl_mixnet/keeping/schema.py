@@ -6,11 +6,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from qcl_mixnet.persistence.schema import Classes, PositiveFloat, Strict, TensorFile
+from qcl_mixnet.persistence.schema import Classes, PositiveFloat, Rule, Strict, TensorFile
 
 FORMAT = "qcl-mixnet-kept-model"
-# Raise it with every change that this version of the package could not read.
-SCHEMA_VERSION = 1
+# Raise the second with every change that this version of the package could not read; files of
+# older versions are read as well.
+OLDEST_VERSION, SCHEMA_VERSION = 1, 2
 
 
 class KeptDocument(Strict):
@@ -39,7 +40,10 @@ class KeptDocument(Strict):
     preprocessor : dict or None
         Of a pipeline; see `qcl_mixnet.persistence.preprocessor`.
     decision_weights : list of float or None
-        One weight a class, where a `TunedDecisionClassifier` stood around the model.
+        One weight a class, where a `TunedDecisionClassifier` stood around the model or a decision
+        was set later.
+    decision_rule : Rule
+        What decides besides.
     files : dict of str to TensorFile
         The other files of the folder.
     sha256 : str
@@ -61,5 +65,6 @@ class KeptDocument(Strict):
     classes: Classes
     preprocessor: dict[str, Any] | None
     decision_weights: list[PositiveFloat] | None
+    decision_rule: Rule = Rule()
     files: Annotated[dict[str, TensorFile], Field(max_length=4)]
     sha256: str

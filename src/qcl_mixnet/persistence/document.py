@@ -14,13 +14,15 @@ from qcl_mixnet.persistence.fields import (
     Tensors,
     grouped,
     header,
+    out_of_fold_tensors,
     plain_classes,
     plain_names,
     plain_parameters,
+    plain_rule,
     restore_classes,
-    restore_decision_weights,
     restore_names,
     restore_out_of_fold,
+    restore_rule,
     restored_parameters,
 )
 from qcl_mixnet.persistence.fitted_state import FittedState, ParameterCheck
@@ -61,8 +63,7 @@ def to_document(state: FittedState) -> tuple[dict[str, Any], Tensors]:
     tensors |= {_PREPROCESSOR + name: array for name, array in arrays.items()}
     history = state.history.to_dict("series")
     tensors |= {f"{_HISTORY}{name}": column.to_numpy() for name, column in history.items()}
-    if state.out_of_fold_proba is not None:
-        tensors[OUT_OF_FOLD] = state.out_of_fold_proba
+    tensors |= out_of_fold_tensors(state.out_of_fold_proba, state.out_of_fold_labels)
     document = {
         **header(state.class_name, SCHEMA_VERSION),
         "parameters": plain_parameters(state.parameters),
@@ -71,7 +72,7 @@ def to_document(state: FittedState) -> tuple[dict[str, Any], Tensors]:
         "architecture": architecture,
         "preprocessor": preprocessor,
         "calibration_temperature": float(state.calibration_temperature),
-        "decision_weights": state.decision_weights.tolist(),
+        **plain_rule(state.decision_rule),
         "training": {
             "best_epoch": state.best_epoch,
             "diverged_at": state.diverged_at,
@@ -109,7 +110,8 @@ def from_document(
     names = restore_names(document.feature_names, preprocessor.n_features_in_)
     classes = restore_classes(document.classes)
     n_classes = len(classes)
-    decision_weights = restore_decision_weights(document.decision_weights, n_classes)
+    rule = restore_rule(document.decision_weights, document.decision_rule, n_classes)
+    probabilities, labels = restore_out_of_fold(groups[OUT_OF_FOLD], n_classes)
     return FittedState(
         class_name=document.class_name,
         parameters=parameters,
@@ -123,9 +125,10 @@ def from_document(
             n_classes=n_classes,
         ),
         calibration_temperature=document.calibration_temperature,
-        decision_weights=decision_weights,
+        decision_rule=rule,
         history=_history(document.training.history, groups[_HISTORY]),
-        out_of_fold_proba=restore_out_of_fold(groups[OUT_OF_FOLD], n_classes),
+        out_of_fold_proba=probabilities,
+        out_of_fold_labels=labels,
         **document.training.model_dump(exclude={"history"}),
     )
 

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterable, Mapping
+from dataclasses import fields as dataclass_fields
 from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from qcl_mixnet.decisions.rule import DecisionRule
+from qcl_mixnet.decisions.wishes import WISHES, Wish
 from qcl_mixnet.persistence.preprocessor import plain
-from qcl_mixnet.persistence.schema import FORMAT, Classes, Scalar
+from qcl_mixnet.persistence.schema import FORMAT, Classes, Rule, Scalar
 from qcl_mixnet.preprocessing.tables import quoted
 from qcl_mixnet.version import __version__
 
 Tensors = dict[str, NDArray[Any]]
 
-# How the name of the tensor of out-of-fold probabilities begins; nothing follows it.
-OUT_OF_FOLD = "out_of_fold_proba"
+OutOfFoldTensors = tuple[NDArray[np.float64] | None, NDArray[np.int64] | None]
+
+# Out-of-fold probabilities, and what follows that name for their labels.
+OUT_OF_FOLD, _LABELS = "out_of_fold_proba", ".labels"
+OUT_OF_FOLD_LABELS = OUT_OF_FOLD + _LABELS
 
 # Most bytes that labels may take: NumPy reserves what a dtype claims, however short the labels are.
 _MAX_LABEL_BYTES = 64 * 2**20
@@ -53,8 +59,10 @@ def plain_parameters(parameters: dict[str, Any]) -> dict[str, Any]:
         # The state of a generator says nothing about the model, and the file is to be portable.
         parameters["random_state"] = None
     decision = parameters.pop("decision")
-    if isinstance(decision, Mapping):
-        kept: Any = {"pairs": plain("decision", decision.items())}
+    if isinstance(decision, Wish):
+        kept: Any = {type(decision).__name__: _plain_wish(decision)}
+    elif isinstance(decision, Mapping):
+        kept = {"pairs": plain("decision", decision.items())}
     else:
         kept = plain("decision", decision)
     return {name: plain(name, value) for name, value in parameters.items()} | {"decision": kept}
@@ -65,9 +73,40 @@ def restored_parameters(kept: dict[str, Any]) -> dict[str, Any]:
     decision = kept.get("decision")
     if not isinstance(decision, dict):
         return kept
+    if len(decision) == 1 and (name := next(iter(decision))) in WISHES:
+        return {**kept, "decision": _restored_wish(name, decision[name])}
     if set(decision) != {"pairs"}:
         raise ValueError(f"parameter 'decision' has the keys {quoted(decision)}, not 'pairs'")
     return {**kept, "decision": dict(decision["pairs"])}
+
+
+def _plain_wish(wish: Wish) -> dict[str, Any]:
+    """Fields of a wish; dicts, whose keys JSON would turn into text, as pairs."""
+    return {
+        one.name: _plain_pairs(one.name, getattr(wish, one.name)) for one in dataclass_fields(wish)
+    }
+
+
+def _plain_pairs(name: str, value: Any) -> Any:
+    if isinstance(value, dict):
+        return {"pairs": [[plain(name, k), _plain_pairs(name, v)] for k, v in value.items()]}
+    return plain(name, value)
+
+
+def _restored_wish(name: str, kept: Any) -> Wish:
+    wish = WISHES[name]
+    known = {one.name for one in dataclass_fields(wish)}
+    if not isinstance(kept, dict) or set(kept) != known:
+        raise ValueError(f"the fields of the decision's {name} are not {quoted(sorted(known))}")
+    return wish(**{field: _restored_pairs(value) for field, value in kept.items()})
+
+
+def _restored_pairs(value: Any) -> Any:
+    if isinstance(value, dict):
+        if set(value) != {"pairs"}:
+            raise ValueError(f"the decision has the keys {quoted(value)}, not 'pairs'")
+        return {key: _restored_pairs(inner) for key, inner in value["pairs"]}
+    return value
 
 
 def plain_names(names: NDArray[np.object_] | None) -> list[str] | None:
@@ -124,14 +163,72 @@ def restore_decision_weights(weights: list[float], n_classes: int) -> NDArray[np
     return np.array(weights)
 
 
-def restore_out_of_fold(tensors: Tensors, n_classes: int) -> NDArray[np.float64] | None:
-    """The tensor of the group `OUT_OF_FOLD`, where the file has it."""
+def plain_rule(rule: DecisionRule) -> dict[str, Any]:
+    """The fields `decision_weights` and `decision_rule` of a document."""
+    return {
+        "decision_weights": rule.weights.tolist(),
+        "decision_rule": {
+            "temperature": float(rule.temperature),
+            "costs": None if rule.costs is None else rule.costs.tolist(),
+            "positive": rule.positive,
+            "threshold": rule.threshold,
+        },
+    }
+
+
+def restore_rule(weights: list[float], rule: Rule, n_classes: int) -> DecisionRule:
+    """Undo `plain_rule`.
+
+    Raises
+    ------
+    ValueError
+        When they are not of so many classes.
+    """
+    return DecisionRule(
+        restore_decision_weights(weights, n_classes),
+        rule.temperature,
+        None if rule.costs is None else np.array(rule.costs, dtype=np.float64),
+        rule.positive,
+        rule.threshold,
+    )
+
+
+def out_of_fold_tensors(
+    probabilities: NDArray[np.float64] | None, labels: NDArray[np.int64] | None
+) -> Tensors:
+    """Out-of-fold rows, where there are any; labels take as few bytes as hold them."""
+    if probabilities is None:
+        return {}
+    tensors: Tensors = {OUT_OF_FOLD: probabilities}
+    if labels is not None:
+        tensors[OUT_OF_FOLD_LABELS] = labels.astype(np.min_scalar_type(probabilities.shape[1]))
+    return tensors
+
+
+def restore_out_of_fold(tensors: Tensors, n_classes: int) -> OutOfFoldTensors:
+    """The tensors of the group `OUT_OF_FOLD`, where the file has them; older ones lack the labels.
+
+    Raises
+    ------
+    ValueError
+        When they are not probabilities and labels of so many classes.
+    """
     if not tensors:
-        return None
+        return None, None
     array = tensors.get("")
     if array is None or array.dtype != np.float64 or array.shape[1:] != (n_classes,):
         raise ValueError(f"tensor {OUT_OF_FOLD!r} is not float64 of {n_classes} columns")
-    return array
+    if unknown := set(tensors) - {"", _LABELS}:
+        raise ValueError(f"unknown tensor {OUT_OF_FOLD + min(unknown)!r}")
+    labels = tensors.get(_LABELS)
+    if labels is None:
+        return array, None
+    if labels.dtype.kind != "u" or labels.shape != array.shape[:1] or (labels >= n_classes).any():
+        raise ValueError(f"tensor {OUT_OF_FOLD_LABELS!r} does not hold a class for every row")
+    seen = array[~np.isnan(array).any(axis=1)]
+    if not (np.isfinite(seen) & (seen >= 0)).all():
+        raise ValueError(f"tensor {OUT_OF_FOLD!r} does not hold probabilities")
+    return array, labels.astype(np.int64)
 
 
 def grouped(tensors: Tensors, prefixes: Iterable[str]) -> dict[str, Tensors]:

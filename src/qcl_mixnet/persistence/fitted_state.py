@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from qcl_mixnet.decisions.rule import DecisionRule
 from qcl_mixnet.model.network import QCLMixNet
 from qcl_mixnet.preprocessing.table_preprocessor import TablePreprocessor
 
@@ -38,9 +39,10 @@ class FittedState:
         What turns a table into the rows that the networks read.
     networks : list of QCLMixNet
         The trained networks.
-    calibration_temperature, decision_weights
+    calibration_temperature, decision_rule
         How the mean probabilities of the networks become probabilities and labels.
-    history, best_epoch, diverged_at, interrupted, test_selected, out_of_fold_proba
+    history, best_epoch, diverged_at, interrupted, test_selected, out_of_fold_proba, \
+out_of_fold_labels
         How the training went.
     smallest_probability : float or None
         The mean probability of the networks counts as no less than this when its logarithm is
@@ -54,11 +56,12 @@ class FittedState:
     preprocessor: TablePreprocessor
     networks: list[QCLMixNet]
     calibration_temperature: float
-    decision_weights: NDArray[np.float64]
+    decision_rule: DecisionRule
     history: pd.DataFrame
     best_epoch: int | list[int]
     diverged_at: int | None
     interrupted: bool
     test_selected: bool
     out_of_fold_proba: NDArray[np.float64] | None
+    out_of_fold_labels: NDArray[np.int64] | None = None
     smallest_probability: float | None = None

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from qcl_mixnet.decisions.rule import SMALLEST_PROBABILITY, DecisionRule
 from qcl_mixnet.model.layers import QuantumEntanglementLayer
 from qcl_mixnet.model.variational import VariationalLayer
 
@@ -133,6 +134,27 @@ def calibrated(graph: Graph, probabilities: str, temperature: float, smallest: f
     logarithms = graph.add("Log", graph.add("Max", probabilities, floor))
     divisor = graph.constant(np.float64(temperature))
     return graph.add("Softmax", graph.add("Div", logarithms, divisor), axis=-1)
+
+
+def decided(graph: Graph, probabilities: str, rule: DecisionRule) -> str:
+    """Codes `(n_rows,)` of the classes, int64: `DecisionRule.apply`."""
+    scores = probabilities
+    if rule.temperature != 1:
+        floor = graph.constant(np.float64(SMALLEST_PROBABILITY))
+        power = graph.constant(np.float64(1 / rule.temperature))
+        scores = graph.add("Pow", graph.add("Max", scores, floor), power)
+    scores = graph.add("Mul", scores, graph.constant(rule.weights))
+    if rule.costs is not None:
+        scores = graph.add("MatMul", scores, graph.constant(-rule.costs))
+    if rule.positive is None:
+        return graph.add("ArgMax", scores, axis=1, keepdims=0)
+    others = np.zeros(len(rule.weights))
+    others[rule.positive] = -np.inf
+    best = graph.add("ArgMax", graph.add("Add", scores, graph.constant(others)), axis=1, keepdims=0)
+    positive = graph.constant(np.int64(rule.positive))
+    own = graph.add("Gather", probabilities, positive, axis=1)
+    reached = graph.add("GreaterOrEqual", own, graph.constant(np.float64(rule.threshold)))
+    return graph.add("Where", reached, positive, best)
 
 
 def _array(tensor: Any) -> NDArray[np.float64]:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from qcl_mixnet.decisions.rule import DecisionRule
 from qcl_mixnet.engine.isolation import own_settings
-from qcl_mixnet.persistence.onnx_graph import Graph
+from qcl_mixnet.persistence.onnx_graph import Graph, decided
 from qcl_mixnet.persistence.onnx_table import (
     ELEMENT_TYPES,
     ML_DOMAIN,
@@ -46,8 +47,8 @@ class Exportable(Protocol):
         """What turns a table into the rows that the networks read."""
 
     @property
-    def decision_weights(self) -> NDArray[np.float64]:
-        """What the probabilities are multiplied by."""
+    def decision_rule(self) -> DecisionRule:
+        """How the probabilities become labels."""
 
 
 @own_settings()
@@ -100,8 +101,7 @@ def export(
     inputs = table_inputs(state.preprocessor, input_dtype)
     graph = Graph({one.name for one in inputs})
     found = probabilities(graph)
-    weighted = graph.add("Mul", found, graph.constant(state.decision_weights))
-    best = graph.add("ArgMax", weighted, axis=1, keepdims=0)
+    best = decided(graph, found, state.decision_rule)
     graph.add("Gather", graph.constant(labels), best, output="label")
     element = getattr(onnx.TensorProto, ELEMENT_TYPES[input_dtype])
     graph.add("Cast", found, output="probabilities", to=element)

@@ -12,13 +12,14 @@ from qcl_mixnet.model.variational import MAX_QUBITS, MIN_QUBITS, Quantum
 FORMAT = "qcl-mixnet-model"
 # Raise it with every change that this version of the package could not read. Files of the older
 # versions are read as well: what they lack has a default that does what was done then.
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 # Classes of classifiers that have files; each is read by a class of that name alone.
 CLASS_NAMES = ("QCLMixNetClassifier", "QCLMixNetPlusClassifier")
 
 Scalar = bool | int | float | str
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+FiniteFloat = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class Strict(BaseModel):
@@ -61,6 +62,15 @@ class Training(Strict):
     history: list[str]
 
 
+class Rule(Strict):
+    """The fields of a `DecisionRule` besides its weights; by default they change nothing."""
+
+    temperature: PositiveFloat = 1.0
+    costs: list[list[FiniteFloat]] | None = None
+    positive: int | None = None
+    threshold: FiniteFloat | None = None
+
+
 class ModelDocument(Strict):
     """Everything of a saved model that is not a tensor.
 
@@ -72,7 +82,7 @@ class ModelDocument(Strict):
         Class of the estimator.
     parameters : dict
         Parameters of its constructor. Where `decision` is a mapping, it is a dict with the single
-        key "pairs".
+        key "pairs"; where it is a wish such as `RecallAtLeast`, with the single key of its name.
     feature_names : list of str or None
         Columns of the table that the estimator was fitted on.
     classes : Classes
@@ -85,6 +95,8 @@ class ModelDocument(Strict):
         What the logarithms of the probabilities are divided by.
     decision_weights : list of float
         One weight for each class.
+    decision_rule : Rule
+        What decides besides; older files have none.
     training : Training
         How the training went.
     tensor_file : TensorFile
@@ -105,6 +117,7 @@ class ModelDocument(Strict):
     preprocessor: dict[str, Any]
     calibration_temperature: PositiveFloat
     decision_weights: list[PositiveFloat]
+    decision_rule: Rule = Rule()
     training: Training
     tensor_file: TensorFile
     sha256: str

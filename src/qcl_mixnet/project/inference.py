@@ -81,6 +81,21 @@ def load_model(folder: Path, device: str) -> SavedClassifier | KeptModel:
         ) from error
 
 
+def decide(model: SavedClassifier | KeptModel, decision: str) -> None:
+    """Let a loaded model decide otherwise; its files stay as they are.
+
+    Raises
+    ------
+    ConfigurationError
+        For what is no decision among its classes, and for one that is tuned when the model kept no
+        out-of-fold rows.
+    """
+    try:
+        model.set_decision(decision)
+    except ValueError as error:
+        raise ConfigurationError(f"inference.decision cannot be used: {error}") from error
+
+
 def check_id_names(names: Collection[str], model: Predictor) -> None:
     """Refuse ids that could not be told from predictions.
 

@@ -92,6 +92,7 @@ class InferenceOptions(BaseModel):
     column_order: ColumnOrder = "reorder"
     extra_columns: ExtraColumns = "ignore"
     chunk_rows: int = Field(default=100_000, ge=1)
+    decision: str | None = None
     device: str = "auto"
 
 

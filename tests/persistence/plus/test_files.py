@@ -56,7 +56,7 @@ def test_save__what_could_not_be_loaded__is_refused(plus, tmp_path, change, mess
 def test_load__future_version_or_max_bytes__are_refused(plus_files, edit, assert_plus_refused):
     assert_plus_refused(plus_files, "limit is 10", max_bytes=10)
     edit(plus_files, lambda content: content.update(schema_version=1))
-    assert_plus_refused(plus_files, "version 1.*reads version 2 to 3 of a QCLMixNetPlusClassifier")
+    assert_plus_refused(plus_files, "version 1.*reads version 2 to 4 of a QCLMixNetPlusClassifier")
 
 
 def test_load__model_of_version_2__predicts_the_same(

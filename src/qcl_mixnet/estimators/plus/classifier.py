@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from functools import partial
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal, Self
 
@@ -16,10 +16,16 @@ from sklearn.utils._param_validation import Interval
 from qcl_mixnet.engine.devices import resolve_device
 from qcl_mixnet.engine.isolation import own_settings
 from qcl_mixnet.engine.threads import limited_threads
-from qcl_mixnet.estimators.class_weights import check_class_weights
-from qcl_mixnet.estimators.decision import apply_decision_weights
-from qcl_mixnet.estimators.decision_average import average_decision_weights
-from qcl_mixnet.estimators.ensemble import ENSEMBLE_CONSTRAINTS, Decision
+from qcl_mixnet.estimators.deciding import Deciding
+from qcl_mixnet.estimators.decision_average import average_weights
+from qcl_mixnet.estimators.decision_rules import (
+    AnyDecision,
+    OutOfFold,
+    check_decision,
+    rule_for,
+)
+from qcl_mixnet.estimators.decision_search import DecisionMetric
+from qcl_mixnet.estimators.ensemble import ENSEMBLE_CONSTRAINTS
 from qcl_mixnet.estimators.labels import encode_labels
 from qcl_mixnet.estimators.plus.fit import PlusTraining, input_layout
 from qcl_mixnet.estimators.plus.kinds import PORTFOLIO
@@ -29,7 +35,7 @@ from qcl_mixnet.estimators.table_inputs import TABLE_CONSTRAINTS
 from qcl_mixnet.preprocessing.gap_indicators import GapIndicatingPreprocessor
 
 
-class QCLMixNetPlusClassifier(ClassifierMixin, PortableBlend):
+class QCLMixNetPlusClassifier(Deciding, ClassifierMixin, PortableBlend):
     """QCL-MixNet+: a blend of differently built networks for imbalanced tables.
 
     Networks of several kinds are trained on folds of the table. Numbers enter them through
@@ -48,11 +54,10 @@ class QCLMixNetPlusClassifier(ClassifierMixin, PortableBlend):
     time_limit : float or None, default=None
         Seconds that `fit` may take. Kinds for which no time is left are not trained, so that a
         result depends on the machine then. None: as long as the rules for a table of this size say.
-    decision : {"argmax", "macro_f1", "balanced_accuracy"}, dict, Series or array-like, \
-default="macro_f1"
-        How `predict` decides: for the highest probability, or for the highest probability times a
-        weight of the class, which is tuned for a score of the out-of-fold probabilities, or given.
-        `predict_proba` stays the same.
+    decision : {"argmax", "macro_f1", "balanced_accuracy"}, RecallAtLeast, PrecisionAtLeast, \
+AlertsAtMost, Costs, str, dict, Series or array-like, default="macro_f1"
+        How `predict` decides, as of `QCLMixNetClassifier`; `predict_proba` stays the same, and
+        `set_decision` changes it after training.
     neighbors : bool, default=True
         Let soft votes of the nearest training rows into the blend, up to 5,000 rows. A model that
         they enter holds the training rows, as a kNN classifier does, and so do its files.
@@ -81,10 +86,15 @@ default="macro_f1"
     leaderboard_ : DataFrame
         One row for each kind that was trained: `kind`, `log_loss` (calibrated, out of fold),
         `weight` in the blend, `best_epoch`, `fit_s`.
+    decision_rule_ : DecisionRule
+        How `predict` turns probabilities into labels.
     decision_weights_ : ndarray of shape (n_classes,)
-        What `predict` multiplies the probabilities by.
+        What `predict` multiplies the probabilities by; there are none where a threshold or costs
+        decide.
     out_of_fold_proba_ : ndarray of shape (n_training_rows, n_classes)
         Probabilities of the training rows from networks that have not seen them.
+    out_of_fold_labels_ : ndarray of int64, shape (n_training_rows,)
+        Positions in `classes_` of those rows' labels.
     interrupted_ : bool
         True when a KeyboardInterrupt ended the training early; `fit` raises it once what was
         trained is blended.
@@ -121,14 +131,12 @@ default="macro_f1"
         "verbose": ["verbose"],
     }
 
-    decision_weights_: NDArray[np.float64]
-
     def __init__(
         self,
         *,
         n_members: int | None = None,
         time_limit: float | None = None,
-        decision: Decision | Mapping[Any, float] | Sequence[float] | NDArray[Any] = "macro_f1",
+        decision: AnyDecision = "macro_f1",
         neighbors: bool = True,
         trees: bool = False,
         categorical_features: Literal["infer"] | ArrayLike | None = "infer",
@@ -186,17 +194,16 @@ default="macro_f1"
 
     def __sklearn_is_fitted__(self) -> bool:
         """Whether a `fit` came to its end; one that fails has set some attributes by then."""
-        return hasattr(self, "decision_weights_")
+        return hasattr(self, "decision_rule_")
 
     def _fit(self, X: Any, y: ArrayLike, clock: Clock) -> None:
-        if hasattr(self, "decision_weights_"):
-            del self.decision_weights_  # of an earlier fit
+        if hasattr(self, "decision_rule_"):
+            del self.decision_rule_  # of an earlier fit
         X = self._validate_table(X, reset=True)
         self.classes_, labels = encode_labels(y)
         check_consistent_length(X, labels)
         _check_rows_of_classes(self.classes_, labels)
-        if not isinstance(self.decision, str):
-            check_class_weights(self.decision, self.classes_)
+        check_decision(self.decision, self.classes_, labels)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         self.device_ = resolve_device(self.device)
         preprocessor = GapIndicatingPreprocessor(
@@ -222,23 +229,23 @@ default="macro_f1"
         self.blend_ = training.blend()
         self.leaderboard_ = training.leaderboard(self.blend_)
         self.out_of_fold_proba_ = self.blend_.out_of_fold
-        self.decision_weights_ = self._decision_weights(labels, training.rng)
+        self.out_of_fold_labels_ = labels
+        tune = partial(average_weights, rng=training.rng)
+        self.decision_rule_ = rule_for(self.decision, self.classes_, self._out_of_fold_rows(), tune)
 
     def _report(self, kind: str) -> None:
         if self.verbose:
             print(f"Training the kind {kind!r}.", file=sys.stderr)  # noqa: T201 (asked for)
 
-    def _decision_weights(
-        self, labels: NDArray[np.int64], rng: np.random.Generator
+    def _out_of_fold_rows(self) -> OutOfFold | None:
+        if self.out_of_fold_proba_ is None or self.out_of_fold_labels_ is None:
+            return None
+        return OutOfFold(self.out_of_fold_proba_, self.out_of_fold_labels_)
+
+    def _tune_weights(
+        self, probabilities: NDArray[np.float64], labels: NDArray[np.int64], metric: DecisionMetric
     ) -> NDArray[np.float64]:
-        if not isinstance(self.decision, str):
-            return check_class_weights(self.decision, self.classes_)
-        if self.decision == "argmax":
-            return np.ones(len(self.classes_))
-        metric: Any = self.decision
-        return average_decision_weights(
-            self.blend_.out_of_fold, labels, metric=metric, rng=rng
-        ).weights
+        return average_weights(probabilities, labels, metric)
 
     @own_settings()
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
@@ -260,7 +267,7 @@ default="macro_f1"
 
     @own_settings()
     def predict(self, X: Any) -> NDArray[Any]:
-        """Class of every row: that of the highest probability times decision weight.
+        """Class of every row, as the parameter `decision` asks: see `decision_rule_`.
 
         Parameters
         ----------
@@ -273,7 +280,7 @@ default="macro_f1"
             Labels of `classes_`.
         """
         probabilities = self.predict_proba(X)
-        return self.classes_[apply_decision_weights(probabilities, self.decision_weights_)]
+        return self.classes_[self.decision_rule_.apply(probabilities)]
 
 
 def _check_rows_of_classes(classes: NDArray[Any], labels: NDArray[np.int64]) -> None:

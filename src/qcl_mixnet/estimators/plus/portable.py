@@ -62,10 +62,11 @@ class PortableBlend(Portable, TableInputs):
             layout=input_layout(self.preprocessor_),
             members=[_portable(*part) for part in parts],
             temperature=blend.temperature,
-            decision_weights=self.decision_weights_,
+            decision_rule=self.decision_rule_,
             leaderboard=self.leaderboard_,
             interrupted=self.interrupted_,
             out_of_fold_proba=self.out_of_fold_proba_,
+            out_of_fold_labels=self.out_of_fold_labels_,
             smallest_probability=SMALLEST_PROBABILITY,
         )
 
@@ -78,6 +79,7 @@ class PortableBlend(Portable, TableInputs):
         self.classes_ = state.classes
         self.device_ = device
         self.out_of_fold_proba_ = state.out_of_fold_proba
+        self.out_of_fold_labels_ = state.out_of_fold_labels
         none = np.empty((0, len(state.classes)))
         self.blend_ = Blend(
             [_member(member, device) for member in state.members],
@@ -86,7 +88,7 @@ class PortableBlend(Portable, TableInputs):
             state.temperature,
             none if state.out_of_fold_proba is None else state.out_of_fold_proba,
         )
-        self.decision_weights_ = state.decision_weights
+        self.decision_rule_ = state.decision_rule
         self.leaderboard_ = state.leaderboard
         self.interrupted_ = state.interrupted
 

@@ -13,13 +13,15 @@ from qcl_mixnet.persistence.fields import (
     Tensors,
     grouped,
     header,
+    out_of_fold_tensors,
     plain_classes,
     plain_names,
     plain_parameters,
+    plain_rule,
     restore_classes,
-    restore_decision_weights,
     restore_names,
     restore_out_of_fold,
+    restore_rule,
     restored_parameters,
 )
 from qcl_mixnet.persistence.fitted_state import ParameterCheck
@@ -71,8 +73,7 @@ def to_document(state: PlusState) -> tuple[dict[str, Any], Tensors]:
         document, weights = member_state(member)
         members.append(document)
         tensors |= {f"{_MEMBER}{i}.{name}": array for name, array in weights.items()}
-    if state.out_of_fold_proba is not None:
-        tensors[OUT_OF_FOLD] = state.out_of_fold_proba
+    tensors |= out_of_fold_tensors(state.out_of_fold_proba, state.out_of_fold_labels)
     layout = state.layout
     content = {
         **header(state.class_name, SCHEMA_VERSION),
@@ -83,7 +84,7 @@ def to_document(state: PlusState) -> tuple[dict[str, Any], Tensors]:
         "layout": {"n_numbers": layout.n_numbers, "levels": list(layout.levels)},
         "members": members,
         "temperature": float(state.temperature),
-        "decision_weights": state.decision_weights.tolist(),
+        **plain_rule(state.decision_rule),
         "training": {
             "interrupted": state.interrupted,
             "leaderboard": state.leaderboard.to_dict("records"),
@@ -118,7 +119,8 @@ def from_document(
     preprocessor = restore_gap_preprocessor(document.preprocessor, groups[_PREPROCESSOR])
     names = restore_names(document.feature_names, preprocessor.n_features_in_)
     classes = restore_classes(document.classes)
-    decision_weights = restore_decision_weights(document.decision_weights, len(classes))
+    rule = restore_rule(document.decision_weights, document.decision_rule, len(classes))
+    probabilities, labels = restore_out_of_fold(groups[OUT_OF_FOLD], len(classes))
     layout = _layout(document.layout, preprocessor)
     leaderboard = pd.DataFrame([row.model_dump() for row in document.training.leaderboard])
     _check_blend(document.members, set(leaderboard["kind"]))
@@ -135,10 +137,11 @@ def from_document(
         layout=layout,
         members=members,
         temperature=document.temperature,
-        decision_weights=decision_weights,
+        decision_rule=rule,
         leaderboard=leaderboard,
         interrupted=document.training.interrupted,
-        out_of_fold_proba=restore_out_of_fold(groups[OUT_OF_FOLD], len(classes)),
+        out_of_fold_proba=probabilities,
+        out_of_fold_labels=labels,
     )
 
 

@@ -12,13 +12,14 @@ from qcl_mixnet.persistence.schema import (
     Architecture,
     Classes,
     PositiveFloat,
+    Rule,
     Strict,
     TensorFile,
 )
 
 # The oldest is not 1, which versions of the package without this class would take for a damaged
 # `QCLMixNetClassifier`. Raise the other with every change that this version could not read.
-OLDEST_VERSION, SCHEMA_VERSION = 2, 3
+OLDEST_VERSION, SCHEMA_VERSION = 2, 4
 
 # Networks are planned before their tensors are compared with the plans: no numbers that a file
 # claims may keep the planning busy.
@@ -134,7 +135,7 @@ class PlusDocument(Strict):
     Attributes
     ----------
     format, schema_version, package_version, library_versions, class_name, parameters, \
-feature_names, classes, preprocessor, decision_weights, tensor_file, sha256
+feature_names, classes, preprocessor, decision_weights, decision_rule, tensor_file, sha256
         As of a `qcl_mixnet.persistence.schema.ModelDocument`.
     layout : Layout
         What the columns of preprocessed rows are to all networks.
@@ -159,6 +160,7 @@ feature_names, classes, preprocessor, decision_weights, tensor_file, sha256
     members: Annotated[list[Member], Field(min_length=1, max_length=_MOST_MEMBERS)]
     temperature: Temperature
     decision_weights: list[PositiveFloat]
+    decision_rule: Rule = Rule()
     training: Training
     tensor_file: TensorFile
     sha256: str

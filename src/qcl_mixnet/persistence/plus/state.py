@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from qcl_mixnet.decisions.rule import DecisionRule
 from qcl_mixnet.model.losses import LossOptions
 from qcl_mixnet.model.network import QCLMixNet
 from qcl_mixnet.model.plus.neighbors import Neighbors
@@ -104,9 +105,9 @@ class PlusState:
         Their weights sum to 1.
     temperature : float
         What the logarithms of the members' weighted mean are divided by.
-    decision_weights
+    decision_rule
         How the probabilities become labels.
-    leaderboard, interrupted, out_of_fold_proba
+    leaderboard, interrupted, out_of_fold_proba, out_of_fold_labels
         How the training went.
     smallest_probability : float or None
         A probability counts as no less than this when its logarithm is taken. A classifier hands
@@ -121,8 +122,9 @@ class PlusState:
     layout: InputLayout
     members: list[MemberState]
     temperature: float
-    decision_weights: NDArray[np.float64]
+    decision_rule: DecisionRule
     leaderboard: pd.DataFrame
     interrupted: bool
     out_of_fold_proba: NDArray[np.float64] | None
+    out_of_fold_labels: NDArray[np.int64] | None = None
     smallest_probability: float | None = None

@@ -6,6 +6,7 @@ from typing import Any
 
 from qcl_mixnet.project.inference import (
     check_id_names,
+    decide,
     inference_paths,
     load_model,
     output_errors,
@@ -41,6 +42,8 @@ def score_table(options: Mapping[str, Any]) -> dict[str, Any]:
     paths = inference_paths(checked)
     started = time.monotonic()
     model = load_model(paths.model, checked.device)
+    if checked.decision is not None:
+        decide(model, checked.decision)
     check_id_names(checked.id_columns, model)
     rules = ColumnRules(tuple(checked.id_columns), checked.column_order, checked.extra_columns)
     table = open_for(model, paths.table, rules)

@@ -1,0 +1,174 @@
+"""Classifiers whose decision can be changed after training."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
+
+from qcl_mixnet.decisions.change import decision_change, decision_scores
+from qcl_mixnet.decisions.rule import DecisionRule
+from qcl_mixnet.estimators.decision_rules import OutOfFold, Tune, rule_for
+from qcl_mixnet.estimators.decision_search import DecisionMetric
+from qcl_mixnet.estimators.operating_points import operating_points
+
+
+def weights_of_rule(rule: DecisionRule, classes: NDArray[Any]) -> NDArray[np.float64]:
+    """Weights of a rule that consists of nothing else.
+
+    Raises
+    ------
+    AttributeError
+        For any other rule: who multiplied by weights would decide otherwise than it does.
+    """
+    if not rule.by_weights_alone:
+        raise AttributeError(
+            f"This model decides by {rule.describe(classes)}, which no weights say; see "
+            "decision_rule_."
+        )
+    return rule.weights
+
+
+def new_rule(
+    decision: Any,
+    before: DecisionRule,
+    classes: NDArray[Any],
+    rows: OutOfFold | None,
+    tune: Tune,
+) -> tuple[DecisionRule, pd.DataFrame]:
+    """Find another rule, and what it changes: `Deciding.set_decision`.
+
+    Returns
+    -------
+    rule : DecisionRule
+    change : DataFrame of shape (n_classes, 8)
+    """
+    rule = rule_for(decision, classes, rows, tune, stacklevel=4)
+    if rows is None:
+        rows = OutOfFold(np.empty((0, len(classes))), np.empty(0, dtype=np.int64))
+    change = decision_change(
+        decision_scores(before, *rows, classes), decision_scores(rule, *rows, classes)
+    )
+    return rule, change
+
+
+def points_of_rows(
+    rows: OutOfFold | None, classes: NDArray[Any], positive: Hashable, **options: Any
+) -> pd.DataFrame:
+    """Operating points of out-of-fold rows: `Deciding.operating_points`."""
+    if rows is None or not len(rows.labels):
+        raise ValueError(
+            "The model kept no out-of-fold rows; fit it with a decision that is tuned, or give "
+            "qcl_mixnet.operating_points labels and probabilities of rows that it has not seen."
+        )
+    return operating_points(
+        classes[rows.labels], rows.probabilities, positive=positive, classes=classes, **options
+    )
+
+
+class Deciding(ABC):
+    """Base of classifiers that keep out-of-fold rows, and decide by a rule that is tuned on them.
+
+    Attributes
+    ----------
+    decision : any
+        What was asked for; a parameter of the constructor.
+    classes_ : ndarray of shape (n_classes,)
+    decision_rule_ : DecisionRule
+        How probabilities become labels.
+    """
+
+    decision: Any
+    classes_: NDArray[Any]
+    decision_rule_: DecisionRule
+
+    @property
+    def decision_weights_(self) -> NDArray[np.float64]:
+        """What `predict` multiplies the probabilities by, where weights alone decide."""
+        return weights_of_rule(self.decision_rule_, self.classes_)
+
+    @decision_weights_.setter
+    def decision_weights_(self, weights: NDArray[np.float64]) -> None:
+        self.decision_rule_ = DecisionRule(np.asarray(weights, dtype=np.float64))
+
+    def set_decision(self, decision: Any) -> pd.DataFrame:
+        """Decide otherwise from now on; nothing is trained, and probabilities stay as they are.
+
+        The rule is tuned anew on the out-of-fold probabilities that `fit` kept.
+
+        Parameters
+        ----------
+        decision : str, RecallAtLeast, PrecisionAtLeast, AlertsAtMost, Costs, mapping or array-like
+            As the parameter `decision`, which it replaces.
+
+        Returns
+        -------
+        DataFrame of shape (n_classes, 8)
+            What it changes for each class on the out-of-fold rows: `precision_before`,
+            `precision_after`, and likewise `recall`, `f1` and `alerts_per_1000`. NaN where there
+            are no such rows. The rows also decided, so that fresh ones fare a little worse.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            For what cannot be a decision among the classes, and for one that is tuned when the
+            model has no out-of-fold rows. The decision stays as it was.
+
+        Warns
+        -----
+        OperatingPointWarning
+            When the rows cannot promise what a constraint asks; the interval is named.
+        """
+        check_is_fitted(self)
+        rule, change = new_rule(
+            decision,
+            self.decision_rule_,
+            self.classes_,
+            self._out_of_fold_rows(),
+            self._tune_weights,
+        )
+        self.decision, self.decision_rule_ = decision, rule
+        return change
+
+    def operating_points(self, *, positive: Hashable, **options: Any) -> pd.DataFrame:
+        """Tell what each threshold of a class's probability buys, on the out-of-fold rows.
+
+        Parameters
+        ----------
+        positive : hashable
+            Label of the class.
+        **options
+            `thresholds`, `costs`, `n_bootstraps`, `level` and `random_state` of
+            `qcl_mixnet.operating_points`.
+
+        Returns
+        -------
+        DataFrame
+            As of `qcl_mixnet.operating_points`.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            When the model kept no out-of-fold rows, and for what `operating_points` refuses.
+        """
+        check_is_fitted(self)
+        return points_of_rows(self._out_of_fold_rows(), self.classes_, positive, **options)
+
+    @abstractmethod
+    def _out_of_fold_rows(self) -> OutOfFold | None:
+        """Rows that the model has not seen, with probabilities as `predict_proba` gives them."""
+
+    @abstractmethod
+    def _tune_weights(
+        self, probabilities: NDArray[np.float64], labels: NDArray[np.int64], metric: DecisionMetric
+    ) -> NDArray[np.float64]:
+        """Tune decision weights for a score."""

@@ -1,0 +1,229 @@
+"""The plot of operating points, in scikit-learn's manner."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any, Self
+
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from qcl_mixnet.estimators.operating_points import operating_points
+
+_NAMES = {
+    "precision": "precision",
+    "recall": "recall",
+    "f1": "F1",
+    "alerts_per_1000": "alerts per 1,000 rows",
+    "cost_per_1000": "cost of 1,000 rows",
+    "threshold": "threshold",
+    "cost_ratio": "cost of a missed row in false alarms",
+}
+
+
+class OperatingPointsDisplay:
+    """Plot of what thresholds of a class's probability buy.
+
+    `from_estimator`, `from_predictions` and `from_out_of_fold` make one and plot it.
+
+    Parameters
+    ----------
+    points : DataFrame
+        What `operating_points` returns.
+    positive : hashable
+        Label of the class.
+
+    Attributes
+    ----------
+    ax_, figure_ : matplotlib Axes and Figure
+        Where it was plotted.
+    lines_ : dict of str to matplotlib Line2D
+        The line of each score.
+    """
+
+    def __init__(self, points: pd.DataFrame, *, positive: Hashable):
+        self.points = points
+        self.positive = positive
+
+    def plot(
+        self,
+        ax: Any = None,
+        *,
+        x: str = "threshold",
+        scores: Sequence[str] = ("precision", "recall", "f1"),
+    ) -> Self:
+        """Draw lines with their intervals.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            A new figure by default.
+        x : str, default="threshold"
+            Column of the points that goes to the right, such as "alerts_per_1000".
+        scores : sequence of str
+            Columns that go up; "cost_per_1000" is best drawn alone.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ImportError
+            Without the package matplotlib.
+        ValueError
+            For a column that the points do not have.
+        """
+        try:
+            import matplotlib.pyplot as plt
+        except ImportError as error:
+            raise ImportError(
+                "The plot needs the package matplotlib; install it with "
+                'pip install "qcl-mixnet[plots]".'
+            ) from error
+        if missing := [name for name in (x, *scores) if name not in self.points]:
+            raise ValueError(
+                f"The operating points have no column {missing[0]!r}; they have "
+                f"{[name for name in _NAMES if name in self.points]}, the cost if costs were given."
+            )
+        if ax is None:
+            _, ax = plt.subplots()
+        points = self.points.sort_values(x)
+        self.lines_ = {}
+        for score in scores:
+            (line,) = ax.plot(points[x], points[score], label=_NAMES[score])
+            ax.fill_between(
+                points[x], points[f"{score}_low"], points[f"{score}_high"],
+                color=line.get_color(), alpha=0.2, linewidth=0,
+            )  # fmt: skip
+            self.lines_[score] = line
+        ax.set(xlabel=_NAMES[x], title=f"Operating points of {self.positive!r}")
+        if x == "alerts_per_1000":
+            ax.set_xscale("symlog", linthresh=1)
+        ax.legend()
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+    @classmethod
+    def from_predictions(
+        cls,
+        y: ArrayLike,
+        proba: ArrayLike,
+        *,
+        positive: Hashable,
+        ax: Any = None,
+        x: str = "threshold",
+        scores: Sequence[str] = ("precision", "recall", "f1"),
+        **options: Any,
+    ) -> Self:
+        """Plot the operating points of probabilities.
+
+        Parameters
+        ----------
+        y : array-like of shape (n_samples,)
+            True labels.
+        proba : array-like of shape (n_samples, n_classes) or (n_samples,)
+            Probabilities of the classes, or those of `positive` alone.
+        positive : hashable
+            Label of the class.
+        ax, x, scores
+            As of `plot`.
+        **options
+            Others of `operating_points`, such as `costs`.
+
+        Returns
+        -------
+        OperatingPointsDisplay
+        """
+        points = operating_points(y, proba, positive=positive, **options)
+        return cls(points, positive=positive).plot(ax, x=x, scores=scores)
+
+    @classmethod
+    def from_estimator(
+        cls, estimator: Any, X: Any, y: ArrayLike, *, positive: Hashable, **options: Any
+    ) -> Self:
+        """Plot the operating points of a fitted classifier on rows that it has not seen.
+
+        Parameters
+        ----------
+        estimator : classifier
+            Any with `predict_proba`.
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+            True labels.
+        positive : hashable
+            Label of the class.
+        **options
+            As of `from_predictions`.
+
+        Returns
+        -------
+        OperatingPointsDisplay
+        """
+        options = {"classes": estimator.classes_, **options}
+        return cls.from_predictions(y, estimator.predict_proba(X), positive=positive, **options)
+
+    @classmethod
+    def from_out_of_fold(
+        cls,
+        estimator: Any,
+        *,
+        positive: Hashable,
+        ax: Any = None,
+        x: str = "threshold",
+        scores: Sequence[str] = ("precision", "recall", "f1"),
+        **options: Any,
+    ) -> Self:
+        """Plot the operating points of the out-of-fold rows that a classifier kept.
+
+        Parameters
+        ----------
+        estimator : classifier
+            One that has `set_decision`.
+        positive : hashable
+            Label of the class.
+        ax, x, scores
+            As of `plot`.
+        **options
+            Others of `operating_points`, such as `costs`.
+
+        Returns
+        -------
+        OperatingPointsDisplay
+        """
+        points = estimator.operating_points(positive=positive, **options)
+        return cls(points, positive=positive).plot(ax, x=x, scores=scores)
+
+
+def plot_operating_points(
+    estimator: Any, X: Any = None, y: Any = None, *, positive: Hashable, **options: Any
+) -> OperatingPointsDisplay:
+    """Plot what thresholds of a class's probability buy.
+
+    Parameters
+    ----------
+    estimator : classifier
+        Fitted.
+    X : array-like of shape (n_samples, n_features), optional
+        Rows that it has not seen; by default the out-of-fold rows that it kept.
+    y : array-like of shape (n_samples,), optional
+        Their labels.
+    positive : hashable
+        Label of the class.
+    **options
+        As of `OperatingPointsDisplay.from_predictions`, such as `ax` and `costs`.
+
+    Returns
+    -------
+    OperatingPointsDisplay
+
+    Raises
+    ------
+    ValueError
+        For rows without labels or labels without rows.
+    """
+    if (X is None) != (y is None):
+        raise ValueError("X and y belong together: give both, or neither for out-of-fold rows.")
+    if X is None:
+        return OperatingPointsDisplay.from_out_of_fold(estimator, positive=positive, **options)
+    return OperatingPointsDisplay.from_estimator(estimator, X, y, positive=positive, **options)
