@@ -54,8 +54,7 @@ def report_folders(configuration: Configuration, env: str | None) -> dict[str, s
     dict of str to str
         "benchmark", "speed", "inference", "fit" and "replay", each named by the environment and a
         hash of the parameters that decide what is in the reports, or the name that `reports`
-        gives; and
-        "tuning", named by the environment and the study.
+        gives; and "tuning", named by the environment and the study.
     """
     env = env or "base"
     grid = configuration.grid
