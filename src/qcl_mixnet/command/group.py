@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from typing import Any
 
@@ -9,6 +10,7 @@ import click
 
 from qcl_mixnet.command.decide import decide
 from qcl_mixnet.command.exit_codes import INTERRUPTED
+from qcl_mixnet.command.file_flags import with_flags
 from qcl_mixnet.command.predict import predict
 from qcl_mixnet.command.report import report
 from qcl_mixnet.command.try_table import try_table
@@ -32,7 +34,9 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except USER_ERRORS as error:
-            raise click.ClickException(_sentence(str(error))) from error
+            if isinstance(error, OSError) and error.errno == errno.EPIPE:
+                raise  # click ends quietly where nobody reads on
+            raise click.ClickException(_sentence(with_flags(str(error)))) from error
         except KeyboardInterrupt:
             click.echo("Interrupted; nothing was written.", err=True)
             sys.exit(INTERRUPTED)

@@ -6,7 +6,8 @@ import json
 
 import click
 
-from qcl_mixnet.trial.folder import MODEL_FOLDER, SavedTrial
+from qcl_mixnet.inspection.readings import MOST_LINES
+from qcl_mixnet.trial.folder import MODEL_FOLDER, READINGS_FILE, SavedTrial
 from qcl_mixnet.trial.tables import board_lines
 
 
@@ -18,12 +19,16 @@ def report(trial: str, as_json: bool) -> None:
     saved = SavedTrial.read(trial)
     record = saved.record
     if as_json:
-        click.echo(json.dumps(record, indent=1, ensure_ascii=False))
+        click.echo(json.dumps(record, indent=1))
         return
     click.echo(record["file"])
-    width = max(map(len, record["columns"]))
-    for name, words in record["columns"].items():
+    columns = list(record["columns"].items())[:MOST_LINES]
+    width = max(len(name) for name, _ in columns)
+    for name, words in columns:
         click.echo(f"  {name:<{width}}  {words}")
+    if len(columns) < len(record["columns"]):
+        more = len(record["columns"]) - len(columns)
+        click.echo(f"  ... and {more:,} more, which are in {saved.folder / READINGS_FILE}")
     click.echo()
     for line in (*board_lines(record["leaderboard"]), "", *record["verdict"]["sentences"]):
         click.echo(line)

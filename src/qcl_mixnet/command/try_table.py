@@ -10,26 +10,25 @@ import click
 from pydantic import ValidationError
 
 from qcl_mixnet.command.exit_codes import INTERRUPTED
+from qcl_mixnet.command.file_flags import file_flags, folder_or_file, told_of_file
 from qcl_mixnet.command.progress import FitProgress
+from qcl_mixnet.inspection.plan import parse_as
 from qcl_mixnet.trial.opening import TableOptions
 from qcl_mixnet.trial.plan import TrialOptions
+from qcl_mixnet.trial.tables import stem_of
 from qcl_mixnet.trial.whole import try_file
-from qcl_mixnet.writing import user_path
 
-_FILE_OPTIONS = (
-    "separator", "encoding", "decimal", "thousands", "na_values", "header", "sheet",
-)  # fmt: skip
+_FLAGS = {"n_jobs": "jobs", "models": "model", "readings": "columns"}
 
 
-def _pairs(ctx: click.Context, option: click.Parameter, value: tuple[str, ...]) -> dict[str, str]:
-    """NAME=VALUE, given any number of times."""
-    pairs = {}
-    for one in value:
-        name, sign, said = one.partition("=")
-        if not sign or not name or not said:
-            raise click.BadParameter(f"{one!r} is not of the form NAME=VALUE.", ctx, option)
-        pairs[name] = said
-    return pairs
+def _kinds(
+    ctx: click.Context,  # noqa: ARG001
+    option: click.Parameter,  # noqa: ARG001
+    value: tuple[str, ...],
+) -> dict[str, str]:
+    """COLUMN=KIND, given any number of times."""
+    names = [parse_as(text)[0] for text in value]
+    return {name: text[len(name) + 1 :] for name, text in zip(names, value, strict=True)}
 
 
 @click.command("try", short_help="Compare models on a table and save the best.")
@@ -37,15 +36,9 @@ def _pairs(ctx: click.Context, option: click.Parameter, value: tuple[str, ...]) 
 @click.option("--target", "-t", help="Column of the labels.")
 @click.option("--output", "-o", help="Folder of the results.  [default: FILE's name with -trial]")
 @click.option("--overwrite", is_flag=True, help="Replace an earlier trial there.")
-@click.option("--as", "columns", multiple=True, callback=_pairs, metavar="COLUMN=KIND",
+@click.option("--as", "columns", multiple=True, callback=_kinds, metavar="COLUMN=KIND",
               help="Kind of a column: number, category, date, excluded, ...")  # fmt: skip
-@click.option("--separator", help="Between the cells of a CSV file.  [default: found]")
-@click.option("--encoding", help="Of a text file.  [default: found]")
-@click.option("--decimal", help="Decimal sign, . or ,  [default: found]")
-@click.option("--thousands", help="Sign between thousands.  [default: found]")
-@click.option("--na-values", multiple=True, metavar="CODE", help="Of gaps; may be repeated.")
-@click.option("--header", type=int, help="Row of the names, from 0.  [default: found]")
-@click.option("--sheet", help="Of an Excel file.")
+@file_flags
 @click.option("--columns", "readings", metavar="YAML", help="A columns.yml of an earlier trial.")
 @click.option("--dates", type=click.Choice(["day-first", "month-first"]),
               help="How dates are read that leave it open.")  # fmt: skip
@@ -75,7 +68,7 @@ def try_table(file: str, **given: Any) -> None:
     )
     table_options = _checked(
         TableOptions,
-        file={name: given[name] for name in _FILE_OPTIONS if given[name] not in {None, ()}},
+        file=told_of_file(given),
         time=given["time_column"],
         **{
             name: given[name]
@@ -85,7 +78,7 @@ def try_table(file: str, **given: Any) -> None:
     with FitProgress() as progress:
         tried = try_file(
             file,
-            user_path(given["output"] or f"{_stem(file)}-trial"),
+            folder_or_file(given["output"] or f"{stem_of(file)}-trial", "--output"),
             table_options,
             options,
             overwrite=given["overwrite"],
@@ -95,15 +88,9 @@ def try_table(file: str, **given: Any) -> None:
         )
     if as_json:
         record = {**tried.record, "model": None if tried.model is None else str(tried.model)}
-        click.echo(json.dumps(record, indent=1, ensure_ascii=False))
+        click.echo(json.dumps(record, indent=1))
     if tried.interrupted:
         sys.exit(INTERRUPTED)
-
-
-def _stem(file: str) -> str:
-    """Name of a file without folders, addresses and suffixes."""
-    name = file.rstrip("/").rsplit("/", 1)[-1]
-    return name.split(".", 1)[0] or "table"
 
 
 def _checked(kind: Any, **values: Any) -> Any:
@@ -111,7 +98,8 @@ def _checked(kind: Any, **values: Any) -> Any:
         return kind(**values)
     except ValidationError as error:
         fault = error.errors()[0]
-        name = "--" + str(fault["loc"][0]).replace("_", "-")
+        field = str(fault["loc"][0])
+        name = "--" + _FLAGS.get(field, field).replace("_", "-")
         raise click.UsageError(
             f"{name} is {fault['input']!r}, and {fault['msg'][:1].lower()}{fault['msg'][1:]}."
         ) from error

@@ -88,7 +88,10 @@ def _drawn(
     if spread < folds:
         raise EvaluationError(
             f"The rows of a class lie in {spread} group(s) and {folds} folds need one each; use "
-            "fewer folds, or a column with more groups."
+            f"{spread} folds, or a column with more groups."
+            if spread > 1
+            else "The rows of a class all lie in 1 group and cannot be learnt and tested at once; "
+            "use a column with more groups, drop the class, or join it with another."
         )
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     yield from splitter.split(codes, codes, owners)
@@ -103,7 +106,7 @@ def _forward(
     if n_moments < folds + 1:
         raise EvaluationError(
             f"There are {n_moments} different times and {folds} steps forward need "
-            f"{folds + 1}; use fewer folds, or another column."
+            f"{folds + 1}; use {f'{n_moments - 1} folds' if n_moments > 2 else 'another column'}."
         )
     for before, after in TimeSeriesSplit(folds).split(np.arange(n_moments)):
         train = np.flatnonzero(moments <= before[-1])

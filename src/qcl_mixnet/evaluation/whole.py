@@ -33,7 +33,8 @@ def fit_whole(
     ----------
     features : DataFrame of shape (n_samples, n_features)
     labels : ndarray of shape (n_samples,)
-        The user's own, which the model will give.
+        The user's own, which the model will give; numbers with decimals, such as ratings of 1.5,
+        as text, because scikit-learn takes them for a quantity.
     spec : ModelSpec
     protocol : EvaluationProtocol
         Its seed, its folds for a search and its rule for the epoch that a network keeps.
@@ -59,6 +60,8 @@ def fit_whole(
             "checkpoint is 'test', and a model that is fitted on all rows has no test part; set "
             "protocol.checkpoint to 'last' or 'validation'."
         )
+    if labels.dtype.kind == "f" and (labels != np.round(labels)).any():
+        labels = labels.astype(str)
     every, none = np.arange(len(labels)), np.array([], dtype=np.int64)
     split = Split(train=every, test=none, seed=protocol.seed)
     data = CellData(features, labels, len(np.unique(labels)), [split], "", encoder)

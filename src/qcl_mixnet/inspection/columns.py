@@ -13,6 +13,7 @@ import pandas as pd
 
 from qcl_mixnet.data.errors import DataError
 from qcl_mixnet.data.sources import FileSource
+from qcl_mixnet.data.sources.columns import tidy_target
 from qcl_mixnet.data.target import check_target
 from qcl_mixnet.inspection.column_hints import category_hint, number_hint
 from qcl_mixnet.inspection.dates import ISO, DateFormat, Order, find_date_format
@@ -149,9 +150,13 @@ def _read_target(column: pd.Series, unlabelled: str, file: str) -> ColumnReading
             "(from 0); fill in the labels, or say --drop-unlabelled (`unlabelled: drop` in the "
             "file of readings) to leave these rows out"
         )
-    check_target(column.dropna(), file)
-    distinct = int(column.nunique())
+    labels = tidy_target(column.dropna())
+    check_target(labels, file)
+    distinct = int(labels.nunique())
     reason = f"{distinct} classes" + (f"; {rows_of(gaps)} without a label left out" if gaps else "")
+    padded = sum(isinstance(label, str) and label != label.strip() for label in column)
+    if padded:
+        reason += f"; spaces around the label in {rows_of(padded)} do not count"
     return ColumnReading(name, "target", reason, gaps, distinct)
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 from qcl_mixnet.inspection.plan import FEATURE_KINDS, Kind, ReadingPlan, write_plan
 
 _WIDEST_NAME = 30
+MOST_LINES = 60
+"""Columns of a table that are all listed; a wider one would fill screens."""
 
 
 def rows_of(count: int) -> str:
@@ -110,14 +113,24 @@ class TableReadings:
         return tuple(c for c in self.columns if not c.is_feature and c.kind != "target")
 
     def lines(self) -> list[str]:
-        """One line a column.
+        """One line a column; in a wide table only those that something is said of.
 
         Returns
         -------
         list of str
         """
-        width = max((min(len(column.name), _WIDEST_NAME) for column in self.columns), default=0)
-        return [column.line(width) for column in self.columns]
+        shown = self.columns
+        if len(shown) > MOST_LINES:
+            telling = [c for c in shown if c.reason or c.hint or not c.is_feature]
+            shown = tuple(telling[:MOST_LINES])
+        width = max((min(len(column.name), _WIDEST_NAME) for column in shown), default=0)
+        lines = [column.line(width) for column in shown]
+        if len(shown) < len(self.columns):
+            names = {column.name for column in shown}
+            kinds = Counter(c.kind for c in self.columns if c.name not in names)
+            listed = ", ".join(f"{n:,} {kind}" for kind, n in sorted(kinds.items()))
+            lines.append(f"... and {len(self.columns) - len(shown):,} more columns: {listed}")
+        return lines
 
     def to_yaml(self, path: Path) -> None:
         """Write the plan as YAML, with the reasons as comments.

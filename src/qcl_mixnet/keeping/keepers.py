@@ -73,7 +73,7 @@ def keeper_of(model: Any, *, behind_preprocessor: bool) -> Keeper:
             "their columns; let a TablePreprocessor stand before it (`preprocess: true`)"
         )
     if reason is not None:
-        raise ModelFileError(f"A {type(model).__name__} cannot be kept: {reason}.")
+        raise ModelFileError(f"{type(model).__name__} cannot be kept: {reason}.")
     return keeper
 
 

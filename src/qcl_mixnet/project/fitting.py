@@ -43,7 +43,7 @@ def _known(key: str, name: str | None, known: list[str]) -> str:
     if name is None:
         raise ConfigurationError(
             f"Parameter 'fit.{key}' is not given; say which {kind} to fit with "
-            f"--params=fit.model=knn,fit.dataset=glass, say."
+            f"--params=fit.model=knn,fit.dataset=glass, for example."
         )
     if name not in known:
         raise ConfigurationError(

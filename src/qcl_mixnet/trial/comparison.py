@@ -69,6 +69,20 @@ class Comparison:
             if attempt.problem is None and len(attempt.folds) >= self.n_folds > 0
         }
 
+    def scored_folds(self, folds_per_repeat: int) -> int:
+        """How many folds count: whole repeats, or all where not even one is whole.
+
+        Parameters
+        ----------
+        folds_per_repeat : int
+
+        Returns
+        -------
+        int
+        """
+        whole = self.n_folds // folds_per_repeat * folds_per_repeat
+        return whole or self.n_folds
+
 
 def compare(
     data: CellData,

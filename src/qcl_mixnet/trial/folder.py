@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,7 +19,7 @@ from qcl_mixnet.evaluation.keys import library_versions
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
 from qcl_mixnet.evaluation.whole import fit_whole
 from qcl_mixnet.inspection.plan import ReadingPlan, read_plan
-from qcl_mixnet.keeping.loading import load_fitted
+from qcl_mixnet.keeping.loading import KEPT_FILE, load_fitted
 from qcl_mixnet.keeping.saving import save_fitted
 from qcl_mixnet.trial.trial import Trial
 from qcl_mixnet.version import __version__
@@ -30,6 +31,7 @@ READINGS_FILE = "columns.yml"
 OUT_OF_FOLD_FILE = "out_of_fold.csv"
 MODEL_FOLDER = "model"
 SCHEMA_VERSION = 1
+_NEEDED = {"file", "file_format", "columns", "leaderboard", "verdict"}
 
 
 def check_output(folder: Path, *, overwrite: bool) -> None:
@@ -55,6 +57,12 @@ def check_output(folder: Path, *, overwrite: bool) -> None:
             f"the output {folder} holds an earlier trial; replace it with --overwrite, or name "
             "another folder with --output"
         )
+    model = folder / MODEL_FOLDER
+    if model.exists() and not (model / KEPT_FILE).is_file():
+        raise DataError(
+            f"{model} is no model of an earlier trial, and would be replaced; move it away, or "
+            "name another folder with --output"
+        )
 
 
 def write_records(trial: Trial, folder: Path) -> dict[str, Any]:
@@ -66,15 +74,25 @@ def write_records(trial: Trial, folder: Path) -> dict[str, Any]:
         The record, as JSON has it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / RECORD_FILE).unlink(missing_ok=True)  # an earlier one must not speak for new files
+    # Those of an earlier trial must not speak for this one: it may have no winner, or no model.
+    for name in (RECORD_FILE, OUT_OF_FOLD_FILE):
+        (folder / name).unlink(missing_ok=True)
+    if (folder / MODEL_FOLDER).exists():
+        shutil.rmtree(folder / MODEL_FOLDER)
     write_atomically(folder / BOARD_FILE, lambda path: trial.board.to_csv(path, index=False))
     trial.table.readings.to_yaml(folder / READINGS_FILE)
     rows = out_of_fold(trial)
     if rows is not None:
         write_atomically(folder / OUT_OF_FOLD_FILE, lambda path: rows.to_csv(path, index=False))
     record = trial_record(trial)
-    _write_json(record, folder / RECORD_FILE)
+    write_record(record, folder)
     return record
+
+
+def write_record(record: Mapping[str, Any], folder: Path) -> None:
+    """Write the record of a trial, in place of an earlier one."""
+    text = json.dumps(record, indent=1, ensure_ascii=False, default=_plain) + "\n"
+    write_atomically(folder / RECORD_FILE, lambda file: file.write_text(text, encoding="utf-8"))
 
 
 def out_of_fold(trial: Trial) -> pd.DataFrame | None:
@@ -84,11 +102,12 @@ def out_of_fold(trial: Trial) -> pd.DataFrame | None:
     -------
     DataFrame or None
         `fold`, `row` (of the labelled rows, from 0), the true `label`, `predicted`, and
-        `proba_<class>`; None without a winner.
+        `proba_<class>`; None without a winner. The scores of the leaderboard are of these rows.
     """
     if trial.verdict.winner is None:
         return None
-    folds = trial.comparison.attempts[trial.verdict.winner].folds[: trial.comparison.n_folds]
+    scored = trial.comparison.scored_folds(trial.plan.folds)
+    folds = trial.comparison.attempts[trial.verdict.winner].folds[:scored]
     rows = pd.concat([fold.assign(fold=i) for i, fold in enumerate(folds)], ignore_index=True)
     classes = trial.table.classes
     frame = pd.DataFrame(
@@ -124,6 +143,8 @@ def trial_record(trial: Trial) -> dict[str, Any]:
                 "folds": plan.folds,
                 "repeats": plan.repeats,
                 "folds_done": comparison.n_folds,
+                "folds_scored": comparison.scored_folds(plan.folds),
+                "seed": trial.seed,
                 "seconds": plan.seconds,
                 "n_jobs": plan.n_jobs,
                 "groups": _name(trial.table.groups),
@@ -145,7 +166,7 @@ def _name(column: pd.Series | None) -> str | None:
     return None if column is None else str(column.name)
 
 
-def keep_winner(trial: Trial, folder: Path, *, seed: int) -> Path:
+def keep_winner(trial: Trial, folder: Path) -> Path:
     """Fit the winner on all rows, and save it beside the records.
 
     Returns
@@ -161,7 +182,7 @@ def keep_winner(trial: Trial, folder: Path, *, seed: int) -> Path:
         table.X,
         table.y.to_numpy(),
         spec,
-        EvaluationProtocol(seed=seed),
+        EvaluationProtocol(seed=trial.seed),
         n_jobs=trial.plan.n_jobs,
         encoder=table.encoder,
     )
@@ -200,7 +221,10 @@ class SavedTrial:
         DataError
             If the folder holds no trial, or one of a newer version.
         """
-        path = user_path(folder)
+        try:
+            path = user_path(folder)
+        except ValueError as error:
+            raise DataError(str(error)) from error
         if not (path / RECORD_FILE).is_file():
             raise DataError(
                 f"{path} holds no trial ({RECORD_FILE} is missing); name a folder that "
@@ -209,9 +233,12 @@ class SavedTrial:
         try:
             record = json.loads((path / RECORD_FILE).read_text(encoding="utf-8"))
             version = record["schema_version"]
+            if version == SCHEMA_VERSION and (lacks := _NEEDED - record.keys()):
+                raise ValueError(f"it lacks {min(lacks)}")
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise DataError(
-                f"{path / RECORD_FILE} is damaged ({type(error).__name__}); run the trial again"
+                f"{path / RECORD_FILE} is damaged ({type(error).__name__}: {error}); run the trial "
+                "again"
             ) from error
         if version != SCHEMA_VERSION:
             raise DataError(
@@ -237,11 +264,6 @@ class SavedTrial:
                 "guess; try again with --keep, more time or other columns"
             )
         return load_fitted(path, device)
-
-
-def _write_json(record: Mapping[str, Any], path: Path) -> None:
-    text = json.dumps(record, indent=1, ensure_ascii=False, default=_plain) + "\n"
-    write_atomically(path, lambda file: file.write_text(text, encoding="utf-8"))
 
 
 def _plain(value: Any) -> Any:

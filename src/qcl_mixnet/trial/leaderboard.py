@@ -80,9 +80,9 @@ def score_attempts(
     n_draws = int(np.clip(MOST_WEIGHTS // len(labels), LEAST_DRAWS, MOST_DRAWS))
     rng = np.random.default_rng(seed)
     weights = np.vstack([np.ones(len(labels)), draw_weights(labels, n_draws, rng, groups)])
-    whole = max(1, comparison.n_folds // folds_per_repeat) * folds_per_repeat
+    n_folds = comparison.scored_folds(folds_per_repeat)
     return {
-        name: _score(attempt, weights, rare, min(whole, comparison.n_folds), folds_per_repeat)
+        name: _score(attempt, weights, rare, n_folds, folds_per_repeat)
         for name, attempt in comparison.complete.items()
     }
 

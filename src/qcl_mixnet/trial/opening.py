@@ -127,6 +127,8 @@ def open_table(
     for flag, name in (("--groups", options.groups), ("--time", options.time)):
         if name is not None:
             require_column(sniffed.table, name, "the table", flag)
+            if name == target:
+                raise DataError(f"{flag} names the target '{name}'; name another column, or none")
     plain, readings = _read_twice(sniffed, target, options, said)
     for line in readings.lines():
         tell(f"  {line}")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import difflib
-import os
 from dataclasses import dataclass
 
+import numpy as np
+import pandas as pd
+from joblib import cpu_count
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from qcl_mixnet.evaluation.errors import EvaluationError
@@ -46,7 +49,7 @@ class TrialOptions(BaseModel):
     models: list[str] | None = Field(default=None, min_length=1)
     folds: int | None = Field(default=None, ge=2)
     repeats: int | None = Field(default=None, ge=1)
-    time_limit: float | None = Field(default=None, gt=0)
+    time_limit: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     seed: int = Field(default=42, ge=0, lt=2**31)
     n_jobs: int | None = Field(default=None, ge=1)
 
@@ -75,15 +78,15 @@ class Plan:
     left_out: dict[str, str]
 
     @classmethod
-    def of(cls, n_rows: int, fewest: int, options: TrialOptions, *, redraw: bool = True) -> Plan:
+    def of(cls, n_rows: int, most: int, options: TrialOptions, *, redraw: bool = True) -> Plan:
         """Follow the rules.
 
         Parameters
         ----------
         n_rows : int
             Of the table.
-        fewest : int
-            Rows of its smallest class.
+        most : int
+            Folds that can be drawn at most, see `most_folds`.
         options : TrialOptions
         redraw : bool, default=True
             Whether folds can be drawn anew: not forward in time.
@@ -91,9 +94,14 @@ class Plan:
         Raises
         ------
         EvaluationError
-            For a model that is not on the short list.
+            For a model that is not on the short list, and repeats forward in time.
         """
-        folds = options.folds or max(2, min(5 if n_rows < 2_000 else 3, fewest))
+        if options.repeats and options.repeats > 1 and not redraw:
+            raise EvaluationError(
+                f"Folds forward in time can be drawn once only, and {options.repeats} repeats are "
+                "asked for; leave --repeats out, or --time."
+            )
+        folds = options.folds or max(2, min(5 if n_rows < 2_000 else 3, most))
         repeats = options.repeats or (2 if n_rows < 1_000 and redraw else 1)
         grown = SHORTEST + SECONDS_PER_ROW * max(0, n_rows - _QUICK_ROWS)
         seconds = options.time_limit or min(grown, LONGEST)
@@ -108,13 +116,37 @@ class Plan:
         if PLUS in specs:
             limit = PLUS_SHARE * seconds / (folds * repeats)
             specs[PLUS] = _with_limit(specs[PLUS], limit)
-        n_jobs = options.n_jobs or (1 if n_rows < MANY_ROWS else os.cpu_count() or 1)
+        n_jobs = options.n_jobs or (1 if n_rows < MANY_ROWS else cpu_count())
         return cls(specs, folds, repeats, seconds, n_jobs, left_out)
 
     def for_all_rows(self, name: str) -> ModelSpec:
         """The winner's specification for its training on all rows."""
         spec = self.specs[name]
         return _with_limit(spec, WINNER_SHARE * self.seconds) if name == PLUS else spec
+
+
+def most_folds(
+    codes: NDArray[np.int64], groups: pd.Series | None = None, time: pd.Series | None = None
+) -> int:
+    """Into how many folds a table can be split.
+
+    Parameters
+    ----------
+    codes : ndarray of shape (n_samples,)
+        Encoded classes.
+    groups, time : Series of shape (n_samples,), optional
+
+    Returns
+    -------
+    int
+        Rows of the smallest class; with groups, those that the rarest class is found in; with
+        time, steps from one moment to the next.
+    """
+    if time is not None:
+        return int(time.nunique()) - 1
+    if groups is not None:
+        return int(groups.groupby(codes).nunique().min())
+    return int(np.bincount(codes).min())
 
 
 def _with_limit(spec: ModelSpec, seconds: float) -> ModelSpec:

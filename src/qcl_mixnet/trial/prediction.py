@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ def predict_file(
     *,
     ids: Sequence[str] | None = None,
     device: str = "auto",
+    options: Mapping[str, Any] | None = None,
     on_rows: Callable[[int, int], None] = lambda done, total: None,  # noqa: ARG005
 ) -> dict[str, int]:
     """Write label and probabilities of every row of a file.
@@ -44,6 +45,8 @@ def predict_file(
         Columns that are written in front; None: those that the trial took for identifiers, as
         far as the file has them.
     device : str
+    options : mapping or None
+        Options of `FileSource` in which the file differs from the trial's.
     on_rows : callable
         Gets the number of rows that are done, and of all.
 
@@ -58,7 +61,7 @@ def predict_file(
         If the file lacks a column, or does not hold what the trial's file held.
     """
     model = trial.load_model(device)
-    table = _read(trial, path)
+    table = _read(trial, path, dict(options or {}))
     X = apply_to_new(table, trial.readings)
     if not len(X):
         raise DataError(f"{path} has no rows; give a file with some")
@@ -80,18 +83,22 @@ def predict_file(
     return counts
 
 
-def _read(trial: SavedTrial, path: str) -> pd.DataFrame:
+def _read(trial: SavedTrial, path: str, told: dict[str, Any]) -> pd.DataFrame:
     """Read a file as the trial's own was; of another format, as it is found to be written."""
     suffix = Place(path, Path.cwd()).suffix
     if FORMATS.get(suffix, "csv") == trial.record["file_format"]:
-        return read_source(trial.readings.source(path))
+        file = {**trial.readings.file, **told}
+        return read_source(trial.readings.model_copy(update={"file": file}).source(path))
     codes = trial.readings.file.get("na_values")
-    return sniff_source(path, options={} if codes is None else {"na_values": codes}).table
+    known = {} if codes is None else {"na_values": codes}
+    return sniff_source(path, options=known | told).table
 
 
 def _ids(
     trial: SavedTrial, table: pd.DataFrame, ids: Sequence[str] | None, taken: set[str]
 ) -> pd.DataFrame:
+    flag = "--id names column" if ids is not None else "the table has an identifier"
+    remedy = "rename it in the file, or name other columns with --id"
     if ids is None:
         known = trial.readings.columns.items()
         ids = [name for name, c in known if c.kind == "identifier" and name in table.columns]
@@ -99,8 +106,7 @@ def _ids(
         require_column(table, name, "the table", "--id")
         if name in taken:
             raise DataError(
-                f"--id names column '{name}', which is the name of a column of predictions; "
-                "rename it in the file"
+                f"{flag} '{name}', which is the name of a column of predictions; {remedy}"
             )
-    frame: Any = table[list(ids)]
+    frame: Any = table[list(dict.fromkeys(ids))]
     return frame.reset_index(drop=True)

@@ -1,12 +1,31 @@
-"""A leaderboard as lines of a terminal."""
+"""What a terminal shows of a trial, and how its files are called."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 _HEADS = ("model", "macro F1", "average precision", "log loss", "fit s")
 _SCORES = ("macro_f1", "average_precision", "log_loss")
+
+
+def stem_of(file: str) -> str:
+    """Name of a table's file without folders, address and suffixes: what comes of it is named so.
+
+    Parameters
+    ----------
+    file : str
+        Path or address.
+
+    Returns
+    -------
+    str
+    """
+    path = re.sub(r"[?#].*", "", file) if "://" in file else file
+    name = re.split(r"[/\\]", path.rstrip("/\\"))[-1]
+    name = re.sub(r"\.(gz|zip|bz2|xz|zst)$", "", name, flags=re.IGNORECASE)
+    return re.sub(r"\.\w+$", "", name).strip(". ") or "table"
 
 
 def board_lines(board: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -17,7 +17,7 @@ from qcl_mixnet.inspection.report import DataReport, inspect_table
 from qcl_mixnet.trial.comparison import Comparison, OnFit, compare
 from qcl_mixnet.trial.leaderboard import Scored, leaderboard, score_attempts
 from qcl_mixnet.trial.opening import OpenedTable
-from qcl_mixnet.trial.plan import FOLDS_SHARE, Plan, TrialOptions
+from qcl_mixnet.trial.plan import FOLDS_SHARE, Plan, TrialOptions, most_folds
 from qcl_mixnet.trial.verdict import Verdict, judge
 
 
@@ -35,6 +35,8 @@ class Trial:
     board : DataFrame
         The leaderboard.
     verdict : Verdict
+    seed : int
+        Of folds, models and bootstrap samples.
     """
 
     table: OpenedTable
@@ -44,6 +46,7 @@ class Trial:
     scored: dict[str, Scored]
     board: pd.DataFrame
     verdict: Verdict
+    seed: int
 
 
 def run_trial(
@@ -76,7 +79,8 @@ def run_trial(
     """
     codes = table.codes
     counts = np.bincount(codes)
-    plan = Plan.of(len(codes), int(counts.min()), options, redraw=table.time is None)
+    most = most_folds(codes, table.groups, table.time)
+    plan = Plan.of(len(codes), most, options, redraw=table.time is None)
     splits = cross_validation(
         codes,
         folds=plan.folds,
@@ -112,8 +116,10 @@ def run_trial(
         groups=_codes_of(table.groups),
     )
     class_names = [str(label) for label in table.classes]
-    verdict = judge(scored, class_names, counts)
-    return Trial(table, report, plan, comparison, scored, leaderboard(comparison, scored), verdict)
+    n_groups = None if table.groups is None else table.groups.nunique()
+    verdict = judge(scored, class_names, counts, n_groups)
+    board = leaderboard(comparison, scored)
+    return Trial(table, report, plan, comparison, scored, board, verdict, options.seed)
 
 
 def _plan_in_words(plan: Plan, table: OpenedTable) -> str:

@@ -13,6 +13,9 @@ from qcl_mixnet.trial.bootstrap import LEVEL, Interval
 from qcl_mixnet.trial.leaderboard import Scored, ranked
 from qcl_mixnet.trial.shortlist import DUMMY
 
+FEWEST_GROUPS = 20
+"""Samples of fewer groups are so few different ones that intervals come out too narrow."""
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -44,7 +47,10 @@ class Verdict:
 
 
 def judge(
-    scored: Mapping[str, Scored], class_names: Sequence[str], counts: NDArray[np.int64]
+    scored: Mapping[str, Scored],
+    class_names: Sequence[str],
+    counts: NDArray[np.int64],
+    n_groups: int | None = None,
 ) -> Verdict:
     """Judge a leaderboard.
 
@@ -54,6 +60,8 @@ def judge(
     class_names : sequence of str, of length n_classes
     counts : ndarray of shape (n_classes,)
         Rows of each class.
+    n_groups : int, optional
+        How many groups the samples draw.
     """
     names = [name for name in ranked(scored) if name != DUMMY]
     if not names:
@@ -68,9 +76,13 @@ def judge(
     sentences = [
         f"{best.label} is first with macro F1 {interval.value:.3f} "
         f"({LEVEL:.0%} interval {interval.low:.3f} to {interval.high:.3f}).",
-        f"With {counts[rare]} rows of '{class_names[rare]}', differences below {luck:.2f} in macro "
-        "F1 cannot be told from luck.",
+        _luck_in_words(luck, int(counts[rare]), class_names[rare]),
     ]
+    if n_groups is not None and n_groups < FEWEST_GROUPS:
+        sentences.append(
+            f"The intervals are too narrow: they redraw {n_groups} groups, and need "
+            f"{FEWEST_GROUPS} or more."
+        )
     if equals and learnable:
         labels = ", ".join(scored[name].label for name in equals)
         sentences.append(f"Not told apart from the first: {labels}.")
@@ -80,6 +92,19 @@ def judge(
             f"guess without a look at the columns (macro F1 {floor:.3f}) beyond its interval."
         )
     return Verdict(names[0], learnable, luck, equals, sentences)
+
+
+def _luck_in_words(luck: float, n_rare: int, rare: str) -> str:
+    if luck < 1e-9:
+        return (
+            f"With {n_rare} rows of '{rare}', all samples of these rows score alike, which does "
+            "not say that other rows would."
+        )
+    shown = max(luck, 0.01)
+    return (
+        f"With {n_rare} rows of '{rare}', differences below {shown:.2f} in macro F1 cannot be told "
+        "from luck."
+    )
 
 
 def _difference(best: Scored, other: Scored) -> Interval:

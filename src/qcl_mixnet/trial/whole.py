@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from qcl_mixnet.evaluation.errors import EvaluationError
+from qcl_mixnet.persistence.errors import ModelFileError
 from qcl_mixnet.trial.comparison import OnFit
-from qcl_mixnet.trial.folder import check_output, keep_winner, write_records
+from qcl_mixnet.trial.folder import check_output, keep_winner, write_record, write_records
 from qcl_mixnet.trial.opening import TableOptions, open_table
 from qcl_mixnet.trial.plan import TrialOptions
 from qcl_mixnet.trial.tables import board_lines
@@ -35,7 +37,7 @@ class TriedFile:
 
     @property
     def interrupted(self) -> bool:
-        """Whether the user ended it."""
+        """Whether the user ended it, during the folds or the training on all rows."""
         return bool(self.record["interrupted"])
 
 
@@ -71,8 +73,11 @@ def try_file(
 
     Raises
     ------
-    DataError, EvaluationError
+    DataError
         Before anything is trained.
+    EvaluationError
+        Before anything is trained, or, with the records written, if the winner cannot be fitted
+        on all rows.
     """
     check_output(folder, overwrite=overwrite)
     table = open_table(file, table_options, tell)
@@ -84,23 +89,37 @@ def try_file(
         tell("")
         for line in (*board_lines(record["leaderboard"]), "", *trial.verdict.sentences):
             tell(line)
-        model = _keep(trial, folder, keep=keep, seed=options.seed, tell=tell)
+        interrupted, model = trial.comparison.interrupted, None
+        if not interrupted:
+            try:
+                model = _keep(trial, folder, keep=keep, tell=tell)
+            except KeyboardInterrupt:
+                interrupted = True
+                record = record | {"interrupted": True}
+                write_record(record, folder)
+        if interrupted:
+            tell(f"\nInterrupted: what was done is in {folder}; no model was saved.")
     return TriedFile(folder, record, model)
 
 
-def _keep(
-    trial: Trial, folder: Path, *, keep: bool, seed: int, tell: Callable[[str], None]
-) -> Path | None:
-    """Save the winner, unless it is worth nothing or the user has no time."""
+def _keep(trial: Trial, folder: Path, *, keep: bool, tell: Callable[[str], None]) -> Path | None:
+    """Save the winner, unless it is worth nothing."""
     winner = trial.verdict.winner
-    if trial.comparison.interrupted:
-        tell(f"\nInterrupted: what was done is in {folder}; no model was saved.")
-        return None
     if winner is None or not (trial.verdict.learnable or keep):
-        tell(f"\nNo model is saved (--keep saves one all the same); the records are in {folder}.")
+        remedy = "" if winner is None else " (--keep saves one all the same)"
+        tell(f"\nNo model is saved{remedy}; the records are in {folder}.")
         return None
     label = trial.plan.specs[winner].label
     tell(f"\nTraining {label} on all {len(trial.table.X):,} rows ...")
-    path = keep_winner(trial, folder, seed=seed)
-    tell(f"Saved in {folder}. Predict with: qcl-mixnet predict {folder} NEW_FILE")
+    try:
+        path = keep_winner(trial, folder)
+    except (ModelFileError, OSError):
+        raise
+    except Exception as error:  # whatever a model may raise
+        raise EvaluationError(
+            f"{label} was compared but cannot be fitted on all rows ({type(error).__name__}: "
+            f"{error}); the records are in {folder}: name other models with --model"
+        ) from error
+    shown = f'"{folder}"' if " " in str(folder) else folder
+    tell(f"Saved in {folder}. Predict with: qcl-mixnet predict {shown} NEW_FILE")
     return path

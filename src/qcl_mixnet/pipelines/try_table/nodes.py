@@ -10,6 +10,7 @@ from qcl_mixnet.project.configuration import expanded
 from qcl_mixnet.project.parameters import ConfigurationError
 from qcl_mixnet.project.try_options import TryOptions
 from qcl_mixnet.trial.folder import RECORD_FILE
+from qcl_mixnet.trial.tables import stem_of
 from qcl_mixnet.trial.whole import try_file
 
 
@@ -69,5 +70,4 @@ def _folder(options: TryOptions, kept_models: Path) -> Path:
     """Where the results go."""
     if options.output is not None:
         return Path(expanded(options.output))
-    name = str(options.table).rstrip("/").rsplit("/", 1)[-1].split(".", 1)[0]
-    return kept_models / "trials" / (name or "table")
+    return kept_models / "trials" / stem_of(str(options.table))
