@@ -51,9 +51,17 @@ def test_time__tests_are_later_and_equal_times_stay_together():
     ("options", "message"),
     [
         ({"folds": 7}, "smallest class has 6 row.* use 6 folds"),
-        ({"folds": 3, "groups": [0, 1] * 24}, r"in 2 group\(s\) and 3 folds"),
+        (
+            {"folds": 3, "groups": [0, 1] * 24},
+            r"in 2 group\(s\) and 3 folds .*; use 2 folds",
+        ),
+        ({"folds": 2, "groups": [1] * 48}, "all lie in 1 group and cannot be learnt and tested"),
         ({"folds": 3, "groups": [None, *range(47)]}, "1 value.* of `groups` are missing"),
-        ({"folds": 5, "time": [1, 2, 3] * 16}, "3 different times and 5 steps forward need 6"),
+        (
+            {"folds": 5, "time": [1, 2, 3] * 16},
+            "3 different times and 5 steps .* need 6; use 2 folds",
+        ),
+        ({"folds": 2, "time": [1, 2] * 24}, "need 3; use another column"),
         ({"folds": 2, "time": np.arange(48)}, "single class"),
         ({"folds": 2, "time": [1] * 48, "groups": [1] * 48}, "not both"),
     ],

@@ -12,7 +12,7 @@ from qcl_mixnet.evaluation.cells import CellResult
 from qcl_mixnet.evaluation.folds import cross_validation
 from qcl_mixnet.evaluation.specs import ModelSpec
 from qcl_mixnet.trial import comparison
-from qcl_mixnet.trial.comparison import compare
+from qcl_mixnet.trial.comparison import Comparison, compare
 
 
 def spec(name, **params):
@@ -119,3 +119,23 @@ def test_compare__interrupt__keeps_what_is_done(data, monkeypatch):
     assert result.n_folds == 1
     assert [len(attempt.folds) for attempt in result.attempts.values()] == [2, 1]
     assert list(result.complete) == ["tree", "stopped"]
+
+
+def test_compare__first_fold_takes_more_than_half_of_the_time__is_stopped_and_the_rest_goes_on(
+    data,
+):
+    specs = {"tree": TREE, "other": TREE, "endless": spec("EndlessClassifier"), "last": TREE}
+    result = compare(data, specs, seed=1, n_jobs=1, seconds=4)
+    assert list(result.complete) == ["tree", "other", "last"]
+    assert result.attempts["endless"].problem.startswith("no time: its first fold took more than")
+    assert not result.interrupted
+
+
+def test_leave_out__the_dummy_is_none_of_the_two_that_stay(data, clock):
+    slow = spec("SlowClassifier", seconds=5)
+    specs = {"dummy": TREE, "slow": slow, "quick": TREE}
+    assert folds_of(compare(data, specs, seed=1, n_jobs=1, seconds=12)) == [1, 1, 1]
+
+
+def test_scored_folds__whole_repeats_or_what_there_is():
+    assert [Comparison({}, n, False).scored_folds(3) for n in range(8)] == [0, 1, 2, 3, 3, 3, 6, 6]

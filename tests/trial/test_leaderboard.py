@@ -1,5 +1,7 @@
 """Scores over folds and repeats, the order, and what it means."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -142,3 +144,44 @@ def test_judge__no_model_to_the_end():
     verdict = judge({}, ["a", "b"], np.array([3, 3]))
     assert verdict.winner is None
     assert verdict.sentences == ["No model could be scored to the end."]
+
+
+def test_luck__samples_that_all_score_alike__say_nothing_of_other_rows(comparison):
+    scored = score(comparison)
+    alike = {
+        name: replace(one, draws={**one.draws, "macro_f1": np.full(100, one.values["macro_f1"])})
+        for name, one in scored.items()
+    }
+    sentence = judge(alike, ["ok", "fraud"], np.array([150, 50])).sentences[1]
+    assert sentence.startswith("With 50 rows of 'fraud', all samples of these rows score alike")
+
+
+def test_judge__few_groups__says_that_intervals_are_too_narrow(comparison):
+    few, many = (
+        judge(score(comparison), ["ok", "fraud"], np.array([150, 50]), n).sentences
+        for n in (19, 20)
+    )
+    assert "The intervals are too narrow: they redraw 19 groups, and need 20 or more." in few
+    assert not any("too narrow" in sentence for sentence in many)
+
+
+def test_scores_of_one_fold__samples_draw_its_rows_alone():
+    """Each class of the fold keeps its number of rows in every sample, as in the fold itself."""
+    one = Comparison({"dummy": attempt("dummy", 0.5)}, 1, False)
+    np.testing.assert_array_equal(one.tested_rows(5), np.sort(SPLITS[0].test))
+    scored = score_attempts(one, LABELS, 1, 5, seed=0)["dummy"]
+    rows = one.attempts["dummy"].folds[0]
+    assert scored.values["macro_f1"] == pytest.approx(
+        metrics.f1_score(rows["y_true"], rows["y_pred"], average="macro")
+    )
+    perfect = rows.assign(y_pred=rows["y_true"] * 0)
+    one.attempts["dummy"].folds[0] = perfect
+    draws = score_attempts(one, LABELS, 1, 5, seed=0)["dummy"].draws["macro_f1"]
+    assert np.ptp(draws) < 1e-12
+
+
+def test_judge__rows_that_were_tested__are_those_that_it_names(comparison):
+    verdict = judge(
+        score(comparison), ["ok", "fraud"], np.array([150, 50]), tested=np.array([30, 10])
+    )
+    assert "With 10 rows of 'fraud'" in verdict.sentences[1]

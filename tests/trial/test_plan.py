@@ -1,10 +1,12 @@
 """Folds, repeats, seconds and models of a trial."""
 
+import numpy as np
+import pandas as pd
 import pytest
 from pydantic import ValidationError
 
 from qcl_mixnet.evaluation.errors import EvaluationError
-from qcl_mixnet.trial.plan import Plan, TrialOptions
+from qcl_mixnet.trial.plan import Plan, TrialOptions, most_folds
 
 
 @pytest.mark.parametrize(
@@ -66,3 +68,23 @@ def test_unknown_model__is_told_with_the_nearest():
 def test_bad_options__are_refused(options):
     with pytest.raises(ValidationError):
         TrialOptions(**options)
+
+
+def test_time__repeats_are_refused():
+    with pytest.raises(EvaluationError, match="once only, and 3 repeats are asked for; leave --r"):
+        Plan.of(300, 40, TrialOptions(repeats=3), redraw=False)
+    assert Plan.of(300, 40, TrialOptions(repeats=1), redraw=False).repeats == 1
+
+
+def test_most_folds__rows_or_groups_of_the_rarest_class_or_steps_in_time():
+    codes = np.array([0, 0, 0, 0, 1, 1, 1])
+    groups = pd.Series(["a", "b", "c", "d", "a", "a", "b"])
+    assert most_folds(codes) == 3
+    assert most_folds(codes, groups) == 2
+    assert most_folds(codes, time=pd.Series([1, 1, 2, 3, 3, 4, 4])) == 3
+
+
+@pytest.mark.parametrize("limit", [0, -1, float("inf"), float("nan")])
+def test_time_limit__is_positive_and_finite(limit):
+    with pytest.raises(ValidationError):
+        TrialOptions(time_limit=limit)

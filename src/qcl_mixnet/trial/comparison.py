@@ -5,15 +5,19 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from qcl_mixnet.evaluation.cell_data import CellData
 from qcl_mixnet.evaluation.cells import run_cell
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
 from qcl_mixnet.evaluation.specs import ModelSpec
+from qcl_mixnet.trial.deadline import OutOfTimeError, at_most
+from qcl_mixnet.trial.shortlist import DUMMY
 
 logger = logging.getLogger(__name__)
 
@@ -83,6 +87,23 @@ class Comparison:
         whole = self.n_folds // folds_per_repeat * folds_per_repeat
         return whole or self.n_folds
 
+    def tested_rows(self, folds_per_repeat: int) -> NDArray[np.int64]:
+        """Rows that the scores are of: not all, forward in time or where time ran out.
+
+        Parameters
+        ----------
+        folds_per_repeat : int
+
+        Returns
+        -------
+        ndarray of shape (n_tested,)
+            Sorted positions in the table; none where no model can be compared.
+        """
+        n_folds = self.scored_folds(folds_per_repeat)
+        folds = next((attempt.folds[:n_folds] for attempt in self.complete.values()), [])
+        rows = [fold["row"].to_numpy(np.int64) for fold in folds]
+        return np.unique(np.concatenate(rows)) if rows else np.array([], dtype=np.int64)
+
 
 def compare(
     data: CellData,
@@ -96,8 +117,9 @@ def compare(
     """Fit and score every model on one fold after another, by the benchmark's own `run_cell`.
 
     After the first fold it is known what a fold costs: a model that costs more than all others
-    together is left out of the others if they do not fit into the time. The first fold is always
-    finished, and a later one is not begun if it would end too late.
+    together is left out of the others if they do not fit into the time. Two models always finish
+    the first fold; each other one is stopped in it once it has taken half of the time that was
+    left. A later fold is not begun if it would end too late.
 
     Parameters
     ----------
@@ -127,7 +149,9 @@ def compare(
             part = replace(data, splits=[split])
             for attempt in _active(attempts):
                 on_fit(attempt.spec.label, fold, n_folds)
-                _run(attempt, part, protocol, n_jobs)
+                may_stop = fold == 0 and sum(bool(a.folds) for a in attempts.values()) >= 2
+                limit = max((end - time.monotonic()) / 2, 0.0) if may_stop else None
+                _run(attempt, part, protocol, n_jobs, limit)
             finished += 1
             if fold == 0:
                 _leave_out_the_slow(attempts, n_folds - finished, end)
@@ -146,8 +170,22 @@ def _cost(attempts: Mapping[str, Attempt]) -> float:
     return sum(float(np.mean(attempt.fit_seconds)) for attempt in _active(attempts))
 
 
-def _run(attempt: Attempt, part: CellData, protocol: EvaluationProtocol, n_jobs: int) -> None:
-    result = run_cell(part, attempt.spec, protocol, n_jobs=n_jobs)
+def _run(
+    attempt: Attempt,
+    part: CellData,
+    protocol: EvaluationProtocol,
+    n_jobs: int,
+    limit: float | None,
+) -> None:
+    try:
+        with nullcontext() if limit is None else at_most(limit):
+            result = run_cell(part, attempt.spec, protocol, n_jobs=n_jobs)
+    except OutOfTimeError:
+        attempt.problem = (
+            f"no time: its first fold took more than {limit:.0f} s, half of what was left; allow "
+            "more with --time-limit"
+        )
+        return
     if result.failed:
         attempt.problem = str(result.record["error"])
         logger.warning("%s failed and is left out: %s", attempt.spec.label, attempt.problem)
@@ -162,7 +200,8 @@ def _leave_out_the_slow(attempts: Mapping[str, Attempt], n_left: int, end: float
 
     Fewer folds of all models say more than all folds of a few.
     """
-    active = sorted(_active(attempts), key=lambda attempt: -np.mean(attempt.fit_seconds))
+    real = [attempt for attempt in _active(attempts) if attempt is not attempts.get(DUMMY)]
+    active = sorted(real, key=lambda attempt: -np.mean(attempt.fit_seconds))
     costs = [float(np.mean(attempt.fit_seconds)) for attempt in active]
     left = end - time.monotonic()
     for i, attempt in enumerate(active[:-2]):  # two stay, to be compared

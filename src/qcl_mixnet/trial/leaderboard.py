@@ -79,8 +79,13 @@ def score_attempts(
     """
     n_draws = int(np.clip(MOST_WEIGHTS // len(labels), LEAST_DRAWS, MOST_DRAWS))
     rng = np.random.default_rng(seed)
-    weights = np.vstack([np.ones(len(labels)), draw_weights(labels, n_draws, rng, groups)])
     n_folds = comparison.scored_folds(folds_per_repeat)
+    tested = comparison.tested_rows(folds_per_repeat)
+    weights = np.zeros((1 + n_draws, len(labels)))
+    if len(tested):
+        owners = None if groups is None else np.unique(groups[tested], return_inverse=True)[1]
+        weights[0] = 1.0
+        weights[1:, tested] = draw_weights(labels[tested], n_draws, rng, owners)
     return {
         name: _score(attempt, weights, rare, n_folds, folds_per_repeat)
         for name, attempt in comparison.complete.items()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -77,6 +78,7 @@ def run_trial(
     EvaluationError
         If the table cannot be split into folds, or a model is not known.
     """
+    started = time.monotonic()
     codes = table.codes
     counts = np.bincount(codes)
     most = most_folds(codes, table.groups, table.time)
@@ -104,7 +106,7 @@ def run_trial(
         plan.specs,
         seed=options.seed,
         n_jobs=plan.n_jobs,
-        seconds=FOLDS_SHARE * plan.seconds,
+        seconds=FOLDS_SHARE * plan.seconds - (time.monotonic() - started),
         on_fit=on_fit,
     )
     scored = score_attempts(
@@ -116,8 +118,10 @@ def run_trial(
         groups=_codes_of(table.groups),
     )
     class_names = [str(label) for label in table.classes]
-    n_groups = None if table.groups is None else table.groups.nunique()
-    verdict = judge(scored, class_names, counts, n_groups)
+    rows = comparison.tested_rows(plan.folds)
+    tested = np.bincount(codes[rows], minlength=len(counts))
+    n_groups = None if table.groups is None else table.groups.iloc[rows].nunique()
+    verdict = judge(scored, class_names, counts, n_groups, tested)
     board = leaderboard(comparison, scored)
     return Trial(table, report, plan, comparison, scored, board, verdict, options.seed)
 

@@ -51,6 +51,7 @@ def judge(
     class_names: Sequence[str],
     counts: NDArray[np.int64],
     n_groups: int | None = None,
+    tested: NDArray[np.int64] | None = None,
 ) -> Verdict:
     """Judge a leaderboard.
 
@@ -62,11 +63,14 @@ def judge(
         Rows of each class.
     n_groups : int, optional
         How many groups the samples draw.
+    tested : ndarray of shape (n_classes,), optional
+        Rows of each class that the scores are of; None: all.
     """
     names = [name for name in ranked(scored) if name != DUMMY]
     if not names:
         return Verdict(None, False, float("nan"), [], ["No model could be scored to the end."])
     best, rare = scored[names[0]], int(np.argmin(counts))
+    n_tested = counts if tested is None else tested
     gaps = {name: _difference(best, scored[name]) for name in names[1:]}
     widths = [gap.half_width for gap in gaps.values()] or [best.interval("macro_f1").half_width]
     luck = float(np.median(widths))
@@ -76,7 +80,7 @@ def judge(
     sentences = [
         f"{best.label} is first with macro F1 {interval.value:.3f} "
         f"({LEVEL:.0%} interval {interval.low:.3f} to {interval.high:.3f}).",
-        _luck_in_words(luck, int(counts[rare]), class_names[rare]),
+        _luck_in_words(luck, int(n_tested[rare]), class_names[rare]),
     ]
     if n_groups is not None and n_groups < FEWEST_GROUPS:
         sentences.append(
