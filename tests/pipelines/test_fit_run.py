@@ -68,13 +68,13 @@ def test_fit__second_time__needs_overwrite_or_another_folder(project, mine, tmp_
     fit(project, mine, model="decision_tree_tuned", dataset="zz_mine")
     folder = project.data / "06_models" / "zz_mine.decision_tree_tuned"
     before = (folder / "kept.json").read_bytes()
-    assert load_fitted(folder).own_weights is not None
+    assert load_fitted(folder).own_rule is not None
     with pytest.raises(ConfigurationError, match=r"fit\.output=/a/folder.*fit\.overwrite=true"):
         fit(project, mine, model="decision_tree_tuned", dataset="zz_mine")
     assert (folder / "kept.json").read_bytes() == before
     fit(project, mine, model="knn", dataset="zz_mine", output=str(tmp_path / "own"))
     fit(project, mine, model="knn", dataset="zz_mine", output=str(tmp_path / "own"), overwrite=True)
-    assert load_fitted(tmp_path / "own").own_weights is None
+    assert load_fitted(tmp_path / "own").own_rule is None
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ def folders(env="test", **runtime_params):
 
 def test_report_folders__same_configuration__same_folders():
     assert folders() == folders()
-    assert folders()["benchmark"].startswith("test/2x24-")
+    assert folders()["benchmark"].startswith("test/2x28-")
     assert folders(resources={"n_jobs": 4}) == folders()  # decides no result
     assert folders(data_root="/elsewhere") == folders()
 
