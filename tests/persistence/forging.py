@@ -54,5 +54,7 @@ def assert_usable_or_refused(classifier, saved, path, data, edit, table):
         return
     X = table.set_axis(range(table.shape[1]), axis=1)  # the names may be others now
     vars(loaded).pop("feature_names_in_", None)
-    vars(loaded.preprocessor_).pop("feature_names_in_", None)
+    encoder = getattr(loaded.preprocessor_, "encoder_", None)
+    for fitted in (loaded.preprocessor_, *([] if encoder is None else [encoder])):
+        vars(fitted).pop("feature_names_in_", None)
     assert np.isfinite(loaded.predict_proba(X)).all()
