@@ -56,7 +56,7 @@ def test_recommended__left_out_of_many_rows_unless_named():
 
 
 def test_unknown_model__is_told_with_the_nearest():
-    with pytest.raises(EvaluationError, match="'random_forrest' to try; did you mean 'random_f"):
+    with pytest.raises(EvaluationError, match=r"'random_forrest' to try \(did you mean 'random_f"):
         Plan.of(100, 40, TrialOptions(models=["random_forrest"]))
     with pytest.raises(EvaluationError, match="choose among dummy, logistic_regression_tuned"):
         Plan.of(100, 40, TrialOptions(models=["zzz"]))

@@ -54,6 +54,7 @@ _HELP = """From a table with a rare class to a model and its decision.
 qcl-mixnet try churn.csv --target churned
 qcl-mixnet predict churn-trial new.csv
 qcl-mixnet report churn-trial
+qcl-mixnet decide churn-trial --recall yes=0.9
 """
 
 

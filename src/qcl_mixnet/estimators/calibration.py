@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
-from qcl_mixnet.decisions.rule import SMALLEST_PROBABILITY as SMALLEST_PROBABILITY
+from qcl_mixnet.decisions.rule import SMALLEST_PROBABILITY
 from qcl_mixnet.engine.isolation import own_settings
 
 LOWEST_TEMPERATURE = 0.05

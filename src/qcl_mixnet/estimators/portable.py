@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from qcl_mixnet.decisions.rule import SMALLEST_PROBABILITY
 from qcl_mixnet.engine.devices import resolve_device
 from qcl_mixnet.engine.isolation import own_settings
 from qcl_mixnet.engine.stacking import stack
-from qcl_mixnet.estimators.calibration import SMALLEST_PROBABILITY
 from qcl_mixnet.estimators.class_weights import by_label
 from qcl_mixnet.estimators.ensemble import EnsembleClassifier
 from qcl_mixnet.model.network import QCLMixNet

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from qcl_mixnet.evaluation.errors import EvaluationError
 from qcl_mixnet.evaluation.specs import ModelSpec
+from qcl_mixnet.suggestions import did_you_mean
 from qcl_mixnet.trial.shortlist import DUMMY, PLUS, RECOMMENDED, SHORTLIST
 
 # Seconds of a trial unless the user says how many: enough for all models on two cores.
@@ -155,7 +155,8 @@ def _with_limit(spec: ModelSpec, seconds: float) -> ModelSpec:
 
 def _known(name: str) -> ModelSpec:
     if name not in SHORTLIST:
-        close = difflib.get_close_matches(name, SHORTLIST, n=1)
-        remedy = f"did you mean {close[0]!r}?" if close else f"choose among {', '.join(SHORTLIST)}."
-        raise EvaluationError(f"There is no model {name!r} to try; {remedy}")
+        raise EvaluationError(
+            f"There is no model {name!r} to try{did_you_mean(name, SHORTLIST)}; choose among "
+            f"{', '.join(SHORTLIST)}."
+        )
     return SHORTLIST[name]

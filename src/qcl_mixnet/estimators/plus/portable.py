@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 
+from qcl_mixnet.decisions.rule import SMALLEST_PROBABILITY
 from qcl_mixnet.engine.isolation import own_settings
-from qcl_mixnet.estimators.calibration import SMALLEST_PROBABILITY
 from qcl_mixnet.estimators.plus.fit import Blend, input_layout
 from qcl_mixnet.estimators.plus.kinds import Member, NetworkMember
 from qcl_mixnet.estimators.plus.neighbors import NeighborsMember

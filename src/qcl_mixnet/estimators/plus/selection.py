@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from qcl_mixnet.estimators.calibration import SMALLEST_PROBABILITY
+from qcl_mixnet.decisions.rule import SMALLEST_PROBABILITY
 
 FloatArray = NDArray[np.float64]
 

@@ -13,16 +13,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from qcl_mixnet.decisions.rule import SMALLEST_PROBABILITY
 from qcl_mixnet.engine.loop import TrainingOptions, TrainingResult, train
 from qcl_mixnet.engine.objectives import Objective
 from qcl_mixnet.engine.randomness import Streams
 from qcl_mixnet.engine.stacking import stack, unstack
 from qcl_mixnet.estimators.bagging import Bag
-from qcl_mixnet.estimators.calibration import (
-    SMALLEST_PROBABILITY,
-    apply_temperature,
-    fit_temperature,
-)
+from qcl_mixnet.estimators.calibration import apply_temperature, fit_temperature
 from qcl_mixnet.estimators.chunks import in_chunks, softmax
 from qcl_mixnet.model.losses import LossOptions
 from qcl_mixnet.model.network import QCLMixNet
