@@ -24,7 +24,7 @@ def test_expected_seconds__measured_estimated_unknown():
     planned = expected_seconds(
         cells,
         {("small", "knn"): 2.0, ("other", "knn"): 8.0},
-        dict(small=10, other=20, large=100),
+        {"small": 10, "other": 20, "large": 100},
         3,
     )
     assert [p.source for p in planned] == ["measured", "estimated", "unknown"]
