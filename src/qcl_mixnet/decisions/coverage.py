@@ -17,7 +17,7 @@ _ONE_SIDED = 0.975
 
 def coverage_table(
     thresholds: SetThresholds,
-    probabilities: NDArray[np.float64],
+    probabilities: NDArray[np.floating[Any]],
     labels: NDArray[np.int64],
     classes: NDArray[Any],
 ) -> pd.DataFrame:

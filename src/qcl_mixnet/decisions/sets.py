@@ -86,7 +86,7 @@ class SetThresholds:
         """Up to which coverage the rows of each class allow sets that leave it out: n / (n + 1)."""
         return self.n_rows / (self.n_rows + 1)
 
-    def apply(self, probabilities: FloatArray) -> NDArray[np.bool_]:
+    def apply(self, probabilities: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
         """Sets of rows.
 
         Parameters
@@ -115,9 +115,9 @@ class SetThresholds:
         labels, counts = classes.tolist(), self.n_rows.tolist()
         # Rounded down, so that asking for the number that is named works.
         named = [
-            f"{labels[code]!r} ({counts[code]} rows, enough for "
-            f"{1000 * counts[code] // (counts[code] + 1) / 1000:g})"
+            f"{labels[code]!r} ({n} rows, enough for {1000 * n // (n + 1) / 1000 or 'none'})"
             for code in short[:_MOST_NAMED]
+            for n in [counts[code]]
         ]
         if rest := len(short) - len(named):
             named.append(f"and {rest} more")
