@@ -122,13 +122,14 @@ class SetPredicting(ABC):
         Examples
         --------
         >>> from sklearn.datasets import load_wine
-        >>> from sklearn.linear_model import LogisticRegression
+        >>> from sklearn.naive_bayes import GaussianNB
         >>> from qcl_mixnet import TunedDecisionClassifier
         >>> X, y = load_wine(return_X_y=True)
-        >>> model = TunedDecisionClassifier(LogisticRegression(max_iter=5000), random_state=0)
-        >>> model.fit(X, y).predict_set(X[:2], coverage=0.95)
+        >>> model = TunedDecisionClassifier(GaussianNB(), random_state=0).fit(X, y)
+        >>> model.predict_set(X[[0, 66, 83]], coverage=0.95)
         array([[ True, False, False],
-               [ True, False, False]])
+               [ True,  True, False],
+               [False, False, False]])
         """
         check_is_fitted(self)
         return sets_of_table(
