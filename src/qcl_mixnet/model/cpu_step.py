@@ -49,7 +49,7 @@ class CompiledStep:
         self.centroids, self.centroids_gradient = _arrays(loss.centroids, members)
         self.loss_options = kernel_options(loss.options, self.centroids.dtype)
 
-    def __call__(self, x: Array, labels: Array, terms: Array) -> None:
+    def __call__(self, x: Array, labels: Array, terms: Array, weights: Array | None = None) -> None:
         """Write the gradients of a mini-batch and the terms of its loss.
 
         Parameters
@@ -58,6 +58,8 @@ class CompiledStep:
         labels : ndarray of shape (members, batch), int64
         terms : ndarray of shape (members, n_terms)
             Written: what `LossTerms` holds.
+        weights : ndarray of shape (members, batch) or None
+            Of the rows, as `HybridLoss.forward` takes them.
         """
         # A member that diverges is no reason to warn: the engine sees it and stops it.
         with np.errstate(all="ignore"):
@@ -65,7 +67,7 @@ class CompiledStep:
             logits, embeddings = self.classifier.forward(h), self.projection.forward(h)
             by_logits, by_embeddings = np.empty_like(logits), np.empty_like(embeddings)
             hybrid_loss(
-                logits, embeddings, labels, self.centroids, *self.loss_options,
+                logits, embeddings, labels, weights, self.centroids, *self.loss_options,
                 terms, by_logits, by_embeddings, self.centroids_gradient,
             )  # fmt: skip
             gradient = self.classifier.backward(by_logits)

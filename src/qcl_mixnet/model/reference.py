@@ -17,6 +17,7 @@ import torch
 from pytorch_metric_learning.distances import LpDistance
 from pytorch_metric_learning.losses import SupConLoss, TripletMarginLoss
 from pytorch_metric_learning.miners import MultiSimilarityMiner
+from pytorch_metric_learning.reducers import AvgNonZeroReducer
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, Sampler, TensorDataset
@@ -102,6 +103,38 @@ def reference_mixup(x: Tensor, draws: MixupDraws, n_neighbors: int) -> Tensor:
     return weight * x + (1 - weight) * x[chosen]
 
 
+class AnchorWeighted(AvgNonZeroReducer):
+    """The library's mean of the losses above zero, each times the weight of its anchor."""
+
+    weights: Tensor
+
+    def element_reduction(
+        self,
+        losses: Tensor,
+        loss_indices: Tensor,
+        embeddings: Tensor,
+        labels: Tensor,  # noqa: ARG002 (the library's signature)
+    ) -> Tensor:
+        """Of losses with an anchor each."""
+        return self._mean(losses, loss_indices, embeddings)
+
+    def triplet_reduction(
+        self,
+        losses: Tensor,
+        loss_indices: tuple[Tensor, Tensor, Tensor],
+        embeddings: Tensor,
+        labels: Tensor,  # noqa: ARG002
+    ) -> Tensor:
+        """Of triplets of an anchor, a positive and a negative."""
+        return self._mean(losses, loss_indices[0], embeddings)
+
+    def _mean(self, losses: Tensor, anchors: Tensor, embeddings: Tensor) -> Tensor:
+        above = losses > 0
+        if not above.any():
+            return self.zero_loss(embeddings)
+        return (losses * self.weights[anchors])[above].mean()
+
+
 class ReferenceLoss(nn.Module):
     """Eq. 9-16 with pytorch-metric-learning's losses and miner.
 
@@ -120,19 +153,25 @@ class ReferenceLoss(nn.Module):
         self.options = options
         self.centroids = nn.Parameter(loss.centroids.detach().clone())
         self.miner = MultiSimilarityMiner(epsilon=0.1)
-        self.supcon = SupConLoss(temperature=options.temperature)
+        self.supcon = SupConLoss(temperature=options.temperature, reducer=AnchorWeighted())
         power = 2 if options.triplet_distance == "squared_euclidean" else 1
         self.triplet = TripletMarginLoss(
-            margin=options.triplet_margin, distance=LpDistance(power=power)
+            margin=options.triplet_margin,
+            distance=LpDistance(power=power),
+            reducer=AnchorWeighted(),
         )
 
-    def forward(self, logits: Tensor, embeddings: Tensor, labels: Tensor) -> Tensor:
-        """Total loss, a scalar."""
+    def forward(
+        self, logits: Tensor, embeddings: Tensor, labels: Tensor, weights: Tensor | None = None
+    ) -> Tensor:
+        """Total loss, a scalar; weights `(batch,)` are those of the rows."""
         o = self.options
+        w = torch.ones_like(logits[:, 0]) if weights is None else weights
+        self.supcon.reducer.weights = self.triplet.reducer.weights = w
         cross_entropy = functional.cross_entropy(logits, labels, reduction="none")
-        focal = ((1 - torch.exp(-cross_entropy)) ** o.focal_gamma * cross_entropy).mean()
+        focal = (w * (1 - torch.exp(-cross_entropy)) ** o.focal_gamma * cross_entropy).mean()
 
-        squares = (embeddings - self.centroids[labels]) ** 2
+        squares = w.unsqueeze(1) * (embeddings - self.centroids[labels]) ** 2
         intra = squares.sum(1).mean() if o.intra_class == "squared_norm" else squares.mean()
 
         focal_variance = focal + o.variance_weight * intra
@@ -167,6 +206,7 @@ def train_reference(
     options: TrainingOptions,
     mixup: MixupOptions,
     streams: Streams,
+    weights: Tensor | None = None,
 ) -> list[float]:
     """Train in place and return the loss of every step.
 
@@ -179,13 +219,15 @@ def train_reference(
     y : Tensor of shape (n_samples,), int64
     options, mixup, streams
         As for the fast path; neighbours are those of the input.
+    weights : Tensor of shape (n_samples,), optional
+        Of the rows; 1 for all by default.
     """
     device = loss.centroids.device
     bounds = batch_bounds(len(x), options.batch_size)
     parameters = [*net.parameters(), *loss.parameters()]
     optimizer, scheduler = make_optimizer(parameters, options, options.epochs * len(bounds))
     loader = DataLoader(
-        TensorDataset(x, y),
+        TensorDataset(x, y, torch.ones_like(x[:, 0]) if weights is None else weights),
         batch_size=options.batch_size,
         sampler=_Shuffled(len(x), streams.batches),
         generator=torch.Generator(),  # else it draws from the global one, which is the caller's
@@ -195,11 +237,11 @@ def train_reference(
     for _ in range(options.epochs):
         draws = draw_mixup(len(x), alpha=mixup.mixup_alpha, rng=streams.mixup, dtype=x.dtype)
         # Ends with the bounds: a last batch of one row has none.
-        for (start, stop), (batch, labels) in zip(bounds, loader, strict=False):
-            batch, labels = batch.to(device), labels.to(device)
+        for (start, stop), rows in zip(bounds, loader, strict=False):
+            batch, labels, of_rows = (part.to(device) for part in rows)
             if mixup.mixup:
                 batch = reference_mixup(batch, draws[start:stop], mixup.n_neighbors)
-            value = loss(*net(batch), labels)
+            value = loss(*net(batch), labels, of_rows)
             optimizer.zero_grad()
             value.backward()
             optimizer.step()

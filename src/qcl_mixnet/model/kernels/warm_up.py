@@ -34,7 +34,7 @@ _SIGNATURES: dict[str, dict[str, list[str]]] = {
     },
     "loss": {
         "hybrid_loss": [
-            _MATRICES, _MATRICES, _LABELS, _MATRICES, _VALUES, "boolean[::1]",
+            _MATRICES, _MATRICES, _LABELS, "none", _MATRICES, _VALUES, "boolean[::1]",
             _ROWS, *[_MATRICES] * 3,
         ],
     },
