@@ -33,6 +33,13 @@ class RowWeights(NamedTuple):
         """The rows that count of a table, an array or a list; itself where these are all."""
         return values if self.rows is None else _safe_indexing(values, self.rows)
 
+    def part(self, positions: npt.NDArray[np.int64]) -> FloatArray | None:
+        """Weights of some of the rows that count, 1 in their mean; None where all are alike."""
+        if self.weights is None or len(positions) == 0:
+            return None
+        own = self.weights[positions]
+        return own / own.mean()
+
 
 def weigh_rows(sample_weight: npt.ArrayLike | None, n_rows: int) -> RowWeights:
     """Check weights, drop the rows whose weight is 0, and scale the others to a mean of 1.
