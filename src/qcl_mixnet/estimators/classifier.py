@@ -172,6 +172,8 @@ AlertsAtMost, Costs, str, dict, Series or array-like, default="argmax"
         that are not held out, in their order.
     out_of_fold_labels_ : ndarray of int64, shape (n_training_rows,), or None
         Positions in `classes_` of those rows' labels.
+    out_of_fold_weights_ : ndarray of shape (n_training_rows,) or None
+        Their weights, 1 in the mean; None where rows count alike.
     test_selected_ : bool
         True when `checkpoint="test"` chose the network.
     device_ : str

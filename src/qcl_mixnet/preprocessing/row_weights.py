@@ -33,6 +33,14 @@ class RowWeights(NamedTuple):
         """The rows that count of a table, an array or a list; itself where these are all."""
         return values if self.rows is None else _safe_indexing(values, self.rows)
 
+    def places(self, n_rows: int) -> npt.NDArray[np.int64]:
+        """Where each of all rows is among those that count; -1 for the others."""
+        if self.rows is None:
+            return np.arange(n_rows)
+        places = np.full(n_rows, -1)
+        places[self.rows] = np.arange(len(self.rows))
+        return places
+
     def part(self, positions: npt.NDArray[np.int64]) -> FloatArray | None:
         """Weights of some of the rows that count, 1 in their mean; None where all are alike."""
         if self.weights is None or len(positions) == 0:
