@@ -30,7 +30,7 @@ from qcl_mixnet.baselines.deep_networks import (
     build,
 )
 from qcl_mixnet.engine.randomness import Streams
-from qcl_mixnet.engine.stacking import take_rows
+from qcl_mixnet.engine.stacking import take_rows, weighted_batch
 from qcl_mixnet.estimators.chunks import in_chunks
 from qcl_mixnet.estimators.training_constraints import TRAINING_CONSTRAINTS
 
@@ -63,10 +63,11 @@ class CrossEntropyObjective(BaselineObjective):
     def __call__(self, batch: slice) -> Tensor:
         """Loss of a mini-batch, given as a slice of the epoch's order."""
         rows = self.order[:, batch]
-        logits = self.network(take_rows(self.x, rows))
+        weights = None if self.weights is None else self.weights.gather(1, rows)
+        with weighted_batch(self.network, weights):
+            logits = self.network(take_rows(self.x, rows))
         labels = self.labels.gather(1, rows)
         losses = nn.functional.cross_entropy(logits.mT, labels, reduction="none")
-        weights = None if self.weights is None else self.weights.gather(1, rows)
         return weighted_mean(losses, weights).unsqueeze(0)
 
 

@@ -217,7 +217,8 @@ def _for_alerts(wish: AlertsAtMost, steps: Steps) -> tuple[float, str]:
         f"{_told(steps.n_rows)} out-of-fold rows cannot promise at most {wish.count:g} alerts for "
         f"class {wish.label!r} in {wish.per:g} rows with confidence {wish.confidence:g}: the "
         f"threshold that is used gives {_told(alerts)} of them, an interval of {low:.3g} to "
-        f"{high:.3g} alerts per 1,000 rows. Allow more alerts or a lower confidence, or give more rows."
+        f"{high:.3g} alerts per 1,000 rows. Allow more alerts or a lower confidence, or give more "
+        "rows."
     )
 
 

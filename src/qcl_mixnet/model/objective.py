@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from qcl_mixnet.engine.objectives import AutogradObjective
 from qcl_mixnet.engine.randomness import Streams
-from qcl_mixnet.engine.stacking import stack, take_rows
+from qcl_mixnet.engine.stacking import stack, take_rows, weighted_batch
 from qcl_mixnet.engine.threads import member_shares, share
 from qcl_mixnet.model.losses import HybridLoss, LossOptions, LossTerms
 from qcl_mixnet.model.mixup import MixupDraws, draw_mixup, knn_mixup, mix_pairs
@@ -82,7 +82,8 @@ class HybridObjective(AutogradObjective):
         Each member's draws for mixup. They are made for every row, used or not: the ablation
         without mixup differs in nothing else.
     weights : Tensor of shape (members, n_samples) or None
-        Of the rows of each member's table, as `HybridLoss.forward` takes them.
+        Of the rows of each member's table, as `HybridLoss.forward` takes them. Batch norm counts
+        rows by them, too.
 
     Notes
     -----
@@ -157,8 +158,10 @@ class HybridObjective(AutogradObjective):
 
     def __call__(self, batch: slice) -> Tensor:
         """Terms of the batch's loss, in the order of `term_names`."""
-        logits, embeddings = self.net.logits_and_embedding(self._rows(batch))
         weights = None if self.row_weights is None else self.row_weights[:, batch]
+        rows = self._rows(batch)
+        with weighted_batch(self.net, weights):
+            logits, embeddings = self.net.logits_and_embedding(rows)
         return torch.stack(self.loss(logits, embeddings, self.labels[:, batch], weights))
 
     def backward(self, batch: slice, gradients: Tensor) -> Tensor:

@@ -81,16 +81,42 @@ class ReferenceNetwork(nn.Module):
         s = torch.sigmoid((x_proj * torch.sin(theta)).sum(dim=1, keepdim=True))
         return x_proj * s
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    @staticmethod
+    def normalize(norm: nn.BatchNorm1d, x: Tensor, weights: Tensor | None) -> Tensor:
+        """Batch norm whose statistics count the rows of a batch by their weights."""
+        if weights is None:
+            return norm(x)
+        share = (weights / weights.sum()).unsqueeze(1)
+        mean = (share * x).sum(0)
+        variance = (share * (x - mean) ** 2).sum(0)
+        n_rows = len(x)
+        # For mypy: running averages are tracked.
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+        assert norm.momentum is not None
+        with torch.no_grad():
+            for average, value in (
+                (norm.running_mean, mean),
+                (norm.running_var, variance * n_rows / (n_rows - 1)),
+            ):
+                average += norm.momentum * (value - average)
+        return norm.weight * (x - mean) / torch.sqrt(variance + norm.eps) + norm.bias
+
+    def forward(self, x: Tensor, weights: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Logits `(batch, n_classes)` and embedding `(batch, 8)`."""
         x = self.entangle(x, self.theta_1)
         sequence = x.unsqueeze(1)  # (batch, 1, n_features)
         attended, _ = self.attention(sequence, sequence, sequence)
         x = x + attended.squeeze(1)
-        x = nn.functional.leaky_relu(self.norm_1(self.fc_1(x)))
+        x = nn.functional.leaky_relu(self.normalize(self.norm_1, self.fc_1(x), weights))
         x = self.entangle(x, self.theta_2)
-        h = nn.functional.leaky_relu(self.norm_2(self.fc_2(x)))
-        return self.fc_3(h), self.projection(h)
+        h = nn.functional.leaky_relu(self.normalize(self.norm_2, self.fc_2(x), weights))
+        first, norm, *others = self.projection
+        assert isinstance(norm, nn.BatchNorm1d)
+        embedding = self.normalize(norm, first(h), weights)
+        for layer in others:
+            embedding = layer(embedding)
+        return self.fc_3(h), embedding
 
 
 def reference_mixup(x: Tensor, draws: MixupDraws, n_neighbors: int) -> Tensor:
@@ -227,7 +253,7 @@ def train_reference(
     parameters = [*net.parameters(), *loss.parameters()]
     optimizer, scheduler = make_optimizer(parameters, options, options.epochs * len(bounds))
     loader = DataLoader(
-        TensorDataset(x, y, torch.ones_like(x[:, 0]) if weights is None else weights),
+        TensorDataset(x, y, *([] if weights is None else [weights])),
         batch_size=options.batch_size,
         sampler=_Shuffled(len(x), streams.batches),
         generator=torch.Generator(),  # else it draws from the global one, which is the caller's
@@ -238,10 +264,11 @@ def train_reference(
         draws = draw_mixup(len(x), alpha=mixup.mixup_alpha, rng=streams.mixup, dtype=x.dtype)
         # Ends with the bounds: a last batch of one row has none.
         for (start, stop), rows in zip(bounds, loader, strict=False):
-            batch, labels, of_rows = (part.to(device) for part in rows)
+            batch, labels, *given = (part.to(device) for part in rows)
+            of_rows = given[0] if given else None
             if mixup.mixup:
                 batch = reference_mixup(batch, draws[start:stop], mixup.n_neighbors)
-            value = loss(*net(batch), labels, of_rows)
+            value = loss(*net(batch, of_rows), labels, of_rows)
             optimizer.zero_grad()
             value.backward()
             optimizer.step()

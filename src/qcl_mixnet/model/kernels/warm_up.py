@@ -26,10 +26,11 @@ _SIGNATURES: dict[str, dict[str, list[str]]] = {
             _MATRICES, _ROWS, "boolean", _ROWS, _MATRICES, _MATRICES, _ROWS,
         ],
         "batch_norm": [
-            _MATRICES, *[_ROWS] * 4, *["float64"] * 3, _ROWS, _ROWS, _MATRICES,
+            _MATRICES, "none", *[_ROWS] * 4, *["float64"] * 3, _ROWS, _ROWS, _MATRICES,
         ],
         "batch_norm_backward": [
-            _MATRICES, _ROWS, _ROWS, "float64", _ROWS, _ROWS, _MATRICES, _MATRICES, _ROWS, _ROWS,
+            _MATRICES, "none", _ROWS, _ROWS, "float64", _ROWS, _ROWS, _MATRICES, _MATRICES,
+            _ROWS, _ROWS,
         ],
     },
     "loss": {
