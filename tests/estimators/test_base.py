@@ -21,8 +21,8 @@ class Poisoned(QCLMixNetClassifier):
 
     poisoned_from = 2
 
-    def _objective(self, network, x, labels, streams):
-        objective = super()._objective(network, x, labels, streams)
+    def _objective(self, *args):
+        objective = super()._objective(*args)
         start = objective.start_epoch
         state = {"epoch": 0}
 

@@ -13,12 +13,12 @@ from torch import Tensor, nn
 
 from qcl_mixnet.engine.devices import resolve_device
 from qcl_mixnet.engine.randomness import Streams
-from qcl_mixnet.estimators.base import Checkpoint
 from qcl_mixnet.estimators.decision_rules import AnyDecision
 from qcl_mixnet.estimators.ensemble import Bagging
 from qcl_mixnet.estimators.method_constraints import METHOD_CONSTRAINTS
 from qcl_mixnet.estimators.representation import RepresentingEnsemble
 from qcl_mixnet.estimators.table_inputs import TABLE_CONSTRAINTS
+from qcl_mixnet.estimators.training_constraints import Checkpoint
 from qcl_mixnet.model.kernels import compile_all
 from qcl_mixnet.model.layers import Gate
 from qcl_mixnet.model.losses import IntraClass, LossOptions, Reduction, TripletDistance
@@ -172,6 +172,8 @@ AlertsAtMost, Costs, str, dict, Series or array-like, default="argmax"
         that are not held out, in their order.
     out_of_fold_labels_ : ndarray of int64, shape (n_training_rows,), or None
         Positions in `classes_` of those rows' labels.
+    out_of_fold_weights_ : ndarray of shape (n_training_rows,) or None
+        Their weights, 1 in the mean; None where rows count alike.
     test_selected_ : bool
         True when `checkpoint="test"` chose the network.
     device_ : str
@@ -328,13 +330,18 @@ AlertsAtMost, Costs, str, dict, Series or array-like, default="argmax"
         return QCLMixNet.build(n_inputs, len(self.classes_), generator=generator, **parts)
 
     def _objective(
-        self, network: nn.Module, x: Tensor, labels: Tensor, streams: Sequence[Streams]
+        self,
+        network: nn.Module,
+        x: Tensor,
+        labels: Tensor,
+        streams: Sequence[Streams],
+        weights: Tensor | None,
     ) -> HybridObjective:
         assert isinstance(network, QCLMixNet)  # what _build makes
         if x.device.type == "cpu":
             compile_all()
         loss, mixup = self._options(LossOptions), self._options(MixupOptions)
-        return HybridObjective.build(network, x, labels, loss, mixup, streams)
+        return HybridObjective.build(network, x, labels, loss, mixup, streams, weights)
 
     def _options(self, kind: type[Options]) -> Options:
         """Options of a kind, by the names that they share with the parameters."""

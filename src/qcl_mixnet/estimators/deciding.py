@@ -53,7 +53,10 @@ def new_rule(
     if rows is None:
         rows = OutOfFold(np.empty((0, len(classes))), np.empty(0, dtype=np.int64))
     change = decision_change(
-        decision_scores(before, *rows, classes), decision_scores(rule, *rows, classes)
+        *(
+            decision_scores(one, rows.probabilities, rows.labels, classes, rows.weights)
+            for one in (before, rule)
+        )
     )
     return rule, change
 
@@ -68,7 +71,12 @@ def points_of_rows(
             "qcl_mixnet.operating_points labels and probabilities of rows that it has not seen."
         )
     return operating_points(
-        classes[rows.labels], rows.probabilities, positive=positive, classes=classes, **options
+        classes[rows.labels],
+        rows.probabilities,
+        positive=positive,
+        classes=classes,
+        sample_weight=rows.weights,
+        **options,
     )
 
 
@@ -82,10 +90,14 @@ class Deciding(SetPredicting):
     classes_ : ndarray of shape (n_classes,)
     decision_rule_ : DecisionRule
         How probabilities become labels.
+    out_of_fold_weights_ : ndarray of shape (n_rows,) or None
+        How much the out-of-fold rows count, 1 in the mean; None where they count alike.
     """
 
     decision: Any
     decision_rule_: DecisionRule
+    # The default is for models that were pickled before there were weights.
+    out_of_fold_weights_: NDArray[np.float64] | None = None
 
     @property
     def decision_weights_(self) -> NDArray[np.float64]:
@@ -165,6 +177,10 @@ class Deciding(SetPredicting):
 
     @abstractmethod
     def _tune_weights(
-        self, probabilities: NDArray[np.float64], labels: NDArray[np.int64], metric: DecisionMetric
+        self,
+        probabilities: NDArray[np.float64],
+        labels: NDArray[np.int64],
+        metric: DecisionMetric,
+        row_weights: NDArray[np.float64] | None,
     ) -> NDArray[np.float64]:
-        """Tune decision weights for a score."""
+        """Tune decision weights for a score: a `Tune`."""

@@ -179,6 +179,11 @@ class EnsembleClassifier(Deciding, NetworkClassifier):
         self.out_of_fold_proba_ = None if cut_short else self._out_of_fold(trained)
         labels = trained[0][0].labels.cpu().numpy()
         self.out_of_fold_labels_ = None if self.out_of_fold_proba_ is None else labels
+        weights = trained[0][0].weights
+        if self.out_of_fold_proba_ is None or weights is None:
+            self.out_of_fold_weights_ = None
+        else:
+            self.out_of_fold_weights_ = weights.cpu().double().numpy()
         self._tune()
 
     def _lost_by_interruption(self) -> str:
@@ -228,12 +233,19 @@ class EnsembleClassifier(Deciding, NetworkClassifier):
         probabilities, labels = self.out_of_fold_proba_[seen], self.out_of_fold_labels_[seen]
         if calibrated and (self.calibrate or self.calibration_temperature_ != 1):
             probabilities = apply_temperature(probabilities, self.calibration_temperature_)
-        return OutOfFold(probabilities, labels)
+        weights = None if self.out_of_fold_weights_ is None else self.out_of_fold_weights_[seen]
+        return OutOfFold(probabilities, labels, weights)
 
     def _tune_weights(
-        self, probabilities: NDArray[np.float64], labels: NDArray[np.int64], metric: DecisionMetric
+        self,
+        probabilities: NDArray[np.float64],
+        labels: NDArray[np.int64],
+        metric: DecisionMetric,
+        row_weights: NDArray[np.float64] | None,
     ) -> NDArray[np.float64]:
-        return tune_decision_weights(probabilities, labels, metric=metric).weights
+        return tune_decision_weights(
+            probabilities, labels, metric=metric, row_weights=row_weights
+        ).weights
 
     def _in_chunks(self, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
         """Apply a function of rows with `n_jobs` threads."""

@@ -12,13 +12,19 @@ from joblib import Parallel, delayed
 from numpy.typing import ArrayLike, NDArray
 from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
-from sklearn.utils import Tags, _safe_indexing, get_tags, indexable
+from sklearn.utils import Tags, get_tags, indexable
 from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_method_params, _num_samples, check_is_fitted
 
 from qcl_mixnet.estimators.bagging import folds
+from qcl_mixnet.estimators.cross_fitting import (
+    Fold,
+    aligned_probabilities,
+    mean_of_parts,
+    predict_fold,
+)
 from qcl_mixnet.estimators.deciding import Deciding
 from qcl_mixnet.estimators.decision_average import average_weights
 from qcl_mixnet.estimators.decision_rules import (
@@ -29,10 +35,8 @@ from qcl_mixnet.estimators.decision_rules import (
     rule_for,
 )
 from qcl_mixnet.estimators.decision_search import DecisionMetric
-from qcl_mixnet.estimators.labels import encode_labels
-
-FloatArray = NDArray[np.float64]
-Fold = tuple[NDArray[np.int64], NDArray[np.int64]]
+from qcl_mixnet.estimators.labels import encode_counted
+from qcl_mixnet.preprocessing.row_weights import weigh_rows
 
 
 def _gives_probabilities(self: TunedDecisionClassifier) -> bool:
@@ -88,6 +92,9 @@ array-like, default=None
         in no test part.
     out_of_fold_labels_ : ndarray of int64, shape (n_samples,)
         Positions in `classes_` of those rows' labels.
+    out_of_fold_weights_ : ndarray of shape (n_samples,) or None
+        Their weights, 1 in the mean; None where rows count alike. Rows of weight 0 are in none of
+        these.
     n_features_in_ : int
         Number of columns, if the classifier inside counts them.
     feature_names_in_ : ndarray of str
@@ -142,7 +149,9 @@ array-like, default=None
         **fit_params
             For the classifier's `fit`, such as `sample_weight`. What has an entry for every row is
             cut to each fold's. With scikit-learn's metadata routing they go where they were
-            requested, to a splitter too. The score that is tuned for counts rows alike.
+            requested, to a splitter too. A `sample_weight` that reaches the classifier, also as
+            `<step>__sample_weight` of a pipeline, counts in the score that is tuned for, too, and
+            rows of weight 0 are left out of everything.
 
         Returns
         -------
@@ -151,26 +160,33 @@ array-like, default=None
         Raises
         ------
         ValueError
-            For a classifier without probabilities, a parameter out of range, fewer rows than
-            folds, or a single class.
+            For a classifier without probabilities, a parameter or weight out of range, fewer rows
+            than folds, or a single class.
         """
         self._validate_params()
         self._refuse_without_probabilities()
         X, y = indexable(X, y)
-        self.classes_, codes = encode_labels(y)
+        of_fit, of_split = self._routed(fit_params)
+        counted = weigh_rows(_given_weights(of_fit), _num_samples(X))
+        self.classes_, codes = encode_counted(X, y, counted)
         labels = self.classes_[codes]
         check_decision(self._asked, self.classes_, codes)
-        of_fit, of_split = self._routed(fit_params)
+        if counted.rows is not None:
+            of_fit, of_split = (
+                _check_method_params(X, params, indices=counted.rows)
+                for params in (of_fit, of_split)
+            )
+        X, places = counted.of(X), counted.places(_num_samples(X))
         rng = self._generator()
-        splits = self._splits(X, codes, rng, of_split)
+        splits = self._splits(X, codes, rng, of_split, places)
         parts = Parallel(n_jobs=self.n_jobs)(
-            delayed(_predict_fold)(self.estimator, X, labels, self.classes_, fold, of_fit)
+            delayed(predict_fold)(self.estimator, X, labels, self.classes_, fold, of_fit)
             for fold in splits
         )
-        self.out_of_fold_proba_ = _mean_of_parts(
+        self.out_of_fold_proba_ = mean_of_parts(
             [test for _, test in splits], parts, (len(codes), len(self.classes_))
         )
-        self.out_of_fold_labels_ = codes
+        self.out_of_fold_labels_, self.out_of_fold_weights_ = codes, counted.weights
         tune = partial(average_weights, rng=rng)
         self.decision_rule_ = rule_for(self._asked, self.classes_, self._out_of_fold_rows(), tune)
         self.estimator_ = clone(self.estimator).fit(X, labels, **of_fit)
@@ -191,7 +207,7 @@ array-like, default=None
         ndarray of shape (n_samples,)
         """
         check_is_fitted(self)
-        probabilities = _aligned(self.estimator_, X, self.classes_)
+        probabilities = aligned_probabilities(self.estimator_, X, self.classes_)
         return self.classes_[self.decision_rule_.apply(probabilities)]
 
     @available_if(_gives_probabilities)
@@ -208,7 +224,7 @@ array-like, default=None
             Columns in the order of `classes_`.
         """
         check_is_fitted(self)
-        return _aligned(self.estimator_, X, self.classes_)
+        return aligned_probabilities(self.estimator_, X, self.classes_)
 
     def get_metadata_routing(self) -> MetadataRouter:
         """Say which metadata `fit` hands on, to the classifier and to a splitter.
@@ -243,12 +259,21 @@ array-like, default=None
 
     def _out_of_fold_rows(self) -> OutOfFold:
         seen = ~np.isnan(self.out_of_fold_proba_).all(axis=1)
-        return OutOfFold(self.out_of_fold_proba_[seen], self.out_of_fold_labels_[seen])
+        weights = self.out_of_fold_weights_
+        return OutOfFold(
+            self.out_of_fold_proba_[seen],
+            self.out_of_fold_labels_[seen],
+            None if weights is None else weights[seen],
+        )
 
     def _tune_weights(
-        self, probabilities: NDArray[np.float64], labels: NDArray[np.int64], metric: DecisionMetric
+        self,
+        probabilities: NDArray[np.float64],
+        labels: NDArray[np.int64],
+        metric: DecisionMetric,
+        row_weights: NDArray[np.float64] | None,
     ) -> NDArray[np.float64]:
-        return average_weights(probabilities, labels, metric)
+        return average_weights(probabilities, labels, metric, row_weights)
 
     def _refuse_without_probabilities(self) -> None:
         try:
@@ -284,8 +309,9 @@ array-like, default=None
         codes: NDArray[np.int64],
         rng: np.random.Generator,
         of_split: Mapping[str, Any],
+        places: NDArray[np.int64],
     ) -> list[Fold]:
-        """Training and test rows of every fold."""
+        """Training and test rows of every fold; `places` are those of the user's rows in `X`."""
         cv = 5 if self.cv is None else self.cv
         if isinstance(cv, Integral):
             counts = np.bincount(codes)
@@ -299,49 +325,16 @@ array-like, default=None
         pairs: Any = cv
         if hasattr(cv, "split"):
             pairs = cv.split(X, self.classes_[codes], **of_split)
+            places = np.arange(_num_samples(X))
         # Rows may be given as masks.
-        every = np.arange(_num_samples(X))
-        splits = [(every[np.asarray(train)], every[np.asarray(test)]) for train, test in pairs]
+        parts = [[places[np.asarray(part)] for part in pair] for pair in pairs]
+        splits = [(train[train >= 0], test[test >= 0]) for train, test in parts]
         if not sum(len(test) for _, test in splits):
             raise ValueError(f"cv={self.cv!r} leaves no row out; give an int, or another splitter.")
         return splits
 
 
-def _predict_fold(
-    estimator: Any,
-    X: Any,
-    labels: NDArray[Any],
-    classes: NDArray[Any],
-    fold: Fold,
-    fit_params: Mapping[str, Any],
-) -> FloatArray:
-    """Probabilities of a fold's test rows by a clone that is fitted on its training rows."""
-    train, test = fold
-    found = np.unique(labels[train])
-    if len(found) == 1:  # Few classifiers train on one class, and there is nothing to learn.
-        return np.tile((classes == found).astype(np.float64), (len(test), 1))
-    own = _check_method_params(X, fit_params, indices=train)
-    model = clone(estimator).fit(_safe_indexing(X, train), labels[train], **own)
-    return _aligned(model, _safe_indexing(X, test), classes)
-
-
-def _aligned(model: Any, X: Any, classes: NDArray[Any]) -> FloatArray:
-    """Probabilities with one column for each of `classes`: 0 for those the model never saw."""
-    probabilities = model.predict_proba(X)
-    if np.array_equal(model.classes_, classes):
-        return probabilities
-    aligned = np.zeros((len(probabilities), len(classes)))
-    aligned[:, np.searchsorted(classes, model.classes_)] = probabilities
-    return aligned
-
-
-def _mean_of_parts(
-    tests: list[NDArray[np.int64]], parts: list[FloatArray], shape: tuple[int, int]
-) -> FloatArray:
-    """Mean probabilities of a row over the test parts that it is in; NaN if it is in none."""
-    total, count = np.zeros(shape), np.zeros(shape[0])
-    for test, probabilities in zip(tests, parts, strict=True):
-        total[test] += probabilities
-        count[test] += 1
-    with np.errstate(invalid="ignore"):
-        return total / count[:, None]
+def _given_weights(fit_params: Mapping[str, Any]) -> Any:
+    """Weights of the rows among the parameters of a classifier's `fit`, the last ones named."""
+    names = [name for name in fit_params if name.rpartition("__")[2] == "sample_weight"]
+    return fit_params[names[-1]] if names else None

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin, _fit_context
-from sklearn.utils import check_consistent_length, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 
 from qcl_mixnet.engine.devices import resolve_device
@@ -26,13 +26,14 @@ from qcl_mixnet.estimators.decision_rules import (
 )
 from qcl_mixnet.estimators.decision_search import DecisionMetric
 from qcl_mixnet.estimators.ensemble import ENSEMBLE_CONSTRAINTS
-from qcl_mixnet.estimators.labels import encode_labels
+from qcl_mixnet.estimators.labels import encode_counted
 from qcl_mixnet.estimators.plus.fit import PlusTraining, input_layout
 from qcl_mixnet.estimators.plus.kinds import PORTFOLIO
 from qcl_mixnet.estimators.plus.portable import PortableBlend
 from qcl_mixnet.estimators.plus.training import Clock
 from qcl_mixnet.estimators.table_inputs import TABLE_CONSTRAINTS
 from qcl_mixnet.preprocessing.gap_indicators import GapIndicatingPreprocessor
+from qcl_mixnet.preprocessing.row_weights import weigh_rows
 
 
 class QCLMixNetPlusClassifier(Deciding, ClassifierMixin, PortableBlend):
@@ -95,6 +96,8 @@ AlertsAtMost, Costs, str, dict, Series or array-like, default="macro_f1"
         Probabilities of the training rows from networks that have not seen them.
     out_of_fold_labels_ : ndarray of int64, shape (n_training_rows,)
         Positions in `classes_` of those rows' labels.
+    out_of_fold_weights_ : ndarray of shape (n_training_rows,) or None
+        Their weights, 1 in the mean; None where rows count alike.
     interrupted_ : bool
         True when a KeyboardInterrupt ended the training early; `fit` raises it once what was
         trained is blended.
@@ -157,7 +160,7 @@ AlertsAtMost, Costs, str, dict, Series or array-like, default="macro_f1"
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: ArrayLike) -> Self:
+    def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Train on a table.
 
         Parameters
@@ -166,6 +169,9 @@ AlertsAtMost, Costs, str, dict, Series or array-like, default="macro_f1"
             Training rows; gaps and, in a DataFrame, categories and dates are allowed.
         y : array-like of shape (n_samples,)
             Labels of at least two classes, each with two rows or more.
+        sample_weight : array-like of shape (n_samples,), optional
+            How much each row counts, 0 or more; a row of weight 0 is left out. Only their ratios
+            matter: see the page "Weights of rows".
 
         Returns
         -------
@@ -184,7 +190,7 @@ AlertsAtMost, Costs, str, dict, Series or array-like, default="macro_f1"
         """
         clock = Clock(self.time_limit)
         with own_settings():
-            self._fit(X, y, clock)
+            self._fit(X, y, sample_weight, clock)
         if self.interrupted_:
             raise KeyboardInterrupt(
                 f"The training was interrupted after {len(self.leaderboard_)} kind(s) of networks; "
@@ -196,12 +202,13 @@ AlertsAtMost, Costs, str, dict, Series or array-like, default="macro_f1"
         """Whether a `fit` came to its end; one that fails has set some attributes by then."""
         return hasattr(self, "decision_rule_")
 
-    def _fit(self, X: Any, y: ArrayLike, clock: Clock) -> None:
+    def _fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None, clock: Clock) -> None:
         if hasattr(self, "decision_rule_"):
             del self.decision_rule_  # of an earlier fit
         X = self._validate_table(X, reset=True)
-        self.classes_, labels = encode_labels(y)
-        check_consistent_length(X, labels)
+        counted = weigh_rows(sample_weight, len(X))
+        self.classes_, labels = encode_counted(X, y, counted)
+        X, weights = counted.of(X), counted.weights
         _check_rows_of_classes(self.classes_, labels)
         check_decision(self.decision, self.classes_, labels)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
@@ -209,7 +216,8 @@ AlertsAtMost, Costs, str, dict, Series or array-like, default="macro_f1"
         preprocessor = GapIndicatingPreprocessor(
             categorical_features=self.categorical_features, dates="features", rare_levels="join"
         )
-        self.preprocessor_ = preprocessor.set_output(transform="default").fit(X)
+        preprocessor.set_output(transform="default").fit(X, sample_weight=weights)
+        self.preprocessor_ = preprocessor
         training = PlusTraining(
             self._to_tensor(X),
             labels,
@@ -218,6 +226,7 @@ AlertsAtMost, Costs, str, dict, Series or array-like, default="macro_f1"
             seed=seed,
             n_jobs=self.n_jobs,
             clock=clock,
+            weights=weights,
         )
         training.run(
             self.n_members or len(PORTFOLIO),
@@ -229,7 +238,7 @@ AlertsAtMost, Costs, str, dict, Series or array-like, default="macro_f1"
         self.blend_ = training.blend()
         self.leaderboard_ = training.leaderboard(self.blend_)
         self.out_of_fold_proba_ = self.blend_.out_of_fold
-        self.out_of_fold_labels_ = labels
+        self.out_of_fold_labels_, self.out_of_fold_weights_ = labels, weights
         tune = partial(average_weights, rng=training.rng)
         self.decision_rule_ = rule_for(self.decision, self.classes_, self._out_of_fold_rows(), tune)
 
@@ -240,12 +249,18 @@ AlertsAtMost, Costs, str, dict, Series or array-like, default="macro_f1"
     def _out_of_fold_rows(self) -> OutOfFold | None:
         if self.out_of_fold_proba_ is None or self.out_of_fold_labels_ is None:
             return None
-        return OutOfFold(self.out_of_fold_proba_, self.out_of_fold_labels_)
+        return OutOfFold(
+            self.out_of_fold_proba_, self.out_of_fold_labels_, self.out_of_fold_weights_
+        )
 
     def _tune_weights(
-        self, probabilities: NDArray[np.float64], labels: NDArray[np.int64], metric: DecisionMetric
+        self,
+        probabilities: NDArray[np.float64],
+        labels: NDArray[np.int64],
+        metric: DecisionMetric,
+        row_weights: NDArray[np.float64] | None,
     ) -> NDArray[np.float64]:
-        return average_weights(probabilities, labels, metric)
+        return average_weights(probabilities, labels, metric, row_weights)
 
     @own_settings()
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
