@@ -6,9 +6,9 @@ import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
+from tests.estimators.ensembles import make_model
 
 from qcl_mixnet import explain_rows
-from tests.estimators.ensembles import make_model
 
 USUAL = pd.DataFrame(
     {

@@ -7,9 +7,9 @@ from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score, log_loss
 from sklearn.model_selection import GroupKFold
+from tests.estimators.ensembles import make_model
 
 from qcl_mixnet import FeatureImportanceDisplay, feature_importance, plot_importance
-from tests.estimators.ensembles import make_model
 
 mpl.use("Agg")
 

@@ -21,6 +21,7 @@ def new_axes() -> Any:
         import matplotlib.pyplot as plt
     except ImportError as error:
         raise ImportError(
-            'The plot needs the package matplotlib; install it with pip install "qcl-mixnet[plots]".'
+            "The plot needs the package matplotlib; install it with "
+            'pip install "qcl-mixnet[plots]".'
         ) from error
     return plt.subplots()[1]

@@ -9,7 +9,7 @@ Lundberg and Lee: "A unified approach to interpreting model predictions", NeurIP
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
