@@ -35,7 +35,7 @@ def explain_rows(
     *,
     positive: Hashable | None = None,
     n_background: int = 50,
-    n_orders: int = 3,
+    n_orders: int = 2,
     random_state: int = 0,
 ) -> shap.Explanation:
     """Say how much each column of a row moves its probabilities away from the usual ones.
@@ -61,7 +61,7 @@ def explain_rows(
         Label of the class whose probability is explained; all classes by default.
     n_background : int, default=50
         So many rows are drawn from `background` where it has more. The time grows with it.
-    n_orders : int, default=3
+    n_orders : int, default=2
         Random orders, each also in reverse. The time grows with it.
     random_state : int, default=0
         Of the orders and of the background rows that are drawn.
