@@ -192,16 +192,17 @@ def _splits(
 ) -> list[Fold]:
     """Training and test rows of every fold."""
     if isinstance(cv, Integral):
-        if cv < 2:
+        n_folds, counts = int(cv), np.bincount(codes)
+        n = int(counts[counts > 1].sum())
+        if n_folds < 2:
             raise ValueError(f"cv={cv} must be at least 2 folds; None takes a fitted estimator.")
-        counts = np.bincount(codes)
-        if (n := int(counts[counts > 1].sum())) < cv:
+        if n < n_folds:
             raise ValueError(
                 f"cv={cv} folds need at least as many rows in classes of two rows or more, and "
                 f"there are {n}; lower cv or give more rows."
             )
         rng = np.random.default_rng(random_state)
-        return [(bag.in_bag, bag.out_of_bag) for bag in folds(codes, int(cv), rng)]
+        return [(bag.in_bag, bag.out_of_bag) for bag in folds(codes, n_folds, rng)]
     pairs: Iterable[Any] = cv.split(table, labels) if hasattr(cv, "split") else cv
     every = np.arange(len(labels))  # rows may be given as masks
     splits = [(every[np.asarray(train)], every[np.asarray(test)]) for train, test in pairs]
