@@ -129,7 +129,7 @@ def test_library__what_it_imports_at_once__is_a_dependency():
 
 
 def test_library__what_it_imports_later__is_a_dependency_or_in_an_extra_of_its_own():
-    allowed = declared("files", "onnx", "plots", "neighbors")
+    allowed = declared("files", "onnx", "plots", "explain", "neighbors")
     assert undeclared(of(library_files(without=KEEPING)), allowed) == set()
 
 
@@ -153,7 +153,7 @@ def test_declared__every_package__is_imported_or_loaded_by_name():
         for name in of(SOURCES)
         for found in DISTRIBUTIONS.get(name, (name,))
     }
-    extras = ("files", "onnx", "neighbors", "project", "peers")
+    extras = ("files", "onnx", "explain", "neighbors", "project", "peers")
     assert declared(*extras) - imported == set(LOADED_BY_NAME)
 
 

@@ -14,6 +14,9 @@ from qcl_mixnet.decisions.wishes import (
 from qcl_mixnet.engine.loop import TrainingDivergedError
 from qcl_mixnet.estimators.base import TestSelectionWarning
 from qcl_mixnet.estimators.classifier import QCLMixNetClassifier
+from qcl_mixnet.estimators.explaining import explain_rows
+from qcl_mixnet.estimators.importance import feature_importance
+from qcl_mixnet.estimators.importance_display import FeatureImportanceDisplay, plot_importance
 from qcl_mixnet.estimators.operating_points import operating_points
 from qcl_mixnet.estimators.operating_points_display import (
     OperatingPointsDisplay,
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AlertsAtMost",
     "Costs",
+    "FeatureImportanceDisplay",
     "ModelFileError",
     "OperatingPointWarning",
     "OperatingPointsDisplay",
@@ -45,8 +49,11 @@ __all__ = [
     "TunedDecisionClassifier",
     "UnseenLevelsWarning",
     "__version__",
+    "explain_rows",
+    "feature_importance",
     "load_fitted",
     "operating_points",
+    "plot_importance",
     "plot_operating_points",
     "save_fitted",
 ]

@@ -208,7 +208,7 @@ def _mean_departure(
     n_bootstraps = int(np.clip(_MOST_WORK // work, _LEAST_BOOTSTRAPS, _BOOTSTRAPS))
     total = np.zeros(p.shape[1])
     for _ in range(n_bootstraps):
-        counts = _stratified_bootstrap(true, rng)
+        counts = stratified_bootstrap(true, rng)
         drawn = counts > 0
         if row_weights is not None:
             counts *= row_weights
@@ -218,8 +218,20 @@ def _mean_departure(
     return total / n_bootstraps
 
 
-def _stratified_bootstrap(true: IntArray, rng: np.random.Generator) -> FloatArray:
-    """How often each row counts: together as often as its class has rows."""
+def stratified_bootstrap(true: IntArray, rng: np.random.Generator) -> FloatArray:
+    """Draw as many rows of every class as it has, with replacement, in parts where they are many.
+
+    Parameters
+    ----------
+    true : ndarray of shape (n_samples,)
+        Encoded labels.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+        How often each row counts: those of a class together as often as it has rows.
+    """
     counts = np.zeros(len(true))
     classes = np.unique(true)
     most = len(true)

@@ -16,6 +16,7 @@ from qcl_mixnet.decisions.wishes import WISHES, Constraint, Costs, Wish, code_of
 from qcl_mixnet.estimators.calibration import weighted_mean
 from qcl_mixnet.estimators.class_calibration import fit_class_calibration
 from qcl_mixnet.estimators.class_weights import check_class_weights
+from qcl_mixnet.estimators.cost_weights import fit_cost_weights
 from qcl_mixnet.estimators.decision_search import DecisionMetric
 
 Decision = Literal["argmax", "macro_f1", "balanced_accuracy"]
@@ -165,12 +166,18 @@ def rule_for(
 
 
 def _for_costs(costs: FloatArray, by_class: FloatArray | None, rows: OutOfFold) -> DecisionRule:
-    """Lowest expected costs; the plain argmax where it cost less on the rows."""
+    """Lowest expected costs.
+
+    Of two classes, the rows' own costs have a say, too. Of more they gained nothing, and the plain
+    argmax is kept where it cost less on the rows.
+    """
     temperature, weights = fit_class_calibration(*rows)
     if by_class is not None:  # the same decision, in a simpler form
         rule = DecisionRule(weights * by_class, temperature)
     else:
         rule = DecisionRule(weights, temperature, costs)
+    if len(costs) == 2:
+        return fit_cost_weights(rule, costs, *rows)
     plain = DecisionRule.plain(len(costs))
     ours, argmax = (
         weighted_mean(costs[rows.labels, one.apply(rows.probabilities)], rows.weights)
