@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from qcl_mixnet.decisions.rule import DecisionRule
+from qcl_mixnet.engine.threads import fork_safe
 from qcl_mixnet.estimators.deciding import new_rule, points_of_rows, weights_of_rule
 from qcl_mixnet.estimators.decision_average import average_weights
 from qcl_mixnet.estimators.decision_rules import OutOfFold
@@ -186,6 +187,7 @@ class KeptModel:
         )
         return change
 
+    @fork_safe()
     def predict_proba(self, X: Any) -> NDArray[np.floating[Any]]:
         """Probabilities of the classes.
 
@@ -201,6 +203,7 @@ class KeptModel:
         """
         return self.model.predict_proba(X)
 
+    @fork_safe()
     def predict(self, X: Any) -> NDArray[Any]:
         """Labels, as the model that was kept decided.
 
