@@ -148,7 +148,9 @@ KEPT = """[
     or load_fitted("model"),
     MLPNetworkClassifier(epochs=1, random_state=0).fit(X[:500], y[:500]),
 ]"""
-TREES = """[QCLMixNetPlusClassifier(trees=True, time_limit=5, random_state=0).fit(X[:300], y[:300])]"""
+TREES = (
+    """[QCLMixNetPlusClassifier(trees=True, time_limit=5, random_state=0).fit(X[:300], y[:300])]"""
+)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")

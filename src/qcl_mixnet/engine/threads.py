@@ -133,7 +133,9 @@ def each_on_one_thread(work: Callable[[Part], Result], parts: Sequence[Part]) ->
     with limited_threads(1):
         if n_threads <= 1:
             return [work(part) for part in parts]
-        with ThreadPoolExecutor(n_threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        with ThreadPoolExecutor(
+            n_threads, initializer=torch.set_num_threads, initargs=(1,)
+        ) as pool:
             return list(pool.map(work, parts))
 
 
