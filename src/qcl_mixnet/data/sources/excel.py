@@ -97,13 +97,11 @@ def _read_sheets(stream: BinaryIO, where: str, suffix: str) -> dict[str, pd.Data
 
 def _check_packed(stream: BinaryIO, where: str) -> None:
     """Compare what a workbook, a zip archive of XML, would become with the limits."""
-    packed = size_of(stream)
-    if zipfile.is_zipfile(stream):
-        stream.seek(0)
-        with contextlib.suppress(*_DAMAGED), zipfile.ZipFile(stream) as archive:
-            n_bytes = sum(member.file_size for member in archive.infolist())
-            check_unpacked(n_bytes, packed, where)
+    packed, n_bytes = size_of(stream), 0
+    with contextlib.suppress(*_DAMAGED), zipfile.ZipFile(stream) as archive:
+        n_bytes = sum(member.file_size for member in archive.infolist())
     stream.seek(0)
+    check_unpacked(n_bytes, packed, where)
 
 
 def _damages(engine: str) -> tuple[type[Exception], ...]:
