@@ -56,11 +56,12 @@ test-lowest: ## run the test suite with the oldest versions that pyproject.toml 
 		--resolution lowest-direct --editable ".[dev]"
 	OMP_NUM_THREADS=1 $(LOWEST)/bin/python -m pytest --numprocesses=auto --dist=worksteal $(ARGS)
 
-lint: $(VENV)/.dev ## ruff, mypy and the import contracts
+lint: $(VENV)/.dev ## ruff, mypy, the import contracts and bandit
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive src
 
 docs: $(VENV)/.docs ## build the documentation into site/; a dead link is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict $(ARGS)

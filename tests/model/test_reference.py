@@ -242,3 +242,10 @@ def test_train_reference__leaves_the_global_generator_alone():
     options = TrainingOptions(epochs=1, batch_size=16)
     train_reference(reference, reference_loss, x, y, options, MixupOptions(), Streams.from_seed(3))
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_reference_network__attention_that_is_not_the_paper_s__is_refused():
+    for parts in ({"attention_rank": 2}, {"attention": False}):
+        network = QCLMixNet.build(5, 3, generator=torch.Generator(), **parts)
+        with pytest.raises(ValueError, match="of full rank, alone"):
+            ReferenceNetwork(network)

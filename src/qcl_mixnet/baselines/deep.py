@@ -31,7 +31,7 @@ from qcl_mixnet.baselines.deep_networks import (
 )
 from qcl_mixnet.engine.randomness import Streams
 from qcl_mixnet.engine.stacking import take_rows, weighted_batch
-from qcl_mixnet.estimators.chunks import in_chunks
+from qcl_mixnet.estimators.chunks import PREDICTION_CHUNK, in_chunks
 from qcl_mixnet.estimators.training_constraints import TRAINING_CONSTRAINTS
 
 # For each value of the table a convolution holds a hundred numbers, a recurrent layer that reads
@@ -95,7 +95,7 @@ class DeepClassifier(CrossEntropyClassifier):
     def _logits(self, network: nn.Module, x: Tensor) -> Tensor:
         """Logits of preprocessed rows; the wider they are, the fewer at a time."""
         n_rows = max(1, PREDICTION_VALUES // x.shape[-1])
-        return torch.cat([in_chunks(network, rows) for rows in x.split(n_rows, dim=-2)], dim=-2)
+        return in_chunks(network, x, min(PREDICTION_CHUNK, n_rows))
 
 
 @dataclass(kw_only=True, eq=False, repr=False)

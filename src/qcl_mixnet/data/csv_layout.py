@@ -20,6 +20,7 @@ from qcl_mixnet.data.csv_separator import (
     without_trailing_blanks,
 )
 from qcl_mixnet.data.errors import DataError
+from qcl_mixnet.data.limits import check_limit
 
 _UNNAMED = re.compile(r"Unnamed: \d+(\.\d+)*")
 
@@ -126,6 +127,7 @@ def _read_header(stream: TextIO, separator: Separator, where: str, rules: Header
         wanted = f" number {rules.row} (from 0)" if rules.row else ""
         raise DataError(f"{where} has no columns: there is no row{wanted} of names in it")
     cells = rows[-1][1]
+    check_limit("columns", len(cells), where, "columns")
     if rules.row is None:
         alike = sum(map(str.__eq__, map(str.strip, cells), rules.names or ()))
         if rules.names and alike > len(rules.names) / 2:

@@ -22,6 +22,12 @@ logger = logging.getLogger(__name__)
 
 RECORD = "fit.json"
 _FRAMES = ("predictions", "history", "representation")
+# A record names no other file, so that none can lead out of its folder.
+_FILES = frozenset(f"{name}.parquet" for name in _FRAMES)
+_DAMAGED = (
+    OSError, ValueError, LookupError, TypeError, AttributeError,
+    RecursionError,  # brackets that are nested thousands deep
+)  # fmt: skip
 # Enough digits of a SHA-256 that no two results of a cell meet; the record has all of them.
 _KEY_DIGITS = 16
 
@@ -71,9 +77,19 @@ class CellFolder:
             if record["key"] != key:
                 raise ValueError(f"{RECORD} has the key {record['key']}")
             for name, expected in record["files"].items():
+                if name not in _FILES:
+                    raise ValueError(f"{RECORD} names the file {name!r:.60}")
                 if _sha256(folder / name) != expected:
                     raise ValueError(f"{name} is not the file that it was written with")
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        # Brackets that are nested thousands deep end in a RecursionError.
+        except (
+            OSError,
+            ValueError,
+            LookupError,
+            TypeError,
+            AttributeError,
+            RecursionError,
+        ) as error:
             logger.warning("%s is damaged (%s); the cell is computed again.", folder, error)
             return None
         return record

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from qcl_mixnet.decisions.rule import DecisionRule
+from qcl_mixnet.engine.threads import fork_safe
 from qcl_mixnet.estimators.deciding import new_rule, points_of_rows, weights_of_rule
 from qcl_mixnet.estimators.decision_average import average_weights
 from qcl_mixnet.estimators.decision_rules import OutOfFold
@@ -245,6 +246,7 @@ class KeptModel:
             return self._classifier.coverage_report(self._as_classifier_reads(X), y, coverage)
         return report_of_table(self.out_of_fold, self.classes_, self.predict_proba, X, y, coverage)
 
+    @fork_safe()
     def predict_proba(self, X: Any) -> NDArray[np.floating[Any]]:
         """Probabilities of the classes.
 
@@ -260,6 +262,7 @@ class KeptModel:
         """
         return self.model.predict_proba(X)
 
+    @fork_safe()
     def predict(self, X: Any) -> NDArray[Any]:
         """Labels, as the model that was kept decided.
 

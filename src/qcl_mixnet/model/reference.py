@@ -36,11 +36,14 @@ class ReferenceNetwork(nn.Module):
     Parameters
     ----------
     network : QCLMixNet
-        A full network (no ablation) whose parameters and buffers are copied.
+        A full network (no ablation, attention of full rank), whose parameters and buffers are
+        copied.
     """
 
     def __init__(self, network: QCLMixNet):
         super().__init__()
+        if network.attention is None or network.attention.rank != network.n_features:
+            raise ValueError("The reference has the paper's attention, of full rank, alone.")
         self.theta_1 = nn.Parameter(torch.empty(network.n_features))
         self.theta_2 = nn.Parameter(torch.empty(64))
         self.attention = nn.MultiheadAttention(network.n_features, num_heads=1, batch_first=True)

@@ -90,7 +90,10 @@ class TableDataset(ParquetDataset):
         """Why there was no table at the last try; None if there was one."""
         if not self._note.exists():
             return None
-        return Unavailable(**json.loads(self._note.read_text(encoding="utf-8")))
+        try:
+            return Unavailable(**json.loads(self._note.read_text(encoding="utf-8")))
+        except (ValueError, TypeError, RecursionError) as error:
+            raise DatasetError(f"{self._note} is damaged ({error}); delete it.") from error
 
     def forget_note(self) -> None:
         """Remove the note of a try before: the table is there."""

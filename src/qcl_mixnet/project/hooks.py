@@ -32,7 +32,12 @@ from qcl_mixnet.project.tracking import (
     set_client_defaults,
     tracking_problem,
 )
-from qcl_mixnet.project.tracking_addresses import hide_secrets, is_server, public_address
+from qcl_mixnet.project.tracking_addresses import (
+    hide_secrets,
+    is_server,
+    public_address,
+    public_values,
+)
 from qcl_mixnet.project.tracking_databases import sqlite_file
 from qcl_mixnet.project.try_tracking import log_tried, trial_files, try_metrics
 from qcl_mixnet.project.tuning_study import StudyDataset
@@ -142,8 +147,8 @@ class BenchmarkHooks:
         return {
             "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
             **self.binding.provenance,
-            "given_parameters": self.run_params.get("runtime_params") or {},
-            "parameters": dict(parameters),
+            "given_parameters": public_values(self.run_params.get("runtime_params") or {}),
+            "parameters": public_values(parameters),
             "models": {
                 name: ModelSpec.model_validate(models[name]).model_dump(mode="json", by_alias=True)
                 for name in grid.models
@@ -219,6 +224,7 @@ def tracked_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
 
     The file `run.json`, and the tables that are attached, say what they are.
     """
+    parameters = public_values(parameters)
     if "replay" not in parameters:
         return dict(parameters)
     replay = {

@@ -3,6 +3,8 @@
 import logging
 import os
 import re
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import unquote
 
 # MLflow sends these to a server, and some errors quote what was sent.
@@ -25,6 +27,23 @@ def public_address(uri: str) -> str:
         0
     ]
     return address.replace("***@", "")
+
+
+def public_values(value: Any) -> Any:
+    """Write every address in nested parameters as `public_address` does.
+
+    Parameters
+    ----------
+    value : object
+        Mappings, lists and plain values, such as the parameters of a run.
+    """
+    if isinstance(value, Mapping):
+        return {name: public_values(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [public_values(one) for one in value]
+    if isinstance(value, str) and re.match(r"[a-z][\w+.:-]*://", value, re.IGNORECASE):
+        return "::".join(public_address(part) for part in value.split("::"))
+    return value
 
 
 def without_secrets(text: str, uri: str = "") -> str:

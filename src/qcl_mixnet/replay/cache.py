@@ -35,6 +35,10 @@ from qcl_mixnet.writing import strict_json, write_atomically
 logger = logging.getLogger(__name__)
 
 _KEY_DIGITS = 16
+_DAMAGED = (
+    OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile,
+    RecursionError,  # brackets that are nested thousands deep
+)  # fmt: skip
 _ARRAYS = ("out_of_fold", "test", "y_train", "y_test")
 
 
@@ -187,7 +191,7 @@ class CandidateFolder:
                     raise ValueError(f"it has the key {record['key']}")
                 names = () if record["status"] == "failed" else _ARRAYS
                 arrays = {name: stored[name] for name in names}
-        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        except _DAMAGED as error:
             logger.warning("%s is damaged (%s); the candidate is trained again.", path, error)
             return None
         return CandidateResult(record, arrays)

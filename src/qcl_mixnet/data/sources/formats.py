@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from qcl_mixnet.data.errors import DataError
 from qcl_mixnet.data.gaps import GapCodes, is_code, refuse_label_codes
+from qcl_mixnet.data.limits import check_limit, check_shape
 from qcl_mixnet.data.written_numbers import parse_numbers
 
 Format = Literal["csv", "parquet", "feather", "excel", "arff"]
@@ -49,8 +50,10 @@ def read_arrow(
     """
     try:
         if kind == "parquet":
-            # pandas says of a repeated name that it does not know which is meant.
-            refuse_repeated(pq.read_schema(stream).names, where)
+            _check_parquet(stream, where)
+            stream.seek(0)
+        else:
+            _check_feather(stream, where)
             stream.seek(0)
         frame = pd.read_parquet(stream) if kind == "parquet" else pd.read_feather(stream)
     except DataError:
@@ -68,6 +71,28 @@ def read_arrow(
             # Decimals become floats: pandas computes with no other type that could hold them.
             frame[name] = frame[name].astype(object).map(float, na_action="ignore").astype(float)
     return frame
+
+
+def _check_parquet(stream: BinaryIO, where: str) -> None:
+    """Compare what the file says of itself with the limits: a few bytes may stand for many rows."""
+    file = pq.ParquetFile(stream)
+    groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
+    # pandas says of a repeated name that it does not know which is meant.
+    refuse_repeated(file.schema_arrow.names, where)
+    n_columns = max(file.metadata.num_columns, len(file.schema_arrow.names))
+    check_shape(max(file.metadata.num_rows, sum(g.num_rows for g in groups)), n_columns, where)
+    check_limit(
+        "unpacked_bytes", sum(group.total_byte_size for group in groups), where,
+        "bytes after unpacking",
+    )  # fmt: skip
+
+
+def _check_feather(stream: BinaryIO, where: str) -> None:
+    try:
+        names = pa.ipc.open_file(stream).schema.names
+    except pa.ArrowInvalid:  # the first version of Feather has another layout
+        return
+    check_limit("columns", len(names), where, "columns")
 
 
 def _is_decimal(column: pd.Series) -> bool:

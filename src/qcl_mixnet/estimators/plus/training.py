@@ -22,7 +22,7 @@ from qcl_mixnet.estimators.bagging import Bag
 from qcl_mixnet.estimators.calibration import apply_temperature, fit_temperature, weighted_mean
 from qcl_mixnet.estimators.chunks import in_chunks, softmax
 from qcl_mixnet.model.losses import LossOptions
-from qcl_mixnet.model.network import QCLMixNet
+from qcl_mixnet.model.network import QCLMixNet, attention_rank
 from qcl_mixnet.model.objective import HybridObjective, MixupOptions
 from qcl_mixnet.model.plus.columns import learn_columns
 from qcl_mixnet.model.plus.network import InputLayout, PlusNetwork, PlusOptions
@@ -180,7 +180,11 @@ def train_recipe(
     networks: Networks
     objective: Objective
     if isinstance(recipe, PaperRecipe):
-        networks = [QCLMixNet.build(layout.width, n_classes, generator=own.init) for own in streams]
+        rank = attention_rank(layout.width)
+        networks = [
+            QCLMixNet.build(layout.width, n_classes, generator=own.init, attention_rank=rank)
+            for own in streams
+        ]
         stacked: Any = stack(networks).to(device)
         objective = HybridObjective.build(
             stacked, *shared, recipe.loss, recipe.mixup, streams, of_rows
