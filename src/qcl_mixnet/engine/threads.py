@@ -50,6 +50,15 @@ def forked() -> bool:
     return os.getpid() != _process
 
 
+def forget_fork() -> None:
+    """Say that this process is a fork of one that had used no thread, so that it may use its own.
+
+    For workers of a server that has imported the package and done nothing else.
+    """
+    global _process
+    _process = os.getpid()
+
+
 @contextmanager
 def limited_threads(n_jobs: int | None) -> Iterator[None]:
     """Let PyTorch's operations use the threads that `n_jobs` stands for."""

@@ -7,6 +7,7 @@ carries it out. `docs/incremental-runs.md` says why it is done here and not in t
 import logging
 import os
 from abc import ABC
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from typing import Any
@@ -28,6 +29,8 @@ from qcl_mixnet.project.availability import (
     stop_if_none_is_left,
     without_table,
 )
+from qcl_mixnet.project.cell_stage import compute_cells
+from qcl_mixnet.project.cell_tasks import cell_dataset
 from qcl_mixnet.project.datasets import CellDataset, TableDataset
 from qcl_mixnet.project.progress import RunProgress
 
@@ -99,7 +102,17 @@ class IncrementalMixin(AbstractRunner, ABC):
             current = set(cells) - set(stale)
             for node in current:
                 cell_dataset(node, catalog).folder.show(self.keys[node.name])
-            return carry_out(Pipeline([node for node in rest_nodes if node not in current]))
+            todo = Pipeline([node for node in rest_nodes if node not in current])
+            if only_missing_outputs:
+                todo = self._filter_pipeline_for_missing_outputs(todo, catalog)
+            self._compute([node for node in todo.nodes if "cell" in node.tags], catalog)
+            carry_out(Pipeline([node for node in todo.nodes if "cell" not in node.tags]))
+            return {name: catalog[name] for name in todo.outputs()}
+
+    def _compute(self, cells: Sequence[Node], catalog: CatalogProtocol) -> None:
+        """Compute cells in processes of their own: as many at once as the runner has workers."""
+        n_workers = getattr(self, "_max_workers", 1)  # Kedro has no public name
+        compute_cells(cells, catalog, self.keys, self.progress, n_workers)
 
     def _is_up_to_date(self, node: Node, catalog: CatalogProtocol) -> bool:
         """Whether a cell has a result of the key that it would get now; failures are retried."""
@@ -109,21 +122,9 @@ class IncrementalMixin(AbstractRunner, ABC):
     def _suggest_resume_scenario(self, *args: Any) -> None:
         """Say nothing of `--from-nodes`: the same command goes on from where it was."""
 
-    def _release_datasets(  # type: ignore[override]  # static in Kedro, called on the instance
-        self,
-        node: Node,
-        catalog: CatalogProtocol,
-        load_counts: dict[str, int],
-        pipeline: Pipeline,
-    ) -> None:
-        """Report a finished node: every runner calls this, in the driver, after each node."""
-        super()._release_datasets(node, catalog, load_counts, pipeline)
-        if "cell" in node.tags:
-            self.progress.finish(cell_dataset(node, catalog).folder.record(self.keys[node.name]))
-
 
 class IncrementalSequentialRunner(IncrementalMixin, SequentialRunner):
-    """One node after another."""
+    """One cell after another."""
 
 
 class IncrementalParallelRunner(IncrementalMixin, ParallelRunner):
@@ -188,17 +189,6 @@ def _discard_tables(pipeline: Pipeline, datasets: set[str], catalog: CatalogProt
                 dataset = catalog.get(name)
                 if isinstance(dataset, TableDataset):
                     dataset.path.unlink(missing_ok=True)
-
-
-def cell_dataset(node: Node, catalog: CatalogProtocol) -> CellDataset:
-    """Dataset of the results of a node that trains a cell."""
-    dataset = catalog.get(node.outputs[0])
-    if not isinstance(dataset, CellDataset):
-        raise TypeError(
-            f"The output of cell {node.name} must be a CellDataset in the catalog, "
-            f"got {type(dataset).__name__}."
-        )
-    return dataset
 
 
 def current_key(cell: CellDataset, catalog: CatalogProtocol) -> str:

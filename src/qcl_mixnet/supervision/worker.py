@@ -1,0 +1,92 @@
+"""What a worker process does: one task after another, until it is told to stop."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import pickle
+import traceback
+from collections.abc import Callable
+from logging.handlers import QueueHandler
+from multiprocessing.connection import Connection
+from threading import Lock
+from typing import Any
+
+from qcl_mixnet.supervision.process_settings import changed, process_settings
+
+# Kinds of messages to the driver.
+READY, LOG, DONE, RAISED = "ready", "log", "done", "raised"
+
+
+class Channel:
+    """The worker's end of its connection; threads may log while a result is sent."""
+
+    def __init__(self, connection: Connection):
+        self.connection, self.lock = connection, Lock()
+
+    def send(self, *message: Any) -> None:
+        """Send a message whole."""
+        self.send_bytes(pickle.dumps(message))
+
+    def send_bytes(self, message: bytes) -> None:
+        """Send a message that is pickled already."""
+        with self.lock:
+            self.connection.send_bytes(message)
+
+
+class ForwardingHandler(QueueHandler):
+    """Hand log records to the driver, which shows them as its own."""
+
+    def enqueue(self, record: logging.LogRecord) -> None:
+        """Send a record, which `prepare` made a plain text of."""
+        self.queue.send(LOG, record)
+
+
+def serve(file: int) -> None:
+    """Work off what comes over a connection.
+
+    Parameters
+    ----------
+    file : int
+        Open file of the connection.
+    """
+    connection = Connection(file)
+    channel = Channel(connection)
+    setup = connection.recv()
+    forward_logs(channel, setup["levels"])
+    if setup["initializer"]:
+        find(setup["initializer"])()
+    before = process_settings()
+    channel.send(READY)
+    while task := receive_task(connection):
+        try:
+            # Whatever a task raises is a message, also what is meant to end the process.
+            message = pickle.dumps(
+                (DONE, pickle.loads(task)(), changed(before, process_settings()))
+            )
+        except BaseException as error:
+            told = f"{type(error).__name__}: {error}", traceback.format_exc()
+            message = pickle.dumps((RAISED, *told, changed(before, process_settings())))
+        channel.send_bytes(message)
+
+
+def receive_task(connection: Connection) -> bytes:
+    """Wait for the next task; nothing when there is no more, or no driver."""
+    try:
+        return connection.recv_bytes()
+    except (EOFError, OSError):
+        return b""
+
+
+def forward_logs(channel: Channel, levels: dict[str, int]) -> None:
+    """Log to the driver, at the levels of its loggers."""
+    root = logging.getLogger()
+    root.handlers = [ForwardingHandler(channel)]  # type: ignore[arg-type]
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
+
+
+def find(path: str) -> Callable[[], None]:
+    """Import a function by its dotted path."""
+    module, _, name = path.rpartition(".")
+    return getattr(importlib.import_module(module), name)
