@@ -56,7 +56,7 @@ class CellTask:
 def cell_task(node: Node, catalog: CatalogProtocol) -> CellTask:
     """Give the task of a node that trains a cell."""
     names = [*node.inputs, *node.outputs]
-    return CellTask(node, {name: catalog.get(name) for name in names})
+    return CellTask(node, {name: catalog[name] for name in names})
 
 
 def cell_dataset(
@@ -90,14 +90,14 @@ def lost_record(
     schema = catalog.load(f"{cell.dataset}.schema")
     spec = ModelSpec.model_validate(catalog.load(f"params:models.{cell.model}"))
     protocol = EvaluationProtocol.model_validate(catalog.load("params:protocol"))
-    raised = isinstance(event, Raised)
-    error = event.error if isinstance(event, Raised) else _how_it_died(event, cell, resources)
+    if isinstance(event, Raised):
+        error, trace = event.error, event.traceback
+    else:
+        error, trace = _how_it_died(event, cell, resources), None
     result = lost_cell(
-        schema["fingerprint"], spec, protocol, error,
-        trace=event.traceback if isinstance(event, Raised) else None, seconds=event.seconds,
-    )  # fmt: skip
-    if not raised:
-        cell.folder.discard(result.record["key"])
+        schema["fingerprint"], spec, protocol, error, trace=trace, seconds=event.seconds
+    )
+    cell.folder.discard(result.record["key"])
     return cell.write(result)
 
 

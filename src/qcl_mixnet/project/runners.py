@@ -5,14 +5,11 @@ carries it out. `docs/incremental-runs.md` says why it is done here and not in t
 """
 
 import logging
-import os
 from abc import ABC
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from typing import Any
 
-from kedro.framework.project import pipelines, settings
+from kedro.framework.project import pipelines
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
@@ -32,12 +29,10 @@ from qcl_mixnet.project.availability import (
 from qcl_mixnet.project.cell_stage import compute_cells
 from qcl_mixnet.project.cell_tasks import cell_dataset
 from qcl_mixnet.project.datasets import CellDataset, TableDataset
+from qcl_mixnet.project.kedro_processes import NodeExecutor, manager_of_driver
 from qcl_mixnet.project.progress import RunProgress
 
 logger = logging.getLogger(__name__)
-
-# The names in these plugins' metadata; some versions spell them with a hyphen.
-WORKER_DISABLED_PLUGINS = ("kedro_mlflow", "kedro-mlflow", "kedro-telemetry", "kedro-viz")
 
 
 def dataset_of(node: Node) -> str:
@@ -128,20 +123,15 @@ class IncrementalSequentialRunner(IncrementalMixin, SequentialRunner):
 
 
 class IncrementalParallelRunner(IncrementalMixin, ParallelRunner):
-    """Cells on several processes; `KEDRO_MP_CONTEXT` chooses how they start."""
+    """Several cells at once; `KEDRO_MP_CONTEXT` chooses how processes start."""
 
-    def _get_executor(self, max_workers: int) -> ProcessPoolExecutor:
-        context = get_context(os.environ.get("KEDRO_MP_CONTEXT") or None)
-        return ProcessPoolExecutor(max_workers, mp_context=context, initializer=prepare_worker)
+    def __init__(self, max_workers: int | None = None, is_async: bool = False):
+        AbstractRunner.__init__(self, is_async=is_async)  # Kedro's own starts another manager
+        self._manager = manager_of_driver()
+        self._max_workers = self._validate_max_workers(max_workers)
 
-
-def prepare_worker() -> None:
-    """Keep plugins out of a worker process, whether it inherits all of the driver or nothing.
-
-    Without the driver's run kedro-mlflow would open runs of its own. Cells need no hook: they know
-    their run.
-    """
-    settings.set("DISABLE_HOOKS_FOR_PLUGINS", WORKER_DISABLED_PLUGINS)
+    def _get_executor(self, max_workers: int) -> NodeExecutor:
+        return NodeExecutor(max_workers)
 
 
 def make_incremental(runner: AbstractRunner) -> AbstractRunner:

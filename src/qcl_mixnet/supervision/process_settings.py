@@ -59,7 +59,6 @@ def _torch_settings() -> dict[str, Any]:
         "dtype": torch.get_default_dtype(),
         "device": str(torch.get_default_device()),
         "deterministic": torch.are_deterministic_algorithms_enabled(),
-        "fill": torch.utils.deterministic.fill_uninitialized_memory,
         "threads": torch.get_num_threads(),
         "precision": torch.get_float32_matmul_precision(),
         "gradients": torch.is_grad_enabled(),

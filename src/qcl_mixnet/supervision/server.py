@@ -54,16 +54,15 @@ class Server:
         signal.signal(signal.SIGCHLD, lambda *_: None)  # or nothing is written to the alarm
         signal.set_wakeup_fd(alarm, warn_on_full_buffer=False)
         while True:
-            timeout = min(self.ending.values()) - time.monotonic() if self.ending else None
-            ready, _, _ = select.select(
-                [self.control, wakeup], [], [], None if timeout is None else max(0.0, timeout)
-            )
+            due = min(self.ending.values(), default=None)
+            timeout = None if due is None else max(0.0, due - time.monotonic())
+            ready, _, _ = select.select([self.control.fileno(), wakeup], [], [], timeout)
             if wakeup in ready:
                 with contextlib.suppress(BlockingIOError):
                     os.read(wakeup, 4096)
             self.collect()
             self.kill_overdue()
-            if self.control in ready and not self.answer():
+            if self.control.fileno() in ready and not self.answer():
                 break
         self.end_all()
 
@@ -145,7 +144,7 @@ def become_worker(request: dict[str, Any], connection: int) -> None:
     try:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        os.setsid()  # Ctrl-C in the terminal is the driver's; what the worker starts is in its group
+        os.setsid()  # away from the terminal, whose Ctrl-C is the driver's
         die_with_parent()
         be_the_first_to_go()
         os.environ.clear()
@@ -161,7 +160,7 @@ def become_worker(request: dict[str, Any], connection: int) -> None:
         importlib.import_module(request["module"]).serve(connection)
         code = 0
     except BaseException:
-        sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]
+        sys.excepthook(*sys.exc_info())
     finally:
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(Exception):

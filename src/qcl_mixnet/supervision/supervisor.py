@@ -194,7 +194,7 @@ class Supervisor:
             for place in self._wait():
                 events += self._hear(place)
             events += self._end_overdue()
-            # The next tasks run before the word on the last is out: who gets it may take their time.
+            # The next tasks run before the word on the last is out: its reader may take time.
             started = self._hand_out(pending)
             yield from [*events, *started]
 

@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable
 from logging.handlers import QueueHandler
 from multiprocessing.connection import Connection
+from queue import SimpleQueue
 from threading import Lock
 from typing import Any
 
@@ -37,9 +38,13 @@ class Channel:
 class ForwardingHandler(QueueHandler):
     """Hand log records to the driver, which shows them as its own."""
 
+    def __init__(self, channel: Channel):
+        super().__init__(SimpleQueue())  # never used: `enqueue` sends
+        self.channel = channel
+
     def enqueue(self, record: logging.LogRecord) -> None:
         """Send a record, which `prepare` made a plain text of."""
-        self.queue.send(LOG, record)
+        self.channel.send(LOG, record)
 
 
 def serve(file: int) -> None:
@@ -60,10 +65,9 @@ def serve(file: int) -> None:
     channel.send(READY)
     while task := receive_task(connection):
         try:
-            # Whatever a task raises is a message, also what is meant to end the process.
-            message = pickle.dumps(
-                (DONE, pickle.loads(task)(), changed(before, process_settings()))
-            )
+            value = pickle.loads(task)()
+            message = pickle.dumps((DONE, value, changed(before, process_settings())))
+        # Whatever a task raises is a message, also what is meant to end the process.
         except BaseException as error:
             told = f"{type(error).__name__}: {error}", traceback.format_exc()
             message = pickle.dumps((RAISED, *told, changed(before, process_settings())))
@@ -81,7 +85,7 @@ def receive_task(connection: Connection) -> bytes:
 def forward_logs(channel: Channel, levels: dict[str, int]) -> None:
     """Log to the driver, at the levels of its loggers."""
     root = logging.getLogger()
-    root.handlers = [ForwardingHandler(channel)]  # type: ignore[arg-type]
+    root.handlers = [ForwardingHandler(channel)]
     for name, level in levels.items():
         logging.getLogger(name).setLevel(level)
 

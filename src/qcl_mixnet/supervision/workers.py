@@ -95,7 +95,7 @@ class Launcher:
     def __init__(self, method: StartMethod, preload: Sequence[str]):
         self.method, self.preload = method, preload
         self.control: socket.socket | None = None
-        self.owner = os.getpid()
+        self.server: subprocess.Popen[bytes] | None = None
 
     def launch(self, setup: dict[str, Any]) -> Worker:
         """Start a worker under this process's settings.
@@ -110,13 +110,16 @@ class Launcher:
         SupervisionError
             When there is no server, nor can one be started.
         """
+        if self.control is not None:
+            try:
+                return self._launch(self.control, setup)
+            except (OSError, EOFError):  # somebody ended the server
+                self.close()
         try:
-            return self._launch(setup)
-        except (OSError, EOFError):  # the server is gone
-            self.close()
-        try:
-            return self._launch(setup)
+            self.control = self._start_server()
+            return self._launch(self.control, setup)
         except (OSError, EOFError) as error:
+            self.close()
             raise SupervisionError(
                 "The process that starts workers ended while it was started; the message above "
                 "says why."
@@ -127,10 +130,12 @@ class Launcher:
         if self.control is not None:
             self.control.close()
             self.control = None
+        if self.server is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.server.wait(3 * GRACE_SECONDS)
+            self.server = None
 
-    def _launch(self, setup: dict[str, Any]) -> Worker:
-        if self.control is None:
-            self.control = self._start_server()
+    def _launch(self, control: socket.socket, setup: dict[str, Any]) -> Worker:
         ours, theirs = socket.socketpair()
         reading, writing = os.pipe()
         request = {
@@ -144,9 +149,9 @@ class Launcher:
         text = json.dumps(request).encode()
         try:
             files = [theirs.fileno(), writing]
-            socket.send_fds(self.control, [LENGTH.pack(len(text))], files)
-            self.control.sendall(text)
-            pid = LENGTH.unpack(receive_exactly(self.control, LENGTH.size))[0]
+            socket.send_fds(control, [LENGTH.pack(len(text))], files)
+            control.sendall(text)
+            pid = LENGTH.unpack(receive_exactly(control, LENGTH.size))[0]
         except BaseException:
             ours.close()
             os.close(reading)
@@ -162,7 +167,7 @@ class Launcher:
     def _start_server(self) -> socket.socket:
         ours, theirs = socket.socketpair()
         with theirs:
-            subprocess.Popen(
+            self.server = subprocess.Popen(
                 [sys.executable, "-c", COMMAND, str(SERVER), str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
