@@ -206,9 +206,11 @@ def launcher(method: StartMethod, preload: Sequence[str]) -> Launcher:
 
 
 @atexit.register
-def _close_launchers() -> None:
+def _let_servers_end() -> None:
+    """Close what servers wait for; they end their workers themselves."""
     for of in _launchers.values():
-        of.close()
+        if of.control is not None:
+            of.control.close()
 
 
 def log_levels() -> dict[str, int]:
