@@ -11,9 +11,9 @@ from mlflow.exceptions import MlflowException
 from tests.pipelines.conftest import own_table, table
 
 from qcl_mixnet.data.errors import DataError
-from qcl_mixnet.evaluation.cells import run_cell
 from qcl_mixnet.evaluation.specs import ModelSpecError
 from qcl_mixnet.project.parameters import ConfigurationError
+from qcl_mixnet.project.tracking import log_cell
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -87,21 +87,6 @@ def test_unknown_environment__names_those_there_are(project):
         project.run(env="papr")
 
 
-def test_interrupted__finished_cells_are_kept_and_the_run_is_marked(project, small, monkeypatch):
-    project.run(params=small, node_names=["glass.knn"])
-
-    def interrupt(*args, **kwargs):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("qcl_mixnet.pipelines.training.nodes.run_cell", interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        project.run(params=small)
-    assert project.cells() == ["glass.knn"]
-    assert mlflow.active_run() is None
-    last = mlflow.search_runs(search_all_experiments=True, order_by=["start_time DESC"]).iloc[0]
-    assert last["status"] == "KILLED"
-
-
 def test_user_table_that_is_wrong__is_named_after_its_file(project):
     path = project.data / "01_raw/glass.parquet"
     path.parent.mkdir(parents=True)
@@ -159,14 +144,12 @@ def test_server_that_dies_during_the_run__results_are_on_disk(project, small, mo
     def gone(*args, **kwargs):
         raise MlflowException("the server is gone")
 
-    def run_cell_and_lose_the_server(*args, **kwargs):
+    def lose_the_server_and_log(*args):
         for method in ("create_run", "get_run", "log_batch", "log_artifact", "set_terminated"):
             monkeypatch.setattr(f"mlflow.tracking.MlflowClient.{method}", gone)
-        return run_cell(*args, **kwargs)
+        return log_cell(*args)
 
-    monkeypatch.setattr(
-        "qcl_mixnet.pipelines.training.nodes.run_cell", run_cell_and_lose_the_server
-    )
+    monkeypatch.setattr("qcl_mixnet.project.datasets.log_cell", lose_the_server_and_log)
     project.run(params=small)
     assert len(project.cells()) == 4
     assert (project.data / "08_reporting/latest/leaderboard.csv").exists()

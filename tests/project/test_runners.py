@@ -12,6 +12,7 @@ from qcl_mixnet.evaluation.cells import CellResult
 from qcl_mixnet.evaluation.keys import cell_key
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
 from qcl_mixnet.evaluation.specs import ModelSpec, ModelSpecError
+from qcl_mixnet.project.cell_tasks import cell_dataset
 from qcl_mixnet.project.datasets import CellDataset, TableDataset, Unavailable
 from qcl_mixnet.project.registration import SessionOptions, registering_for
 from qcl_mixnet.project.runners import (
@@ -19,7 +20,6 @@ from qcl_mixnet.project.runners import (
     IncrementalSequentialRunner,
     _check_specs,
     _with_prerequisites,
-    cell_dataset,
     current_key,
     current_records,
     dataset_of,

@@ -56,6 +56,15 @@ def forked() -> bool:
     return os.getpid() != _process
 
 
+def forget_fork() -> None:
+    """Say that this process is a fork of one that had used no thread, so that it may use its own.
+
+    For workers of a server that has imported the package and done nothing else.
+    """
+    global _process
+    _process = os.getpid()
+
+
 class _TorchLimit:
     """A limit on PyTorch's threads that leaves nothing behind in other threads of Python.
 

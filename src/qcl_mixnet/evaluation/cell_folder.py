@@ -7,7 +7,6 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -103,32 +102,39 @@ class CellFolder:
         frames = {Path(name).stem: pd.read_parquet(folder / name) for name in record["files"]}
         return CellResult(record, **frames)
 
-    def save(
-        self, result: CellResult, complete: Callable[[dict[str, Any]], dict[str, Any]]
-    ) -> None:
-        """Write a result under its key, and show it.
+    def write(self, result: CellResult) -> dict[str, Any]:
+        """Write all files of a result but its record, without which it is none.
 
-        Parameters
-        ----------
-        result : CellResult
-        complete : callable
-            Gets the record when all other files are written; what it returns becomes the record.
+        Returns
+        -------
+        dict
+            The record, with the files' checksums.
         """
-        key = result.record["key"]
-        folder = self.folder(key)
+        folder = self.folder(result.record["key"])
         (folder / RECORD).unlink(missing_ok=True)
+        self.discard(result.record["key"])
         files = {}
         for name in _FRAMES:
             frame = getattr(result, name)
             path = folder / f"{name}.parquet"
-            path.unlink(missing_ok=True)
             if len(frame):
                 write_atomically(path, partial(frame.to_parquet, index=False))
                 files[path.name] = _sha256(path)
-        record = complete(strict_json({**result.record, "files": files}))
+        return strict_json({**result.record, "files": files})
+
+    def complete(self, record: dict[str, Any]) -> None:
+        """Write the record of a result whose files are written, and show it."""
         text = json.dumps(record, indent=2, allow_nan=False)
-        write_atomically(folder / RECORD, lambda path: path.write_text(text, encoding="utf-8"))
-        self.show(key)
+        write_atomically(
+            self.folder(record["key"]) / RECORD, lambda path: path.write_text(text, "utf-8")
+        )
+        self.show(record["key"])
+
+    def discard(self, key: str) -> None:
+        """Remove what is left of a result whose writer was ended before it was complete."""
+        folder = self.folder(key)
+        if not (folder / RECORD).exists():
+            shutil.rmtree(folder, ignore_errors=True)
 
     def show(self, key: str) -> None:
         """Lay the files of a result beside the folders of all results, for readers without a key.

@@ -87,29 +87,22 @@ def run_cell(
             warm_up(spec)
             for fitted in fit_repeats(data, spec, protocol, n_jobs):
                 repeats.append(_score(data, spec, fitted, protocol))
-        except Exception as exception:  # whatever a model may raise is a result of the benchmark
+        # Whatever a model may raise is a result of the benchmark, also that it wants to exit.
+        except (Exception, SystemExit) as exception:
             error = f"{type(exception).__name__}: {exception}"
             trace = traceback.format_exc()
     record = {
+        **_what_it_is(data.fingerprint, spec, protocol),
         "status": "failed" if error else "ok",
         "error": error,
         "traceback": trace,
-        "key": cell_key(data.fingerprint, spec, protocol),
-        "label": spec.label,
-        "family": spec.family,
-        "class": spec.class_,
-        "protocol": protocol.model_dump(mode="json"),
         "test_selected": any(repeat.summary["test_selected"] for repeat in repeats),
-        "data_fingerprint": data.fingerprint,
         "seconds": time.perf_counter() - started,
-        "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "parameters": repeats[0].parameters if repeats else dict(spec.params),
         "metrics": _mean_metrics(repeats) if not error else {},
         "repeats": [repeat.summary for repeat in repeats],
         "grid_failures": [str(w.message) for w in caught if issubclass(w.category, GridFitWarning)],
         "warnings": sorted({f"{w.category.__name__}: {w.message}" for w in caught}),
-        "versions": library_versions(),
-        "machine": platform.platform(),
     }
     if error:
         return CellResult(record)
@@ -119,6 +112,64 @@ def run_cell(
         history=pd.concat([r.history for r in repeats], ignore_index=True),
         representation=pd.concat([r.representation for r in repeats], ignore_index=True),
     )
+
+
+def lost_cell(
+    data_fingerprint: str,
+    spec: ModelSpec,
+    protocol: EvaluationProtocol,
+    error: str,
+    *,
+    trace: str | None = None,
+    seconds: float,
+) -> CellResult:
+    """Give the result of a cell whose process came to no end of its own.
+
+    Parameters
+    ----------
+    data_fingerprint : str
+        Hash of the table, its encoded labels and its splits.
+    spec : ModelSpec
+    protocol : EvaluationProtocol
+    error : str
+        What happened.
+    trace : str, optional
+        Where, if that is known.
+    seconds : float
+        How long it ran.
+    """
+    return CellResult(
+        {
+            **_what_it_is(data_fingerprint, spec, protocol),
+            "status": "failed",
+            "error": error,
+            "traceback": trace,
+            "test_selected": False,
+            "seconds": seconds,
+            "parameters": dict(spec.params),
+            "metrics": {},
+            "repeats": [],
+            "grid_failures": [],
+            "warnings": [],
+        }
+    )
+
+
+def _what_it_is(
+    data_fingerprint: str, spec: ModelSpec, protocol: EvaluationProtocol
+) -> dict[str, Any]:
+    """Part of a record that is known whatever came out."""
+    return {
+        "key": cell_key(data_fingerprint, spec, protocol),
+        "label": spec.label,
+        "family": spec.family,
+        "class": spec.class_,
+        "protocol": protocol.model_dump(mode="json"),
+        "data_fingerprint": data_fingerprint,
+        "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": library_versions(),
+        "machine": platform.platform(),
+    }
 
 
 @dataclass(frozen=True)

@@ -139,17 +139,29 @@ class CellDataset(AbstractDataset[CellResult, CellFolder]):
 
     def save(self, data: CellResult) -> None:
         """Write the files, then the child run, then the record."""
-        self.folder.save(data, partial(self._complete, data))
+        self.complete(self.write(data))
 
-    def _complete(self, data: CellResult, record: dict[str, Any]) -> dict[str, Any]:
-        """Add names and provenance to a record, and track it in MLflow."""
+    def write(self, data: CellResult) -> dict[str, Any]:
+        """Write the files, in whichever process, and give the record that completes them."""
+        return self.folder.write(data)
+
+    def complete(self, record: dict[str, Any]) -> dict[str, Any]:
+        """Track a result whose files are written, and write its record.
+
+        Parameters
+        ----------
+        record : dict
+            Of `write`; names and provenance are added.
+        """
         record = {"dataset": self.dataset, "model": self.model, **record}
-        if self.binding is None:
-            return record
-        record |= self.binding.provenance
-        folder = self.folder.folder(record["key"])
-        run_id = log_cell(self.binding, record, data.history, folder)
-        return {**record, "mlflow_run_id": run_id}
+        if self.binding is not None:
+            record |= self.binding.provenance
+            folder = self.folder.folder(record["key"])
+            curves = folder / "history.parquet"
+            history = pd.read_parquet(curves) if curves.name in record["files"] else pd.DataFrame()
+            record["mlflow_run_id"] = log_cell(self.binding, record, history, folder)
+        self.folder.complete(record)
+        return record
 
     def _exists(self) -> bool:
         return (self.path / RECORD).exists()

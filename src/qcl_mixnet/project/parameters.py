@@ -22,6 +22,7 @@ from qcl_mixnet.project.grid_names import (
     with_tuned_models,
 )
 from qcl_mixnet.project.report_names import Reports
+from qcl_mixnet.project.resources import Resources
 from qcl_mixnet.project.try_options import TryOptions
 from qcl_mixnet.replay.options import ReplayOptions
 from qcl_mixnet.scoring.training_columns import ColumnOrder, ExtraColumns
@@ -66,15 +67,6 @@ class IngestionOptions(BaseModel):
     timeout: float = Field(default=30, gt=0)
     retries: int = Field(default=3, ge=0)
     backoff: float = Field(default=1, ge=0)
-
-
-class Resources(BaseModel):
-    """What a run may use; results do not depend on it."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    n_jobs: int = Field(default=1, ge=1)
-    wait_seconds: float = Field(default=0, ge=0)
 
 
 class InferenceOptions(BaseModel):

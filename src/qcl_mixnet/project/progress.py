@@ -23,7 +23,8 @@ class RunProgress:
 
     Both go to rich's global console, which Kedro's log handler shares, so that log lines and the
     bar do not overwrite one another. Without a terminal, in a file or a pipe, there is no bar:
-    there each line begins with its number of all, as in "[3/24]", and stays one line.
+    there each line begins with its number of all, as in "[3/24]", and stays one line, and there is
+    a line for every cell that is begun.
     """
 
     def __init__(self) -> None:
@@ -68,20 +69,29 @@ class RunProgress:
             self._bar.update(self._task, total=total, visible=True)
             self._bar.start_task(self._task)
 
+    @property
+    def _has_bar(self) -> bool:
+        return self.console.is_terminal and not self.console.is_dumb_terminal
+
+    def begin(self, dataset: str, model: str) -> None:
+        """Say, where there is no bar, that a cell is being computed: it may take hours."""
+        if not self._has_bar:
+            line = f"{' ' * len(self._counter())} {dataset:<28} {model:<24} running"
+            self.console.print(escape(line), highlight=False, soft_wrap=True)
+
     def finish(self, record: dict[str, Any] | None) -> None:
         """Print the line of a finished cell and move the bar."""
         self._done += 1
         if record is not None:
-            has_bar = self.console.is_terminal and not self.console.is_dumb_terminal
-            number = "" if has_bar else f"{self._counter()} "
+            number = "" if self._has_bar else f"{escape(self._counter())} "
             line = f"{number}{cell_line(record)}"
-            self.console.print(line, highlight=False, soft_wrap=not has_bar)
+            self.console.print(line, highlight=False, soft_wrap=not self._has_bar)
         self._bar.advance(self._task)
 
     def _counter(self) -> str:
         """Write how many cells are done, all counters of a run equally wide."""
         width = len(str(self._total))
-        return escape(f"[{self._done:{width}}/{self._total}]")
+        return f"[{self._done:{width}}/{self._total}]"
 
 
 class ReadingProgress:

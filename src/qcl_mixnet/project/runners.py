@@ -5,13 +5,11 @@ carries it out. `docs/incremental-runs.md` says why it is done here and not in t
 """
 
 import logging
-import os
 from abc import ABC
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from collections.abc import Sequence
 from typing import Any
 
-from kedro.framework.project import pipelines, settings
+from kedro.framework.project import pipelines
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
@@ -28,18 +26,23 @@ from qcl_mixnet.project.availability import (
     stop_if_none_is_left,
     without_table,
 )
+from qcl_mixnet.project.cell_stage import cell_launcher, compute_cells
+from qcl_mixnet.project.cell_tasks import cell_dataset
 from qcl_mixnet.project.datasets import CellDataset, TableDataset
+from qcl_mixnet.project.kedro_processes import NodeExecutor, manager_of_driver
 from qcl_mixnet.project.progress import RunProgress
 
 logger = logging.getLogger(__name__)
-
-# The names in these plugins' metadata; some versions spell them with a hyphen.
-WORKER_DISABLED_PLUGINS = ("kedro_mlflow", "kedro-mlflow", "kedro-telemetry", "kedro-viz")
 
 
 def dataset_of(node: Node) -> str:
     """Name of the data set that a node of a data set's namespace belongs to."""
     return str(node.namespace).split(".", maxsplit=1)[0]
+
+
+def is_cell(node: Node) -> bool:
+    """Whether a node trains a cell."""
+    return "cell" in node.tags
 
 
 class IncrementalMixin(AbstractRunner, ABC):
@@ -75,6 +78,8 @@ class IncrementalMixin(AbstractRunner, ABC):
                 return {}
             return run_stage(stage, catalog, hook_manager, run_id, only_missing_outputs)
 
+        if any(not cell_dataset(node, catalog).exists() for node in rest.nodes if is_cell(node)):
+            cell_launcher().prepare()  # imports while the tables are brought in
         with RunProgress() as self.progress:
             ingest = [node for node in data.nodes if node.short_name == "ingest"]
             names = {dataset_of(node) for node in data.nodes}
@@ -89,7 +94,7 @@ class IncrementalMixin(AbstractRunner, ABC):
             _discard_tables(full, set(problems), catalog)
 
             rest_nodes = [node for node in rest.nodes if dataset_of(node) not in problems]
-            cells = [node for node in rest_nodes if "cell" in node.tags]
+            cells = [node for node in rest_nodes if is_cell(node)]
             self.keys = {
                 node.name: current_key(cell_dataset(node, catalog), catalog) for node in cells
             }
@@ -99,7 +104,17 @@ class IncrementalMixin(AbstractRunner, ABC):
             current = set(cells) - set(stale)
             for node in current:
                 cell_dataset(node, catalog).folder.show(self.keys[node.name])
-            return carry_out(Pipeline([node for node in rest_nodes if node not in current]))
+            todo = Pipeline([node for node in rest_nodes if node not in current])
+            if only_missing_outputs:
+                todo = self._filter_pipeline_for_missing_outputs(todo, catalog)
+            self._compute([node for node in todo.nodes if is_cell(node)], catalog)
+            carry_out(Pipeline([node for node in todo.nodes if not is_cell(node)]))
+            return {name: catalog[name] for name in todo.outputs()}
+
+    def _compute(self, cells: Sequence[Node], catalog: CatalogProtocol) -> None:
+        """Compute cells in processes of their own: as many at once as the runner has workers."""
+        n_workers = getattr(self, "_max_workers", 1)  # Kedro has no public name
+        compute_cells(cells, catalog, self.keys, self.progress, n_workers)
 
     def _is_up_to_date(self, node: Node, catalog: CatalogProtocol) -> bool:
         """Whether a cell has a result of the key that it would get now; failures are retried."""
@@ -109,38 +124,21 @@ class IncrementalMixin(AbstractRunner, ABC):
     def _suggest_resume_scenario(self, *args: Any) -> None:
         """Say nothing of `--from-nodes`: the same command goes on from where it was."""
 
-    def _release_datasets(  # type: ignore[override]  # static in Kedro, called on the instance
-        self,
-        node: Node,
-        catalog: CatalogProtocol,
-        load_counts: dict[str, int],
-        pipeline: Pipeline,
-    ) -> None:
-        """Report a finished node: every runner calls this, in the driver, after each node."""
-        super()._release_datasets(node, catalog, load_counts, pipeline)
-        if "cell" in node.tags:
-            self.progress.finish(cell_dataset(node, catalog).folder.record(self.keys[node.name]))
-
 
 class IncrementalSequentialRunner(IncrementalMixin, SequentialRunner):
-    """One node after another."""
+    """One cell after another."""
 
 
 class IncrementalParallelRunner(IncrementalMixin, ParallelRunner):
-    """Cells on several processes; `KEDRO_MP_CONTEXT` chooses how they start."""
+    """Several cells at once; `KEDRO_MP_CONTEXT` chooses how processes start."""
 
-    def _get_executor(self, max_workers: int) -> ProcessPoolExecutor:
-        context = get_context(os.environ.get("KEDRO_MP_CONTEXT") or None)
-        return ProcessPoolExecutor(max_workers, mp_context=context, initializer=prepare_worker)
+    def __init__(self, max_workers: int | None = None, is_async: bool = False):
+        AbstractRunner.__init__(self, is_async=is_async)  # Kedro's own starts another manager
+        self._manager = manager_of_driver()
+        self._max_workers = self._validate_max_workers(max_workers)
 
-
-def prepare_worker() -> None:
-    """Keep plugins out of a worker process, whether it inherits all of the driver or nothing.
-
-    Without the driver's run kedro-mlflow would open runs of its own. Cells need no hook: they know
-    their run.
-    """
-    settings.set("DISABLE_HOOKS_FOR_PLUGINS", WORKER_DISABLED_PLUGINS)
+    def _get_executor(self, max_workers: int) -> NodeExecutor:
+        return NodeExecutor(max_workers)
 
 
 def make_incremental(runner: AbstractRunner) -> AbstractRunner:
@@ -190,17 +188,6 @@ def _discard_tables(pipeline: Pipeline, datasets: set[str], catalog: CatalogProt
                     dataset.path.unlink(missing_ok=True)
 
 
-def cell_dataset(node: Node, catalog: CatalogProtocol) -> CellDataset:
-    """Dataset of the results of a node that trains a cell."""
-    dataset = catalog.get(node.outputs[0])
-    if not isinstance(dataset, CellDataset):
-        raise TypeError(
-            f"The output of cell {node.name} must be a CellDataset in the catalog, "
-            f"got {type(dataset).__name__}."
-        )
-    return dataset
-
-
 def current_key(cell: CellDataset, catalog: CatalogProtocol) -> str:
     """Key of the result that a cell would have now."""
     schema = catalog.load(f"{cell.dataset}.schema")
@@ -214,7 +201,7 @@ def current_records(pipeline: Pipeline, catalog: CatalogProtocol) -> list[dict[s
 
     A cell without one, or of a data set that cannot be used, is left out.
     """
-    cells = [cell_dataset(node, catalog) for node in pipeline.nodes if "cell" in node.tags]
+    cells = [cell_dataset(node, catalog) for node in pipeline.nodes if is_cell(node)]
     problems = problems_of({cell.dataset for cell in cells}, catalog)
     records = [
         cell.folder.record(current_key(cell, catalog))

@@ -25,8 +25,10 @@ from qcl_mixnet.evaluation.specs import ModelSpecError
 from qcl_mixnet.project.configuration import expanded
 from qcl_mixnet.project.configuration_loader import ProjectConfigLoader
 from qcl_mixnet.project.folder_lock import folder_lock
-from qcl_mixnet.project.parameters import ConfigurationError, Resources, parse_section
+from qcl_mixnet.project.interruption import interruptible
+from qcl_mixnet.project.parameters import ConfigurationError, parse_section
 from qcl_mixnet.project.registration import SessionOptions, registering_for, running
+from qcl_mixnet.project.resources import Resources
 from qcl_mixnet.project.runners import make_incremental
 from qcl_mixnet.project.selection import FILTERS, check_selection
 from qcl_mixnet.project.tracking import end_runs_opened_since, open_run_id
@@ -134,7 +136,7 @@ class BenchmarkSession(KedroSession):
         self._given = given
         before, status = open_run_id(), "FAILED"
         try:
-            with running(), self._data_folder(given):
+            with interruptible(), running(), self._data_folder(given):
                 outputs = super().run(**given)
             status = "FINISHED"
             return outputs

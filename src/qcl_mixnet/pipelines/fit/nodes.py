@@ -16,7 +16,8 @@ from qcl_mixnet.project.configuration import project_root
 from qcl_mixnet.project.fit_options import FitOptions
 from qcl_mixnet.project.fitting import fit_folder
 from qcl_mixnet.project.git import git_commit
-from qcl_mixnet.project.parameters import ConfigurationError, Resources
+from qcl_mixnet.project.parameters import ConfigurationError
+from qcl_mixnet.project.resources import Resources
 
 
 def fit_model(

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from qcl_mixnet.evaluation.preparation import cell_data
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
-from qcl_mixnet.project.parameters import Resources
+from qcl_mixnet.project.resources import Resources
 from qcl_mixnet.replay.cache import CandidateFolder, CandidateResult, ReplayData, train_missing
 from qcl_mixnet.replay.comparison import compare_designs, designs_table
 from qcl_mixnet.replay.designs import check_names

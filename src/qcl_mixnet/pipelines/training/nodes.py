@@ -8,7 +8,7 @@ from qcl_mixnet.evaluation.cells import CellResult, run_cell
 from qcl_mixnet.evaluation.preparation import cell_data
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
 from qcl_mixnet.evaluation.specs import ModelSpec
-from qcl_mixnet.project.parameters import Resources
+from qcl_mixnet.project.resources import Resources
 
 
 def train_cell(

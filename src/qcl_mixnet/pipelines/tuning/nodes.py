@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from qcl_mixnet.evaluation.preparation import cell_data
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
 from qcl_mixnet.evaluation.specs import ModelSpec
-from qcl_mixnet.project.parameters import Resources
+from qcl_mixnet.project.resources import Resources
 from qcl_mixnet.project.tuning_study import TrackedStudy
 from qcl_mixnet.tuning import tune as tuning
 from qcl_mixnet.tuning.figures import plot_history, plot_importances

@@ -1,0 +1,89 @@
+"""The stage of a run that computes cells: each in a watched process, its failure its own."""
+
+import logging
+import os
+from collections.abc import Mapping, Sequence
+
+from kedro.io import CatalogProtocol
+from kedro.pipeline.node import Node
+
+from qcl_mixnet.project.cell_tasks import (
+    WORKER_INITIALIZER,
+    cell_dataset,
+    cell_task,
+    lost_record,
+)
+from qcl_mixnet.project.progress import RunProgress
+from qcl_mixnet.project.resources import Resources
+from qcl_mixnet.supervision.supervisor import Done, Limits, Started, Supervisor
+from qcl_mixnet.supervision.workers import Launcher, default_method, launcher
+
+logger = logging.getLogger(__name__)
+
+# What nearly every cell needs. Not in it: libraries that start threads when they are imported,
+# which no fork has.
+PRELOAD = (
+    "qcl_mixnet.project.cell_tasks",
+    "qcl_mixnet.pipelines.training.nodes",
+    "qcl_mixnet.supervision.worker",
+    "imblearn.pipeline",
+    "numba",
+    "sklearn.ensemble",
+    "sklearn.neighbors",
+    "sklearn.svm",
+    "sklearn.tree",
+)
+
+
+def cell_launcher() -> Launcher:
+    """Give what starts worker processes; `KEDRO_MP_CONTEXT=spawn` makes each a new interpreter."""
+    method = "fresh" if os.environ.get("KEDRO_MP_CONTEXT") == "spawn" else default_method()
+    return launcher(method, PRELOAD)
+
+
+def compute_cells(
+    nodes: Sequence[Node],
+    catalog: CatalogProtocol,
+    keys: Mapping[str, str],
+    progress: RunProgress,
+    n_workers: int,
+) -> None:
+    """Compute cells, and write the record of each: of its result or of its failure.
+
+    Parameters
+    ----------
+    nodes : sequence of Node
+        Of the cells.
+    catalog : CatalogProtocol
+    keys : mapping of str to str
+        Of the results, by the names of the nodes.
+    progress : RunProgress
+        Is told what begins and what is done.
+    n_workers : int
+        Most cells at once.
+    """
+    if not nodes:
+        return
+    resources = Resources.model_validate(catalog.load("params:resources"))
+    limits = Limits(resources.cell_seconds, resources.cell_memory)
+    cells = {node.name: cell_dataset(node, catalog) for node in nodes}
+    tasks = {node.name: cell_task(node, catalog) for node in nodes}
+    unfinished = set(tasks)
+    try:
+        with Supervisor(
+            cell_launcher(), min(n_workers, len(nodes)), limits, WORKER_INITIALIZER
+        ) as supervisor:
+            for event in supervisor.run(tasks):
+                cell = cells[event.name]
+                if isinstance(event, Started):
+                    progress.begin(cell.dataset, cell.model)
+                    continue
+                if isinstance(event, Done):
+                    record = event.value
+                else:
+                    record = lost_record(event, cell, catalog, resources)
+                progress.finish(cell.complete(record))
+                unfinished.discard(event.name)
+    finally:
+        for name in unfinished:  # some were cut short
+            cells[name].folder.discard(keys[name])
