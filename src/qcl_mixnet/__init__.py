@@ -20,6 +20,7 @@ from qcl_mixnet.estimators.operating_points_display import (
 )
 from qcl_mixnet.estimators.plus.classifier import QCLMixNetPlusClassifier
 from qcl_mixnet.estimators.tuned_decision import TunedDecisionClassifier
+from qcl_mixnet.grouping.duplicates import DuplicateRowsWarning, groups_of_duplicates
 from qcl_mixnet.persistence.errors import ModelFileError
 from qcl_mixnet.preprocessing.table_preprocessor import UnseenLevelsWarning
 from qcl_mixnet.version import __version__
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AlertsAtMost",
     "Costs",
+    "DuplicateRowsWarning",
     "ModelFileError",
     "OperatingPointWarning",
     "OperatingPointsDisplay",
@@ -43,6 +45,7 @@ __all__ = [
     "TunedDecisionClassifier",
     "UnseenLevelsWarning",
     "__version__",
+    "groups_of_duplicates",
     "load_fitted",
     "operating_points",
     "plot_operating_points",

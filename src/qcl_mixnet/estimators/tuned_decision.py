@@ -12,13 +12,19 @@ from joblib import Parallel, delayed
 from numpy.typing import ArrayLike, NDArray
 from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
-from sklearn.utils import Tags, _safe_indexing, get_tags, indexable
+from sklearn.utils import Tags, get_tags, indexable
 from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import _check_method_params, _num_samples, check_is_fitted
+from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from qcl_mixnet.estimators.bagging import folds
+from qcl_mixnet.estimators.cross_fitting import (
+    Fold,
+    aligned_probabilities,
+    mean_of_parts,
+    predict_fold,
+)
 from qcl_mixnet.estimators.deciding import Deciding
 from qcl_mixnet.estimators.decision_average import average_weights
 from qcl_mixnet.estimators.decision_rules import (
@@ -30,9 +36,14 @@ from qcl_mixnet.estimators.decision_rules import (
 )
 from qcl_mixnet.estimators.decision_search import DecisionMetric
 from qcl_mixnet.estimators.labels import encode_labels
-
-FloatArray = NDArray[np.float64]
-Fold = tuple[NDArray[np.int64], NDArray[np.int64]]
+from qcl_mixnet.grouping.duplicates import warn_of_duplicates
+from qcl_mixnet.grouping.owners import (
+    check_apart,
+    check_spread,
+    group_parameters,
+    owners_of,
+    splits_by_group,
+)
 
 
 def _gives_probabilities(self: TunedDecisionClassifier) -> bool:
@@ -130,7 +141,9 @@ array-like, default=None
         self.random_state = random_state
         self.n_jobs = n_jobs
 
-    def fit(self, X: Any, y: ArrayLike, **fit_params: Any) -> Self:
+    def fit(
+        self, X: Any, y: ArrayLike, *, groups: ArrayLike | None = None, **fit_params: Any
+    ) -> Self:
         """Tune the weights on out-of-fold probabilities, and fit the classifier on all rows.
 
         Parameters
@@ -139,6 +152,10 @@ array-like, default=None
             Training rows; whatever the classifier inside reads.
         y : array-like of shape (n_samples,)
             Labels.
+        groups : array-like of shape (n_samples,), optional
+            What each row belongs to, such as a patient: no group is in a fold's training and test
+            part. They go on to the classifier's `fit` if it takes groups, and to a splitter that
+            asks for them; with scikit-learn's metadata routing, where they were requested.
         **fit_params
             For the classifier's `fit`, such as `sample_weight`. What has an entry for every row is
             cut to each fold's. With scikit-learn's metadata routing they go where they were
@@ -151,8 +168,8 @@ array-like, default=None
         Raises
         ------
         ValueError
-            For a classifier without probabilities, a parameter out of range, fewer rows than
-            folds, or a single class.
+            For a classifier without probabilities, a parameter out of range, fewer rows or groups
+            than folds, a group on both sides of a splitter's split, or a single class.
         """
         self._validate_params()
         self._refuse_without_probabilities()
@@ -160,14 +177,19 @@ array-like, default=None
         self.classes_, codes = encode_labels(y)
         labels = self.classes_[codes]
         check_decision(self._asked, self.classes_, codes)
-        of_fit, of_split = self._routed(fit_params)
+        owners = None if groups is None else owners_of(groups, len(codes))
+        of_fit, of_split = self._routed(owners, fit_params)
         rng = self._generator()
-        splits = self._splits(X, codes, rng, of_split)
+        splits = self._splits(X, codes, owners, rng, of_split)
+        if owners is None:
+            warn_of_duplicates(X, splits, stacklevel=2)
+        else:
+            check_apart(owners, splits)
         parts = Parallel(n_jobs=self.n_jobs)(
-            delayed(_predict_fold)(self.estimator, X, labels, self.classes_, fold, of_fit)
+            delayed(predict_fold)(self.estimator, X, labels, self.classes_, fold, of_fit)
             for fold in splits
         )
-        self.out_of_fold_proba_ = _mean_of_parts(
+        self.out_of_fold_proba_ = mean_of_parts(
             [test for _, test in splits], parts, (len(codes), len(self.classes_))
         )
         self.out_of_fold_labels_ = codes
@@ -191,7 +213,7 @@ array-like, default=None
         ndarray of shape (n_samples,)
         """
         check_is_fitted(self)
-        probabilities = _aligned(self.estimator_, X, self.classes_)
+        probabilities = aligned_probabilities(self.estimator_, X, self.classes_)
         return self.classes_[self.decision_rule_.apply(probabilities)]
 
     @available_if(_gives_probabilities)
@@ -208,7 +230,7 @@ array-like, default=None
             Columns in the order of `classes_`.
         """
         check_is_fitted(self)
-        return _aligned(self.estimator_, X, self.classes_)
+        return aligned_probabilities(self.estimator_, X, self.classes_)
 
     def get_metadata_routing(self) -> MetadataRouter:
         """Say which metadata `fit` hands on, to the classifier and to a splitter.
@@ -219,6 +241,7 @@ array-like, default=None
         """
         return (
             MetadataRouter(owner=self)
+            .add_self_request(self)
             .add(
                 estimator=self.estimator,
                 method_mapping=MethodMapping().add(caller="fit", callee="fit"),
@@ -265,11 +288,15 @@ array-like, default=None
                 "or wrap it in sklearn.calibration.CalibratedClassifierCV."
             ) from error
 
-    def _routed(self, fit_params: dict[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    def _routed(
+        self, owners: NDArray[np.int64] | None, fit_params: dict[str, Any]
+    ) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         """Parameters of the classifier's `fit` and of the splitter's `split`."""
+        given = {} if owners is None else {"groups": owners}
         if not get_config()["enable_metadata_routing"]:
-            return fit_params, {}
-        routed = process_routing(self, "fit", **fit_params)
+            of_fit = {**fit_params, **group_parameters(self.estimator, owners)}
+            return of_fit, given if splits_by_group(self.cv) else {}
+        routed = process_routing(self, "fit", **given, **fit_params)
         return routed.estimator.fit, routed.splitter.split
 
     def _generator(self) -> np.random.Generator:
@@ -282,6 +309,7 @@ array-like, default=None
         self,
         X: Any,
         codes: NDArray[np.int64],
+        owners: NDArray[np.int64] | None,
         rng: np.random.Generator,
         of_split: Mapping[str, Any],
     ) -> list[Fold]:
@@ -295,7 +323,14 @@ array-like, default=None
                     f"cv={cv} folds need at least as many rows in classes of two rows or more, and "
                     f"there are {n}; lower cv or give more rows."
                 )
-            return [(bag.in_bag, bag.out_of_bag) for bag in folds(codes, int(cv), rng)]
+            if owners is not None:
+                check_spread(owners, codes, self.classes_)
+                if (n := len(np.unique(owners))) < int(cv):
+                    raise ValueError(
+                        f"cv={cv} folds need at least as many groups, and there are {n}; use "
+                        f"cv={n}, or smaller groups."
+                    )
+            return [(bag.seen, bag.out_of_bag) for bag in folds(codes, int(cv), rng, owners)]
         pairs: Any = cv
         if hasattr(cv, "split"):
             pairs = cv.split(X, self.classes_[codes], **of_split)
@@ -305,43 +340,3 @@ array-like, default=None
         if not sum(len(test) for _, test in splits):
             raise ValueError(f"cv={self.cv!r} leaves no row out; give an int, or another splitter.")
         return splits
-
-
-def _predict_fold(
-    estimator: Any,
-    X: Any,
-    labels: NDArray[Any],
-    classes: NDArray[Any],
-    fold: Fold,
-    fit_params: Mapping[str, Any],
-) -> FloatArray:
-    """Probabilities of a fold's test rows by a clone that is fitted on its training rows."""
-    train, test = fold
-    found = np.unique(labels[train])
-    if len(found) == 1:  # Few classifiers train on one class, and there is nothing to learn.
-        return np.tile((classes == found).astype(np.float64), (len(test), 1))
-    own = _check_method_params(X, fit_params, indices=train)
-    model = clone(estimator).fit(_safe_indexing(X, train), labels[train], **own)
-    return _aligned(model, _safe_indexing(X, test), classes)
-
-
-def _aligned(model: Any, X: Any, classes: NDArray[Any]) -> FloatArray:
-    """Probabilities with one column for each of `classes`: 0 for those the model never saw."""
-    probabilities = model.predict_proba(X)
-    if np.array_equal(model.classes_, classes):
-        return probabilities
-    aligned = np.zeros((len(probabilities), len(classes)))
-    aligned[:, np.searchsorted(classes, model.classes_)] = probabilities
-    return aligned
-
-
-def _mean_of_parts(
-    tests: list[NDArray[np.int64]], parts: list[FloatArray], shape: tuple[int, int]
-) -> FloatArray:
-    """Mean probabilities of a row over the test parts that it is in; NaN if it is in none."""
-    total, count = np.zeros(shape), np.zeros(shape[0])
-    for test, probabilities in zip(tests, parts, strict=True):
-        total[test] += probabilities
-        count[test] += 1
-    with np.errstate(invalid="ignore"):
-        return total / count[:, None]

@@ -32,6 +32,8 @@ from qcl_mixnet.estimators.plus.kinds import PORTFOLIO
 from qcl_mixnet.estimators.plus.portable import PortableBlend
 from qcl_mixnet.estimators.plus.training import Clock
 from qcl_mixnet.estimators.table_inputs import TABLE_CONSTRAINTS
+from qcl_mixnet.grouping.duplicates import warn_of_duplicates
+from qcl_mixnet.grouping.owners import check_spread, owners_of
 from qcl_mixnet.preprocessing.gap_indicators import GapIndicatingPreprocessor
 
 
@@ -157,7 +159,7 @@ AlertsAtMost, Costs, str, dict, Series or array-like, default="macro_f1"
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: ArrayLike) -> Self:
+    def fit(self, X: Any, y: ArrayLike, *, groups: ArrayLike | None = None) -> Self:
         """Train on a table.
 
         Parameters
@@ -166,6 +168,9 @@ AlertsAtMost, Costs, str, dict, Series or array-like, default="macro_f1"
             Training rows; gaps and, in a DataFrame, categories and dates are allowed.
         y : array-like of shape (n_samples,)
             Labels of at least two classes, each with two rows or more.
+        groups : array-like of shape (n_samples,), optional
+            What each row belongs to, such as a patient: folds never part a group, and every class
+            must lie in two groups or more. It is not stored.
 
         Returns
         -------
@@ -175,7 +180,7 @@ AlertsAtMost, Costs, str, dict, Series or array-like, default="macro_f1"
         Raises
         ------
         ValueError
-            When a parameter, the table or the labels are not usable, with the reason.
+            When a parameter, the table, the labels or the groups are not usable, with the reason.
         TrainingDivergedError
             When the loss of every network is not finite in its first epoch.
         KeyboardInterrupt
@@ -184,7 +189,7 @@ AlertsAtMost, Costs, str, dict, Series or array-like, default="macro_f1"
         """
         clock = Clock(self.time_limit)
         with own_settings():
-            self._fit(X, y, clock)
+            self._fit(X, y, groups, clock)
         if self.interrupted_:
             raise KeyboardInterrupt(
                 f"The training was interrupted after {len(self.leaderboard_)} kind(s) of networks; "
@@ -196,7 +201,7 @@ AlertsAtMost, Costs, str, dict, Series or array-like, default="macro_f1"
         """Whether a `fit` came to its end; one that fails has set some attributes by then."""
         return hasattr(self, "decision_rule_")
 
-    def _fit(self, X: Any, y: ArrayLike, clock: Clock) -> None:
+    def _fit(self, X: Any, y: ArrayLike, groups: ArrayLike | None, clock: Clock) -> None:
         if hasattr(self, "decision_rule_"):
             del self.decision_rule_  # of an earlier fit
         X = self._validate_table(X, reset=True)
@@ -204,6 +209,9 @@ AlertsAtMost, Costs, str, dict, Series or array-like, default="macro_f1"
         check_consistent_length(X, labels)
         _check_rows_of_classes(self.classes_, labels)
         check_decision(self.decision, self.classes_, labels)
+        owners = None if groups is None else owners_of(groups, len(labels))
+        if owners is not None:
+            check_spread(owners, labels, self.classes_)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         self.device_ = resolve_device(self.device)
         preprocessor = GapIndicatingPreprocessor(
@@ -218,7 +226,11 @@ AlertsAtMost, Costs, str, dict, Series or array-like, default="macro_f1"
             seed=seed,
             n_jobs=self.n_jobs,
             clock=clock,
+            owners=owners,
         )
+        if owners is None:
+            splits = [(bag.in_bag, bag.out_of_bag) for bag in training.bags]
+            warn_of_duplicates(X, splits, stacklevel=4)  # of fit's caller
         training.run(
             self.n_members or len(PORTFOLIO),
             neighbors=self.neighbors,

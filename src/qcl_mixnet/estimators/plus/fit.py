@@ -110,6 +110,8 @@ class PlusTraining:
         Threads.
     clock : Clock
         Started before the table was read.
+    owners : ndarray of shape (n_samples,) or None
+        Number of each row's group: folds never part one. There are as many folds as groups at most.
     """
 
     def __init__(
@@ -122,13 +124,16 @@ class PlusTraining:
         seed: int,
         n_jobs: int | None,
         clock: Clock,
+        owners: NDArray[np.int64] | None = None,
     ):
         self.x, self.labels, self.layout, self.n_classes = x, labels, layout, n_classes
         self.seed, self.n_jobs, self.clock = seed, n_jobs, clock
         self.plan = Plan.of(len(labels), n_classes)
         self.rng = Streams.from_seed(seed).bags
         n_folds = min(self.plan.n_folds, len(labels))
-        self.bags: Sequence[Bag] = folds(labels, n_folds, self.rng)
+        if owners is not None:
+            n_folds = min(n_folds, len(np.unique(owners)), int(np.bincount(labels).max()))
+        self.bags: Sequence[Bag] = folds(labels, n_folds, self.rng, owners)
         self.candidates: list[Candidate] = []
         self.interrupted = False
 

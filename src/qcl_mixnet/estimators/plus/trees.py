@@ -67,7 +67,7 @@ def fit_trees(
     for bag in bags:
         model = TREES[name](int(rng.integers(2**31)), n_jobs)
         with many_classes():
-            model.fit(x[bag.in_bag], labels[bag.in_bag])
+            model.fit(x[bag.seen], labels[bag.seen])
         if len(bag.out_of_bag):
             out_of_fold[bag.out_of_bag] = class_columns(model, x[bag.out_of_bag], n_classes)
         models.append(model)
