@@ -88,7 +88,7 @@ def _column_hashes(column: Any) -> NDArray[np.uint64]:
         values[np.isnan(values)] = np.nan
         return pd.util.hash_array(values)
     hashes: Any = pd.util.hash_pandas_object(pd.Series(column), index=False).to_numpy()
-    return hashes  # type: ignore[no-any-return]
+    return hashes
 
 
 def _mixed(hashes: Any) -> Any:
@@ -164,7 +164,7 @@ def warn_of_duplicates(X: Any, splits: Iterable[Split], *, stacklevel: int = 3) 
 
     Many are `MOST_SHARE` of the rows more than chance gives. A table of few columns with few values
     repeats rows without any being a copy: what independent columns with these values would repeat
-    does not count.
+    at most does not count.
 
     Parameters
     ----------
@@ -182,7 +182,7 @@ def warn_of_duplicates(X: Any, splits: Iterable[Split], *, stacklevel: int = 3) 
     except TypeError:
         return
     seen, n_tested = sum(seen_in_training(numbers, splits)), sum(len(test) for _, test in splits)
-    by_chance = sum(float((1 - (1 - chance[test]) ** len(train)).sum()) for train, test in splits)
+    by_chance = sum(np.minimum(chance[test] * len(train), 1).sum() for train, test in splits)
     if n_tested and seen - by_chance >= MOST_SHARE * n_tested:
         warnings.warn(
             f"{seen} of {n_tested} rows ({seen / n_tested:.0%}) have an identical row in another "
