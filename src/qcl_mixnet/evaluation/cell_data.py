@@ -33,6 +33,9 @@ class CellData:
     encoder : ColumnEncoder or None
         What encodes dates and rare levels before every model, where the data set asks for it. It is
         unfitted: a copy of it is fitted with each model, on the same rows.
+    groups : ndarray of shape (n_samples,), int64, or None
+        Number of each row's group, where rows belong together: models whose `fit` takes groups get
+        those of their training rows.
     """
 
     features: pd.DataFrame
@@ -41,6 +44,7 @@ class CellData:
     splits: list[Split]
     fingerprint: str
     encoder: ColumnEncoder | None = None
+    groups: NDArray[np.int64] | None = None
 
 
 def split_parts(data: CellData, split: Split) -> tuple[Part, Part]:
@@ -49,3 +53,8 @@ def split_parts(data: CellData, split: Split) -> tuple[Part, Part]:
         (data.features.iloc[rows], data.labels[rows]) for rows in (split.train, split.test)
     )
     return train, test
+
+
+def training_groups(data: CellData, split: Split) -> NDArray[np.int64] | None:
+    """Numbers of the training rows' groups; None where rows are on their own."""
+    return None if data.groups is None else data.groups[split.train]

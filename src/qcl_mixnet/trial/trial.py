@@ -115,7 +115,7 @@ def run_trial(
         int(counts.argmin()),
         plan.folds,
         seed=options.seed,
-        groups=_codes_of(table.groups),
+        groups=table.owners,
     )
     class_names = [str(label) for label in table.classes]
     rows = comparison.tested_rows(plan.folds)
@@ -140,8 +140,12 @@ def _plan_in_words(plan: Plan, table: OpenedTable) -> str:
 
 def _cell_data(table: OpenedTable, codes: NDArray[np.int64], splits: list[Split]) -> CellData:
     fingerprint = content_sha256(table.X.assign(**{"": codes}))
-    return CellData(table.X, codes, len(table.classes), splits, fingerprint, table.encoder)
-
-
-def _codes_of(groups: pd.Series | None) -> NDArray[np.int64] | None:
-    return None if groups is None else pd.factorize(groups)[0].astype(np.int64)
+    return CellData(
+        table.X,
+        codes,
+        len(table.classes),
+        splits,
+        fingerprint,
+        table.encoder,
+        table.owners,
+    )
