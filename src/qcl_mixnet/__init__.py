@@ -11,7 +11,6 @@ from qcl_mixnet.decisions.wishes import (
     RecallAtLeast,
 )
 from qcl_mixnet.engine.loop import TrainingDivergedError
-from qcl_mixnet.estimators.base import TestSelectionWarning
 from qcl_mixnet.estimators.classifier import QCLMixNetClassifier
 from qcl_mixnet.estimators.operating_points import operating_points
 from qcl_mixnet.estimators.operating_points_display import (
@@ -19,6 +18,7 @@ from qcl_mixnet.estimators.operating_points_display import (
     plot_operating_points,
 )
 from qcl_mixnet.estimators.plus.classifier import QCLMixNetPlusClassifier
+from qcl_mixnet.estimators.training_options import TestSelectionWarning
 from qcl_mixnet.estimators.tuned_decision import TunedDecisionClassifier
 from qcl_mixnet.grouping.duplicates import DuplicateRowsWarning, groups_of_duplicates
 from qcl_mixnet.persistence.errors import ModelFileError

@@ -21,7 +21,7 @@ from qcl_mixnet.baselines.graph import (
 )
 from qcl_mixnet.baselines.graph_networks import GCN, GIN
 from qcl_mixnet.baselines.neighbor_graph import NeighborGraph, TrainingGraph
-from qcl_mixnet.estimators.base import TestSelectionWarning
+from qcl_mixnet.estimators.training_options import TestSelectionWarning
 
 CLASSIFIERS = [GCNClassifier, GraphSAGEClassifier, GATClassifier, GINClassifier, JKNetClassifier]
 

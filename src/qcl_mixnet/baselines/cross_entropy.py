@@ -18,7 +18,8 @@ from sklearn.utils._param_validation import Interval
 from torch import Tensor, nn
 
 from qcl_mixnet.engine.objectives import AutogradObjective
-from qcl_mixnet.estimators.base import Checkpoint, NetworkClassifier
+from qcl_mixnet.estimators.base import NetworkClassifier
+from qcl_mixnet.estimators.training_options import Checkpoint
 
 Network = TypeVar("Network", bound=nn.Module)
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from numbers import Integral, Real
-from typing import Any, ClassVar, Literal, Self, get_args
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -19,43 +19,25 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import _safe_indexing, check_consistent_length, check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor, nn
 
 from qcl_mixnet.engine.devices import resolve_device
 from qcl_mixnet.engine.isolation import own_settings
-from qcl_mixnet.engine.loop import TrainingResult
+from qcl_mixnet.engine.loop import TrainingOptions, TrainingResult
 from qcl_mixnet.engine.members import PreparedMember, TrainedMember, train_groups
 from qcl_mixnet.engine.objectives import Objective
 from qcl_mixnet.engine.randomness import Streams
 from qcl_mixnet.estimators.chunks import in_chunks, softmax
 from qcl_mixnet.estimators.holdout import holdout_split
 from qcl_mixnet.estimators.labels import codes_among, encode_labels
-from qcl_mixnet.estimators.learner import EstimatorLearner
 from qcl_mixnet.estimators.table_inputs import TableInputs
+from qcl_mixnet.estimators.training_options import (
+    TRAINING_CONSTRAINTS,
+    TestSelectionWarning,
+    training_options,
+)
 from qcl_mixnet.grouping.owners import IntArray, check_spread, owners_of
 from qcl_mixnet.preprocessing.table_preprocessor import TablePreprocessor
-
-Checkpoint = Literal["last", "validation", "test"]
-
-# Checks of the parameters that all networks share; a subclass adds its own.
-TRAINING_CONSTRAINTS: dict[str, list[Any]] = {
-    "epochs": [Interval(Integral, 1, None, closed="left")],
-    "batch_size": [Interval(Integral, 2, None, closed="left"), StrOptions({"auto"})],
-    "learning_rate": [Interval(Real, 0, None, closed="neither")],
-    "max_learning_rate": [Interval(Real, 0, None, closed="neither"), None],
-    "weight_decay": [Interval(Real, 0, None, closed="left")],
-    "checkpoint": [StrOptions(set(get_args(Checkpoint)))],
-    "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-    "device": [str],
-    "random_state": ["random_state"],
-}
-
-
-class TestSelectionWarning(UserWarning):
-    """The checkpoint was chosen on rows that the result will be reported on."""
-
-    __test__ = False  # keeps pytest from collecting a class whose name starts with "Test"
 
 
 class NetworkClassifier(ClassifierMixin, TableInputs, ABC):
@@ -191,7 +173,7 @@ class NetworkClassifier(ClassifierMixin, TableInputs, ABC):
             scored = scored_table, codes_among(self.classes_, eval_set[1], name="y of eval_set")
             check_consistent_length(*scored)
         member = PreparedMember(
-            learner=EstimatorLearner(self),
+            learner=_EstimatorLearner(self),
             x=self._to_tensor(train_table),
             labels=torch.from_numpy(labels[train_rows]).to(self.device_),
             streams=streams,
@@ -251,6 +233,48 @@ class NetworkClassifier(ClassifierMixin, TableInputs, ABC):
         """Most probable class of every row, `(n_samples,)`."""
         proba = self.predict_proba(X)  # first, too
         return self.classes_[proba.argmax(axis=1)]
+
+
+@dataclass(frozen=True)
+class _EstimatorLearner:
+    """An estimator as the engine sees it: a `Learner`."""
+
+    model: NetworkClassifier
+
+    @property
+    def kind(self) -> Hashable:
+        parameters = {k: v for k, v in self.model.get_params().items() if k != "random_state"}
+        return type(self.model), repr(parameters), len(self.model.classes_)
+
+    @property
+    def stackable(self) -> bool:
+        return self.model._stackable
+
+    @property
+    def device(self) -> str:
+        return self.model.device_
+
+    @property
+    def n_jobs(self) -> int | None:
+        return getattr(self.model, "n_jobs", None)
+
+    @property
+    def verbose(self) -> int | bool:
+        return getattr(self.model, "verbose", 0)
+
+    def options(self, n_rows: int) -> TrainingOptions:
+        return training_options(self.model, n_rows)
+
+    def build(self, n_inputs: int, generator: torch.Generator) -> nn.Module:
+        return self.model._build(n_inputs, generator)
+
+    def objective(
+        self, network: nn.Module, x: Tensor, labels: Tensor, streams: Sequence[Streams]
+    ) -> Objective:
+        return self.model._objective(network, x, labels, streams)
+
+    def logits(self, network: nn.Module, x: Tensor) -> Tensor:
+        return self.model._logits(network, x)
 
 
 def fit_members(

@@ -13,12 +13,12 @@ from torch import Tensor, nn
 
 from qcl_mixnet.engine.devices import resolve_device
 from qcl_mixnet.engine.randomness import Streams
-from qcl_mixnet.estimators.base import Checkpoint
 from qcl_mixnet.estimators.decision_rules import AnyDecision
 from qcl_mixnet.estimators.ensemble import Bagging
 from qcl_mixnet.estimators.method_constraints import METHOD_CONSTRAINTS
 from qcl_mixnet.estimators.representation import RepresentingEnsemble
 from qcl_mixnet.estimators.table_inputs import TABLE_CONSTRAINTS
+from qcl_mixnet.estimators.training_options import Checkpoint
 from qcl_mixnet.model.kernels import compile_all
 from qcl_mixnet.model.layers import Gate
 from qcl_mixnet.model.losses import IntraClass, LossOptions, Reduction, TripletDistance

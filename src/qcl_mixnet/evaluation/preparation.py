@@ -94,9 +94,9 @@ def prepare_dataset(
     columns = _encoded_columns(dates, rare_levels)
     encoder = ColumnEncoder(**columns) if columns else None
     split_by.check(table, name)
-    features = split_by.features(table)
-    seen = features.assign(**{TARGET: table[TARGET]}) if split_by.given else table
+    seen = table.drop(columns=[*split_by.given.values()])
     check_table(seen, name, encoder)
+    features = seen.drop(columns=TARGET)
     _warn_of_row_numbers(features, name)
     target = target_labels(table)
     label_encoder = LabelEncoder().fit(target)

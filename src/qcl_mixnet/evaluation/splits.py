@@ -118,7 +118,7 @@ def grouped_splits(
         if not held.any():
             raise EvaluationError(
                 f"No group can be tested on: with test_size {test_size} and seed {split_seed}, "
-                "each is too large or the last of a class; use a larger test_size, or smaller groups."
+                "each is too large or the last of a class; use another test_size or smaller groups."
             )
         splits.append(Split(np.flatnonzero(~held), np.flatnonzero(held), split_seed))
     return splits
