@@ -114,7 +114,7 @@ def test_predict_proba__any_chunk_size(classifier, monkeypatch):
 
 
 @pytest.mark.parametrize("checkpoint", ["last", "validation", "test"])
-@pytest.mark.filterwarnings("ignore::qcl_mixnet.estimators.base.TestSelectionWarning")
+@pytest.mark.filterwarnings("ignore::qcl_mixnet.estimators.training_options.TestSelectionWarning")
 def test_fit__graph__holds_rows_that_are_trained_on_and_no_others(checkpoint):
     X, y = make_table()
     X[:, 0] = np.arange(120)  # tells every row from every other
@@ -216,7 +216,7 @@ def test_fitted__pickled_and_cloned__predicts_alike_and_starts_afresh(classifier
 
 
 @pytest.mark.parametrize("checkpoint", ["validation", "test"])
-@pytest.mark.filterwarnings("ignore::qcl_mixnet.estimators.base.TestSelectionWarning")
+@pytest.mark.filterwarnings("ignore::qcl_mixnet.estimators.training_options.TestSelectionWarning")
 def test_checkpoint__keeps_the_best_epoch_and_looks_neighbours_up_once(checkpoint, monkeypatch):
     X, y = make_table(200)
     asked = []

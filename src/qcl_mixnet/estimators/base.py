@@ -193,10 +193,7 @@ class NetworkClassifier(ClassifierMixin, TableInputs, ABC):
         table: Any,  # noqa: ARG002
         owners: IntArray | None,  # noqa: ARG002
     ) -> list[PreparedMember]:
-        """Members of the estimator, from its only or first one and the seed of their streams.
-
-        `table` holds the training rows before the preprocessing, `owners` their groups' numbers.
-        """
+        """Members from the first, the seed of all, the training table and its groups' numbers."""
         return [member]
 
     def _keep(self, trained: Sequence[tuple[PreparedMember, TrainedMember]]) -> None:

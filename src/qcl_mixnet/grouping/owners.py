@@ -70,7 +70,7 @@ def _column(groups: Any) -> Any:
     if isinstance(groups, pd.DataFrame) and groups.shape[1] == 1:
         groups = groups.iloc[:, 0]
     if isinstance(groups, pd.Series):
-        return groups.array
+        return groups.reset_index(drop=True)
     if isinstance(groups, list | tuple):
         values = np.empty(len(groups), dtype=object)
         values[:] = groups
