@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from qcl_mixnet.evaluation.splits import Split
+from qcl_mixnet.grouping.owners import GroupingError, check_spread
 from qcl_mixnet.preprocessing.column_encoder import ColumnEncoder
+
+logger = logging.getLogger(__name__)
 
 Part = tuple[pd.DataFrame, NDArray[np.int64]]
 
@@ -56,5 +60,21 @@ def split_parts(data: CellData, split: Split) -> tuple[Part, Part]:
 
 
 def training_groups(data: CellData, split: Split) -> NDArray[np.int64] | None:
-    """Numbers of the training rows' groups; None where rows are on their own."""
-    return None if data.groups is None else data.groups[split.train]
+    """Numbers of the training rows' groups, for the folds inside a model.
+
+    None where rows are on their own, and where a class of the training rows lies in a single group:
+    models can then only fold rows at random. What they are tested on is other groups all the same.
+    """
+    if data.groups is None:
+        return None
+    owners, codes = data.groups[split.train], np.unique(data.labels, return_inverse=True)[1]
+    try:
+        check_spread(owners, codes[split.train])
+    except GroupingError:
+        logger.warning(
+            "A class of the training rows lies in a single group (seed %d): folds inside models "
+            "are drawn at random there, and decisions may be tuned less well.",
+            split.seed,
+        )
+        return None
+    return owners

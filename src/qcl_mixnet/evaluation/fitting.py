@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from sklearn.base import BaseEstimator, clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
@@ -195,6 +196,8 @@ def _fit_with_decision(
     if grid:
         inner = SearchedClassifier(inner, grid, folds=protocol.folds, seed=seed, n_jobs=n_jobs)
     model = with_decision(spec, inner, random_state=seed)
+    if groups is not None:
+        model.set_params(cv=min(model.cv, len(np.unique(groups))))
     model.fit(*train, **group_parameters(model, groups))
     if not grid:
         return model, model.estimator_, {}

@@ -82,7 +82,8 @@ def run_trial(
     codes = table.codes
     counts = np.bincount(codes)
     most = most_folds(codes, table.groups, table.time)
-    plan = Plan.of(len(codes), most, options, redraw=table.time is None)
+    n_groups = None if table.groups is None else int(table.groups.nunique())
+    plan = Plan.of(len(codes), most, options, redraw=table.time is None, n_groups=n_groups)
     splits = cross_validation(
         codes,
         folds=plan.folds,
@@ -120,8 +121,8 @@ def run_trial(
     class_names = [str(label) for label in table.classes]
     rows = comparison.tested_rows(plan.folds)
     tested = np.bincount(codes[rows], minlength=len(counts))
-    n_groups = None if table.groups is None else table.groups.iloc[rows].nunique()
-    verdict = judge(scored, class_names, counts, n_groups, tested)
+    tested_groups = None if table.groups is None else table.groups.iloc[rows].nunique()
+    verdict = judge(scored, class_names, counts, tested_groups, tested)
     board = leaderboard(comparison, scored)
     return Trial(table, report, plan, comparison, scored, board, verdict, options.seed)
 
