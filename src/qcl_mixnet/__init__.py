@@ -12,7 +12,6 @@ from qcl_mixnet.decisions.wishes import (
     RecallAtLeast,
 )
 from qcl_mixnet.engine.loop import TrainingDivergedError
-from qcl_mixnet.estimators.base import TestSelectionWarning
 from qcl_mixnet.estimators.classifier import QCLMixNetClassifier
 from qcl_mixnet.estimators.explaining import explain_rows
 from qcl_mixnet.estimators.importance import feature_importance
@@ -23,7 +22,9 @@ from qcl_mixnet.estimators.operating_points_display import (
     plot_operating_points,
 )
 from qcl_mixnet.estimators.plus.classifier import QCLMixNetPlusClassifier
+from qcl_mixnet.estimators.training_options import TestSelectionWarning
 from qcl_mixnet.estimators.tuned_decision import TunedDecisionClassifier
+from qcl_mixnet.grouping.duplicates import DuplicateRowsWarning, groups_of_duplicates
 from qcl_mixnet.persistence.errors import ModelFileError
 from qcl_mixnet.preprocessing.table_preprocessor import UnseenLevelsWarning
 from qcl_mixnet.version import __version__
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AlertsAtMost",
     "Costs",
+    "DuplicateRowsWarning",
     "FeatureImportanceDisplay",
     "ModelFileError",
     "OperatingPointWarning",
@@ -51,6 +53,7 @@ __all__ = [
     "__version__",
     "explain_rows",
     "feature_importance",
+    "groups_of_duplicates",
     "load_fitted",
     "operating_points",
     "plot_importance",

@@ -22,7 +22,7 @@ from qcl_mixnet.baselines.graph import (
 )
 from qcl_mixnet.baselines.graph_networks import GCN, GIN
 from qcl_mixnet.baselines.neighbor_graph import NeighborGraph, TrainingGraph
-from qcl_mixnet.estimators.base import TestSelectionWarning
+from qcl_mixnet.estimators.training_options import TestSelectionWarning
 
 CLASSIFIERS = [GCNClassifier, GraphSAGEClassifier, GATClassifier, GINClassifier, JKNetClassifier]
 
@@ -118,7 +118,7 @@ def test_predict_proba__any_chunk_size(classifier, monkeypatch):
 
 
 @pytest.mark.parametrize("checkpoint", ["last", "validation", "test"])
-@pytest.mark.filterwarnings("ignore::qcl_mixnet.estimators.base.TestSelectionWarning")
+@pytest.mark.filterwarnings("ignore::qcl_mixnet.estimators.training_options.TestSelectionWarning")
 def test_fit__graph__holds_rows_that_are_trained_on_and_no_others(checkpoint):
     X, y = make_table()
     X[:, 0] = np.arange(120)  # tells every row from every other
@@ -220,7 +220,7 @@ def test_fitted__pickled_and_cloned__predicts_alike_and_starts_afresh(classifier
 
 
 @pytest.mark.parametrize("checkpoint", ["validation", "test"])
-@pytest.mark.filterwarnings("ignore::qcl_mixnet.estimators.base.TestSelectionWarning")
+@pytest.mark.filterwarnings("ignore::qcl_mixnet.estimators.training_options.TestSelectionWarning")
 def test_checkpoint__keeps_the_best_epoch_and_looks_neighbours_up_once(checkpoint, monkeypatch):
     X, y = make_table(200)
     asked = []

@@ -16,7 +16,7 @@ from tests.estimators.repeated_rows import EXPECTED_FAILURES
 
 from qcl_mixnet import QCLMixNetClassifier
 from qcl_mixnet.engine.loop import TrainingDivergedError
-from qcl_mixnet.estimators.base import TestSelectionWarning
+from qcl_mixnet.estimators.training_options import TestSelectionWarning
 
 
 def make_table(n_rows=120, seed=0, weights=(0.85, 0.15)):

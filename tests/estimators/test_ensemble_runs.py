@@ -5,7 +5,7 @@ from sklearn.metrics import f1_score
 from tests.estimators.ensembles import make_model, make_table, member_probabilities
 
 from qcl_mixnet.estimators import ensemble
-from qcl_mixnet.estimators.base import TestSelectionWarning
+from qcl_mixnet.estimators.training_options import TestSelectionWarning
 
 
 @pytest.mark.parametrize("bagging", [None, "folds", "bootstrap"])

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from qcl_mixnet.engine.objectives import AutogradObjective
 from qcl_mixnet.estimators.base import NetworkClassifier
-from qcl_mixnet.estimators.training_constraints import Checkpoint
+from qcl_mixnet.estimators.training_options import Checkpoint
 
 Network = TypeVar("Network", bound=nn.Module)
 

@@ -32,7 +32,7 @@ from qcl_mixnet.baselines.deep_networks import (
 from qcl_mixnet.engine.randomness import Streams
 from qcl_mixnet.engine.stacking import take_rows, weighted_batch
 from qcl_mixnet.estimators.chunks import PREDICTION_CHUNK, in_chunks
-from qcl_mixnet.estimators.training_constraints import TRAINING_CONSTRAINTS
+from qcl_mixnet.estimators.training_options import TRAINING_CONSTRAINTS
 
 # For each value of the table a convolution holds a hundred numbers, a recurrent layer that reads
 # columns a thousand: 2^16 values at a time take some 0.3 GB at most, however wide the table.

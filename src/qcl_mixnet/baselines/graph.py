@@ -29,7 +29,7 @@ from qcl_mixnet.baselines.graph_networks import (
 )
 from qcl_mixnet.baselines.neighbor_graph import NeighborGraph, TrainingGraph
 from qcl_mixnet.engine.randomness import Streams
-from qcl_mixnet.estimators.training_constraints import TRAINING_CONSTRAINTS
+from qcl_mixnet.estimators.training_options import TRAINING_CONSTRAINTS
 
 # A row's logits depend on at most 156 rows (5 neighbours, 3 rounds): what so many rows to predict
 # need fits into memory whatever the number of training rows.

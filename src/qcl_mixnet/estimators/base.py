@@ -31,15 +31,10 @@ from qcl_mixnet.estimators.holdout import holdout_split
 from qcl_mixnet.estimators.labels import codes_among, encode_counted
 from qcl_mixnet.estimators.learner import EstimatorLearner
 from qcl_mixnet.estimators.table_inputs import TableInputs
-from qcl_mixnet.estimators.training_constraints import TRAINING_CONSTRAINTS
+from qcl_mixnet.estimators.training_options import TRAINING_CONSTRAINTS, TestSelectionWarning
+from qcl_mixnet.grouping.owners import IntArray, check_spread, owners_of
 from qcl_mixnet.preprocessing.row_weights import weigh_rows
 from qcl_mixnet.preprocessing.table_preprocessor import TablePreprocessor
-
-
-class TestSelectionWarning(UserWarning):
-    """The checkpoint was chosen on rows that the result will be reported on."""
-
-    __test__ = False  # keeps pytest from collecting a class whose name starts with "Test"
 
 
 class NetworkClassifier(ClassifierMixin, TableInputs, ABC):
@@ -83,6 +78,8 @@ class NetworkClassifier(ClassifierMixin, TableInputs, ABC):
         y: ArrayLike,
         eval_set: tuple[Any, ArrayLike] | None = None,
         sample_weight: ArrayLike | None = None,
+        *,
+        groups: ArrayLike | None = None,
     ) -> Self:
         """Train on a table.
 
@@ -97,6 +94,9 @@ class NetworkClassifier(ClassifierMixin, TableInputs, ABC):
         sample_weight : array-like of shape (n_samples,), optional
             How much each row counts, 0 or more; a row of weight 0 is left out. Only their ratios
             matter: see the page "Weights of rows".
+        groups : array-like of shape (n_samples,), optional
+            What each row belongs to, such as a patient. Folds, bags and held-out rows never part a
+            group. It is not stored.
 
         Returns
         -------
@@ -106,7 +106,7 @@ class NetworkClassifier(ClassifierMixin, TableInputs, ABC):
         Raises
         ------
         ValueError
-            When a parameter, the table or the labels are not usable, with the reason.
+            When a parameter, the table, the labels or the groups are not usable, with the reason.
         TrainingDivergedError
             When the loss is not finite in the first epoch. Later on, the last good epoch is kept,
             with a warning.
@@ -116,7 +116,7 @@ class NetworkClassifier(ClassifierMixin, TableInputs, ABC):
             tuned afterwards is not. A search or cross-validation stops, so that no partly trained
             network enters its scores.
         """
-        fit_members([self], [(X, y)], [eval_set], [sample_weight])
+        fit_members([self], [(X, y)], [eval_set], [sample_weight], [groups])
         return self
 
     @staticmethod
@@ -125,9 +125,10 @@ class NetworkClassifier(ClassifierMixin, TableInputs, ABC):
         tables: Sequence[tuple[Any, ArrayLike]],
         eval_sets: Sequence[tuple[Any, ArrayLike] | None] | None = None,
         weights: Sequence[ArrayLike | None] | None = None,
+        groups: Sequence[ArrayLike | None] | None = None,
     ) -> None:
         """Fit many estimators at once: `fit_members`."""
-        fit_members(models, tables, eval_sets, weights)
+        fit_members(models, tables, eval_sets, weights, groups)
 
     def warm_up(self) -> None:
         """Do what only the first fit of a process does, before a clock starts.
@@ -140,8 +141,9 @@ class NetworkClassifier(ClassifierMixin, TableInputs, ABC):
         self,
         X: Any,
         y: ArrayLike,
-        eval_set: tuple[Any, ArrayLike] | None,
-        sample_weight: ArrayLike | None,
+        eval_set: tuple[Any, ArrayLike] | None = None,
+        sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
     ) -> list[PreparedMember]:
         """Check the input, hold rows out, fit the preprocessing and turn all into tensors."""
         if (eval_set is not None) != (self.checkpoint == "test"):
@@ -152,11 +154,14 @@ class NetworkClassifier(ClassifierMixin, TableInputs, ABC):
         X = self._validate_table(X, reset=True)
         counted = weigh_rows(sample_weight, len(X))
         self.classes_, labels = encode_counted(X, y, counted)
+        owners = None if groups is None else counted.of(owners_of(groups, len(X)))
         X = counted.of(X)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         streams = Streams.from_seed(seed)
         fraction = self.validation_fraction if self.checkpoint == "validation" else 0.0
-        train_rows, holdout_rows = holdout_split(labels, fraction, streams.holdout)
+        if owners is not None and fraction > 0:
+            check_spread(owners, labels, self.classes_)
+        train_rows, holdout_rows = holdout_split(labels, fraction, streams.holdout, owners)
         train_table = X if fraction == 0 else _safe_indexing(X, train_rows)
         preprocessor = self._make_preprocessor().set_output(transform="default")
         weights = counted.part(train_rows)
@@ -189,13 +194,20 @@ class NetworkClassifier(ClassifierMixin, TableInputs, ABC):
             weights=None if weights is None else torch.from_numpy(weights).float().to(self.device_),
             scored_weights=counted.part(holdout_rows) if self.checkpoint == "validation" else None,
         )
-        return self._ensemble(member, seed)
+        owners = None if owners is None else owners[train_rows]
+        return self._ensemble(member, seed, train_table, owners)
 
     def _make_preprocessor(self) -> TablePreprocessor:
         return TablePreprocessor()
 
-    def _ensemble(self, member: PreparedMember, seed: int) -> list[PreparedMember]:  # noqa: ARG002
-        """Members of the estimator, from its only or first one and the seed of their streams."""
+    def _ensemble(
+        self,
+        member: PreparedMember,
+        seed: int,  # noqa: ARG002
+        table: Any,  # noqa: ARG002
+        owners: IntArray | None,  # noqa: ARG002
+    ) -> list[PreparedMember]:
+        """Members from the first, the seed of all, the training table and its groups' numbers."""
         return [member]
 
     def _keep(self, trained: Sequence[tuple[PreparedMember, TrainedMember]]) -> None:
@@ -239,6 +251,7 @@ def fit_members(
     tables: Sequence[tuple[Any, ArrayLike]],
     eval_sets: Sequence[tuple[Any, ArrayLike] | None] | None = None,
     weights: Sequence[ArrayLike | None] | None = None,
+    groups: Sequence[ArrayLike | None] | None = None,
 ) -> None:
     """Fit many estimators of one kind, together where they can be: repeats, seeds, folds or bags.
 
@@ -252,7 +265,7 @@ def fit_members(
         Unfitted; alike but for `random_state` if they are to train together.
     tables : sequence of tuple (X, y)
         Training rows of each.
-    eval_sets, weights : sequence of tuple (X, y), sequence of array-like, optional
+    eval_sets, weights, groups : sequence of tuple (X, y), sequence of array-like, optional
         As of `NetworkClassifier.fit`, for each.
 
     Raises
@@ -264,7 +277,7 @@ def fit_members(
     """
     with own_settings():
         none = [None] * len(models)
-        results = _fit_members(models, tables, eval_sets or none, weights or none)
+        results = _fit_members(models, tables, eval_sets or none, weights or none, groups or none)
     # Once all is kept: a warning may be an error to the user, and the models are fitted then.
     for _, result in results:
         if result is not None and result.diverged_at is not None:
@@ -292,13 +305,16 @@ def _fit_members(
     tables: Sequence[tuple[Any, ArrayLike]],
     eval_sets: Sequence[tuple[Any, ArrayLike] | None],
     weights: Sequence[ArrayLike | None],
+    groups: Sequence[ArrayLike | None],
 ) -> list[tuple[NetworkClassifier, TrainingResult | None]]:
     """Fit all; give each network's estimator and how its training went, None if it had no turn."""
     for model in models:
         model._validate_params()
     prepared = []
-    for model, table, eval_set, own in zip(models, tables, eval_sets, weights, strict=True):
-        prepared.append(model._prepare(*table, eval_set, own))
+    for model, table, eval_set, *own in zip(
+        models, tables, eval_sets, weights, groups, strict=True
+    ):
+        prepared.append(model._prepare(*table, eval_set, *own))
     results: list[tuple[NetworkClassifier, TrainingResult | None]] = []
     for model, members, trained in zip(models, prepared, train_groups(prepared), strict=True):
         done = [(one, net) for one, net in zip(members, trained, strict=True) if net is not None]

@@ -18,7 +18,7 @@ from qcl_mixnet.estimators.ensemble import Bagging
 from qcl_mixnet.estimators.method_constraints import METHOD_CONSTRAINTS
 from qcl_mixnet.estimators.network_size import Attention, SizedEnsemble
 from qcl_mixnet.estimators.table_inputs import TABLE_CONSTRAINTS
-from qcl_mixnet.estimators.training_constraints import Checkpoint
+from qcl_mixnet.estimators.training_options import Checkpoint
 from qcl_mixnet.model.kernels import compile_all
 from qcl_mixnet.model.layers import Gate
 from qcl_mixnet.model.losses import IntraClass, LossOptions, Reduction, TripletDistance

@@ -29,7 +29,11 @@ _SHRINKAGE = 50.0
 
 
 def fit_cost_weights(
-    rule: DecisionRule, costs: FloatArray, probabilities: FloatArray, labels: IntArray
+    rule: DecisionRule,
+    costs: FloatArray,
+    probabilities: FloatArray,
+    labels: IntArray,
+    row_weights: FloatArray | None = None,
 ) -> DecisionRule:
     """Change the weight of the rarer of two classes for costs to fall, averaged over bootstraps.
 
@@ -46,6 +50,9 @@ def fit_cost_weights(
         Of rows that the model has not seen.
     labels : ndarray of shape (n_samples,)
         Encoded.
+    row_weights : ndarray of shape (n_samples,), optional
+        How much each row's cost counts. A heavy row is no more evidence than a light one: n counts
+        rows.
 
     Returns
     -------
@@ -58,6 +65,8 @@ def fit_cost_weights(
         return rule
     rng = np.random.default_rng(0)
     counts = np.stack([stratified_bootstrap(labels, rng) for _ in range(_BOOTSTRAPS)])
+    if row_weights is not None:
+        counts = counts * row_weights
     bills = np.stack(
         [
             counts @ costs[labels, _scaled(rule, rarer, step).apply(probabilities)]

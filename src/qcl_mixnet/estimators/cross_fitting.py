@@ -98,3 +98,30 @@ def mean_of_parts(
         count[test] += 1
     with np.errstate(invalid="ignore"):
         return total / count[:, None]
+
+
+def check_gives_probabilities(estimator: Any) -> None:
+    """Refuse a classifier that has no `predict_proba`.
+
+    Parameters
+    ----------
+    estimator : classifier
+
+    Raises
+    ------
+    ValueError
+        When it has none, nor may have one once it is fitted.
+    """
+    try:
+        estimator.predict_proba  # noqa: B018 - asked for, not called
+    except AttributeError as error:
+        asked = error.__cause__ if isinstance(error.__cause__, AttributeError) else error
+        # A stacking gives what an estimator gives that it makes or fits later: not known yet.
+        later = asked.obj is None and asked.name == "predict_proba"
+        if later or str(asked.name).endswith("_"):
+            return
+        raise ValueError(
+            f"estimator={estimator!r} gives no probabilities (predict_proba), which "
+            "decision weights multiply; set the parameter that turns them on if it has one, "
+            "or wrap it in sklearn.calibration.CalibratedClassifierCV."
+        ) from error

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor, nn
 
 from qcl_mixnet.engine.loop import TrainingOptions
 from qcl_mixnet.engine.objectives import Objective
-
-# batch_size="auto": the paper's batch up to this number of rows, twice as large above it, where a
-# CPU spends the least time on a row: smaller batches are more steps, and in larger ones the metric
-# losses, which look at all pairs of rows, cost more.
-MANY_ROWS, SMALL_BATCH, LARGE_BATCH = 100_000, 64, 128
+from qcl_mixnet.estimators.training_options import training_options
 
 
 @dataclass(frozen=True)
@@ -58,10 +54,4 @@ class EstimatorLearner:
 
     def options(self, n_rows: int) -> TrainingOptions:
         """How networks train on so many rows: as the parameters of these names say."""
-        names = [field.name for field in fields(TrainingOptions)]
-        options = {name: getattr(self.model, name) for name in names if hasattr(self.model, name)}
-        if options["batch_size"] == "auto":
-            options["batch_size"] = SMALL_BATCH if n_rows <= MANY_ROWS else LARGE_BATCH
-        # PyTorch's scheduler takes no integer of numpy's.
-        options |= {name: int(options[name]) for name in ("epochs", "batch_size")}
-        return TrainingOptions(**options)
+        return training_options(self.model, n_rows)

@@ -6,7 +6,6 @@ from typing import Any, Literal
 
 import torch
 
-from qcl_mixnet.engine.members import PreparedMember
 from qcl_mixnet.engine.memory import BYTES_PER_PARAMETER, available_memory
 from qcl_mixnet.estimators.representation import RepresentingEnsemble
 from qcl_mixnet.model.network import ATTENTION_RANK, QCLMixNet, attention_rank
@@ -32,12 +31,10 @@ class SizedEnsemble(RepresentingEnsemble):
         rank = attention_rank(n_inputs) if low else None
         return parts | {"attention": bool(self.attention), "attention_rank": rank}
 
-    def _ensemble(self, member: PreparedMember, seed: int) -> list[PreparedMember]:
-        members = super()._ensemble(member, seed)
+    def _check_size(self, n_inputs: int, n_networks: int) -> None:
         # Elsewhere too little memory ends in an error; here the system ends the process.
-        if member.x.device.type == "cpu":
-            self._check_memory(member.x.shape[1], len(members))
-        return members
+        if torch.device(self.device_).type == "cpu":
+            self._check_memory(n_inputs, n_networks)
 
     def _check_memory(self, n_inputs: int, n_networks: int) -> None:
         with torch.device("meta"):  # nothing is allocated there

@@ -22,6 +22,7 @@ from qcl_mixnet.estimators.bagging import folds
 from qcl_mixnet.estimators.cross_fitting import (
     Fold,
     aligned_probabilities,
+    check_gives_probabilities,
     mean_of_parts,
     predict_fold,
 )
@@ -36,7 +37,15 @@ from qcl_mixnet.estimators.decision_rules import (
 )
 from qcl_mixnet.estimators.decision_search import DecisionMetric
 from qcl_mixnet.estimators.labels import encode_counted
-from qcl_mixnet.preprocessing.row_weights import weigh_rows
+from qcl_mixnet.grouping.duplicates import warn_of_duplicates
+from qcl_mixnet.grouping.owners import (
+    check_apart,
+    check_spread,
+    group_parameters,
+    owners_of,
+    splits_by_group,
+)
+from qcl_mixnet.preprocessing.row_weights import given_weights, weigh_rows
 
 
 def _gives_probabilities(self: TunedDecisionClassifier) -> bool:
@@ -137,7 +146,9 @@ array-like, default=None
         self.random_state = random_state
         self.n_jobs = n_jobs
 
-    def fit(self, X: Any, y: ArrayLike, **fit_params: Any) -> Self:
+    def fit(
+        self, X: Any, y: ArrayLike, *, groups: ArrayLike | None = None, **fit_params: Any
+    ) -> Self:
         """Tune the weights on out-of-fold probabilities, and fit the classifier on all rows.
 
         Parameters
@@ -146,12 +157,14 @@ array-like, default=None
             Training rows; whatever the classifier inside reads.
         y : array-like of shape (n_samples,)
             Labels.
+        groups : array-like of shape (n_samples,), optional
+            What each row belongs to, such as a patient: no fold parts a group. They go on to the
+            classifier's `fit` and to a splitter that take groups; with routing, where requested.
         **fit_params
-            For the classifier's `fit`, such as `sample_weight`. What has an entry for every row is
-            cut to each fold's. With scikit-learn's metadata routing they go where they were
-            requested, to a splitter too. A `sample_weight` that reaches the classifier, also as
-            `<step>__sample_weight` of a pipeline, counts in the score that is tuned for, too, and
-            rows of weight 0 are left out of everything.
+            For the classifier's `fit`, such as `sample_weight`; with metadata routing, also for a
+            splitter. What has an entry for every row is cut to each fold's. A `sample_weight` that
+            reaches the classifier, also as `<step>__sample_weight`, counts in the score; rows of
+            weight 0 are left out.
 
         Returns
         -------
@@ -161,13 +174,14 @@ array-like, default=None
         ------
         ValueError
             For a classifier without probabilities, a parameter or weight out of range, fewer rows
-            than folds, or a single class.
+            or groups than folds, a group on both sides of a splitter's split, or a single class.
         """
         self._validate_params()
-        self._refuse_without_probabilities()
+        check_gives_probabilities(self.estimator)
         X, y = indexable(X, y)
-        of_fit, of_split = self._routed(fit_params)
-        counted = weigh_rows(_given_weights(of_fit), _num_samples(X))
+        owners = None if groups is None else owners_of(groups, _num_samples(X))
+        of_fit, of_split = self._routed(owners, fit_params)
+        counted = weigh_rows(given_weights(of_fit), _num_samples(X))
         self.classes_, codes = encode_counted(X, y, counted)
         labels = self.classes_[codes]
         check_decision(self._asked, self.classes_, codes)
@@ -176,9 +190,14 @@ array-like, default=None
                 _check_method_params(X, params, indices=counted.rows)
                 for params in (of_fit, of_split)
             )
+            owners = None if owners is None else counted.of(owners)
         X, places = counted.of(X), counted.places(_num_samples(X))
         rng = self._generator()
-        splits = self._splits(X, codes, rng, of_split, places)
+        splits = self._splits(X, codes, owners, rng, of_split, places)
+        if owners is None:
+            warn_of_duplicates(X, splits, stacklevel=2)
+        else:
+            check_apart(owners, splits)
         parts = Parallel(n_jobs=self.n_jobs)(
             delayed(predict_fold)(self.estimator, X, labels, self.classes_, fold, of_fit)
             for fold in splits
@@ -235,6 +254,7 @@ array-like, default=None
         """
         return (
             MetadataRouter(owner=self)
+            .add_self_request(self)
             .add(
                 estimator=self.estimator,
                 method_mapping=MethodMapping().add(caller="fit", callee="fit"),
@@ -275,26 +295,15 @@ array-like, default=None
     ) -> NDArray[np.float64]:
         return average_weights(probabilities, labels, metric, row_weights)
 
-    def _refuse_without_probabilities(self) -> None:
-        try:
-            self.estimator.predict_proba  # noqa: B018 - asked for, not called
-        except AttributeError as error:
-            asked = error.__cause__ if isinstance(error.__cause__, AttributeError) else error
-            # A stacking gives what an estimator gives that it makes or fits later: not known yet.
-            later = asked.obj is None and asked.name == "predict_proba"
-            if later or str(asked.name).endswith("_"):
-                return
-            raise ValueError(
-                f"estimator={self.estimator!r} gives no probabilities (predict_proba), which "
-                "decision weights multiply; set the parameter that turns them on if it has one, "
-                "or wrap it in sklearn.calibration.CalibratedClassifierCV."
-            ) from error
-
-    def _routed(self, fit_params: dict[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    def _routed(
+        self, owners: NDArray[np.int64] | None, fit_params: dict[str, Any]
+    ) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         """Parameters of the classifier's `fit` and of the splitter's `split`."""
+        given = {} if owners is None else {"groups": owners}
         if not get_config()["enable_metadata_routing"]:
-            return fit_params, {}
-        routed = process_routing(self, "fit", **fit_params)
+            of_fit = {**fit_params, **group_parameters(self.estimator, owners)}
+            return of_fit, given if splits_by_group(self.cv) else {}
+        routed = process_routing(self, "fit", **given, **fit_params)
         return routed.estimator.fit, routed.splitter.split
 
     def _generator(self) -> np.random.Generator:
@@ -307,6 +316,7 @@ array-like, default=None
         self,
         X: Any,
         codes: NDArray[np.int64],
+        owners: NDArray[np.int64] | None,
         rng: np.random.Generator,
         of_split: Mapping[str, Any],
         places: NDArray[np.int64],
@@ -321,7 +331,14 @@ array-like, default=None
                     f"cv={cv} folds need at least as many rows in classes of two rows or more, and "
                     f"there are {n}; lower cv or give more rows."
                 )
-            return [(bag.in_bag, bag.out_of_bag) for bag in folds(codes, int(cv), rng)]
+            if owners is not None:
+                check_spread(owners, codes, self.classes_)
+                if (n := len(np.unique(owners))) < int(cv):
+                    raise ValueError(
+                        f"cv={cv} folds need at least as many groups, and there are {n}; use "
+                        f"cv={n}, or smaller groups."
+                    )
+            return [(bag.seen, bag.out_of_bag) for bag in folds(codes, int(cv), rng, owners)]
         pairs: Any = cv
         if hasattr(cv, "split"):
             pairs = cv.split(X, self.classes_[codes], **of_split)
@@ -332,9 +349,3 @@ array-like, default=None
         if not sum(len(test) for _, test in splits):
             raise ValueError(f"cv={self.cv!r} leaves no row out; give an int, or another splitter.")
         return splits
-
-
-def _given_weights(fit_params: Mapping[str, Any]) -> Any:
-    """Weights of the rows among the parameters of a classifier's `fit`, the last ones named."""
-    names = [name for name in fit_params if name.rpartition("__")[2] == "sample_weight"]
-    return fit_params[names[-1]] if names else None

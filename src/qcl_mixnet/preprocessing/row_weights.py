@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -100,6 +101,22 @@ def weigh_rows(sample_weight: npt.ArrayLike | None, n_rows: int) -> RowWeights:
         return RowWeights(rows, None)
     weights = weights / weights.max()  # whose sum cannot overflow
     return RowWeights(rows, weights / weights.mean())
+
+
+def given_weights(fit_params: Mapping[str, Any]) -> Any:
+    """Weights of the rows among the parameters of a classifier's `fit`, the last ones named.
+
+    Parameters
+    ----------
+    fit_params : mapping of str to any
+        Also of a pipeline: `<step>__sample_weight`.
+
+    Returns
+    -------
+    array-like of shape (n_samples,) or None
+    """
+    names = [name for name in fit_params if name.rpartition("__")[2] == "sample_weight"]
+    return fit_params[names[-1]] if names else None
 
 
 def median(values: FloatArray, present: npt.NDArray[np.bool_], weights: FloatArray | None) -> float:

@@ -32,6 +32,8 @@ from qcl_mixnet.estimators.plus.kinds import PORTFOLIO
 from qcl_mixnet.estimators.plus.portable import PortableBlend
 from qcl_mixnet.estimators.plus.training import Clock
 from qcl_mixnet.estimators.table_inputs import TABLE_CONSTRAINTS
+from qcl_mixnet.grouping.duplicates import warn_of_duplicates
+from qcl_mixnet.grouping.owners import check_spread, owners_of
 from qcl_mixnet.preprocessing.gap_indicators import GapIndicatingPreprocessor
 from qcl_mixnet.preprocessing.row_weights import weigh_rows
 
@@ -160,7 +162,14 @@ AlertsAtMost, Costs, str, dict, Series or array-like, default="macro_f1"
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        groups: ArrayLike | None = None,
+    ) -> Self:
         """Train on a table.
 
         Parameters
@@ -172,6 +181,9 @@ AlertsAtMost, Costs, str, dict, Series or array-like, default="macro_f1"
         sample_weight : array-like of shape (n_samples,), optional
             How much each row counts, 0 or more; a row of weight 0 is left out. Only their ratios
             matter: see the page "Weights of rows".
+        groups : array-like of shape (n_samples,), optional
+            What each row belongs to, such as a patient: folds never part a group, and every class
+            must lie in two groups or more. It is not stored.
 
         Returns
         -------
@@ -181,7 +193,7 @@ AlertsAtMost, Costs, str, dict, Series or array-like, default="macro_f1"
         Raises
         ------
         ValueError
-            When a parameter, the table or the labels are not usable, with the reason.
+            When a parameter, the table, the labels or the groups are not usable, with the reason.
         TrainingDivergedError
             When the loss of every network is not finite in its first epoch.
         KeyboardInterrupt
@@ -190,7 +202,7 @@ AlertsAtMost, Costs, str, dict, Series or array-like, default="macro_f1"
         """
         clock = Clock(self.time_limit)
         with own_settings():
-            self._fit(X, y, sample_weight, clock)
+            self._fit(X, y, sample_weight, groups, clock)
         if self.interrupted_:
             raise KeyboardInterrupt(
                 f"The training was interrupted after {len(self.leaderboard_)} kind(s) of networks; "
@@ -202,15 +214,25 @@ AlertsAtMost, Costs, str, dict, Series or array-like, default="macro_f1"
         """Whether a `fit` came to its end; one that fails has set some attributes by then."""
         return hasattr(self, "decision_rule_")
 
-    def _fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None, clock: Clock) -> None:
+    def _fit(
+        self,
+        X: Any,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None,
+        groups: ArrayLike | None,
+        clock: Clock,
+    ) -> None:
         if hasattr(self, "decision_rule_"):
             del self.decision_rule_  # of an earlier fit
         X = self._validate_table(X, reset=True)
         counted = weigh_rows(sample_weight, len(X))
         self.classes_, labels = encode_counted(X, y, counted)
+        owners = None if groups is None else counted.of(owners_of(groups, len(X)))
         X, weights = counted.of(X), counted.weights
         _check_rows_of_classes(self.classes_, labels)
         check_decision(self.decision, self.classes_, labels)
+        if owners is not None:
+            check_spread(owners, labels, self.classes_)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         self.device_ = resolve_device(self.device)
         preprocessor = GapIndicatingPreprocessor(
@@ -227,7 +249,11 @@ AlertsAtMost, Costs, str, dict, Series or array-like, default="macro_f1"
             n_jobs=self.n_jobs,
             clock=clock,
             weights=weights,
+            owners=owners,
         )
+        if owners is None:
+            splits = [(bag.in_bag, bag.out_of_bag) for bag in training.bags]
+            warn_of_duplicates(X, splits, stacklevel=4)  # of fit's caller
         training.run(
             self.n_members or len(PORTFOLIO),
             neighbors=self.neighbors,

@@ -112,6 +112,8 @@ class PlusTraining:
         Started before the table was read.
     weights : ndarray of shape (n_samples,) or None
         How much each row counts, 1 in the mean; None: all alike.
+    owners : ndarray of shape (n_samples,) or None
+        Number of each row's group: folds never part one. There are as many folds as groups at most.
     """
 
     def __init__(
@@ -125,13 +127,16 @@ class PlusTraining:
         n_jobs: int | None,
         clock: Clock,
         weights: NDArray[np.float64] | None = None,
+        owners: NDArray[np.int64] | None = None,
     ):
         self.x, self.labels, self.layout, self.n_classes = x, labels, layout, n_classes
         self.seed, self.n_jobs, self.clock, self.weights = seed, n_jobs, clock, weights
         self.plan = Plan.of(len(labels), n_classes)
         self.rng = Streams.from_seed(seed).bags
         n_folds = min(self.plan.n_folds, len(labels))
-        self.bags: Sequence[Bag] = folds(labels, n_folds, self.rng)
+        if owners is not None:
+            n_folds = min(n_folds, len(np.unique(owners)), int(np.bincount(labels).max()))
+        self.bags: Sequence[Bag] = folds(labels, n_folds, self.rng, owners)
         self.candidates: list[Candidate] = []
         self.interrupted = False
 

@@ -70,8 +70,8 @@ def fit_trees(
     for bag in bags:
         model = TREES[name](int(rng.integers(2**31)), n_jobs)
         with many_classes():
-            own = None if weights is None else weights[bag.in_bag]
-            model.fit(x[bag.in_bag], labels[bag.in_bag], sample_weight=own)
+            own = None if weights is None else weights[bag.seen]
+            model.fit(x[bag.seen], labels[bag.seen], sample_weight=own)
         if len(bag.out_of_bag):
             out_of_fold[bag.out_of_bag] = class_columns(model, x[bag.out_of_bag], n_classes)
         models.append(model)
