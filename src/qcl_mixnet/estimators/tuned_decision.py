@@ -325,8 +325,7 @@ array-like, default=None
         cv = 5 if self.cv is None else self.cv
         if isinstance(cv, Integral):
             counts = np.bincount(codes)
-            n = int(counts[counts > 1].sum())
-            if n < int(cv):
+            if (n := int(counts[counts > 1].sum())) < int(cv):
                 raise ValueError(
                     f"cv={cv} folds need at least as many rows in classes of two rows or more, and "
                     f"there are {n}; lower cv or give more rows."
