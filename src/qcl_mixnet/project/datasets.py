@@ -12,7 +12,7 @@ from kedro_datasets.pandas import ParquetDataset
 
 from qcl_mixnet.evaluation.cell_folder import RECORD, CellFolder
 from qcl_mixnet.evaluation.cells import CellResult
-from qcl_mixnet.project.tracking import RunBinding, log_cell
+from qcl_mixnet.project.tracking import RunBinding
 from qcl_mixnet.writing import write_atomically
 
 
@@ -102,7 +102,7 @@ class TableDataset(ParquetDataset):
 
 
 class CellDataset(AbstractDataset[CellResult, CellFolder]):
-    """The results of one cell: a folder with one for each key, and a child run in MLflow.
+    """The results of one cell: a folder with one for each key.
 
     Loading gives the folder, in which the reader looks for the key that it needs.
 
@@ -111,7 +111,7 @@ class CellDataset(AbstractDataset[CellResult, CellFolder]):
     path : str
         The folder.
     dataset, model : str
-        Names that the record and the child run carry.
+        Names that the record carries, and the cell's run in MLflow.
     metadata : dict, optional
         For plugins such as Kedro-Viz.
     """
@@ -135,18 +135,15 @@ class CellDataset(AbstractDataset[CellResult, CellFolder]):
         return self.folder
 
     def save(self, data: CellResult) -> None:
-        """Write the files, then the child run, then the record."""
-        self.folder.save(data, partial(self._complete, data))
+        """Write the files, then the record; MLflow is sent what is on disk."""
+        self.folder.save(data, self._complete)
 
-    def _complete(self, data: CellResult, record: dict[str, Any]) -> dict[str, Any]:
-        """Add names and provenance to a record, and track it in MLflow."""
+    def _complete(self, record: dict[str, Any]) -> dict[str, Any]:
+        """Add names and provenance to a record, and the run by which it is tracked."""
         record = {"dataset": self.dataset, "model": self.model, **record}
         if self.binding is None:
             return record
-        record |= self.binding.provenance
-        folder = self.folder.folder(record["key"])
-        run_id = log_cell(self.binding, record, data.history, folder)
-        return {**record, "mlflow_run_id": run_id}
+        return {**record, **self.binding.provenance, "run": self.binding.key or None}
 
     def _exists(self) -> bool:
         return (self.path / RECORD).exists()
