@@ -13,7 +13,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-
 _HOST = hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
 _PART = re.compile(r"\..+\.(?:([0-9a-f]{8})-(\d+)-)?[0-9a-f]{32}\.part")
 _STARTED = time.time()

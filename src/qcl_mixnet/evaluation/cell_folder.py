@@ -15,6 +15,7 @@ from typing import Any
 
 import pandas as pd
 
+from qcl_mixnet.evaluation.cell_record import check_record
 from qcl_mixnet.evaluation.cells import CellResult
 from qcl_mixnet.writing import strict_json, write_atomically
 
@@ -70,6 +71,7 @@ class CellFolder:
             record = json.loads(path.read_text(encoding="utf-8"))
             if record["key"] != key:
                 raise ValueError(f"{RECORD} has the key {record['key']}")
+            check_record(record)
             for name, expected in record["files"].items():
                 if _sha256(folder / name) != expected:
                     raise ValueError(f"{name} is not the file that it was written with")
@@ -119,7 +121,8 @@ class CellFolder:
 
         They are hard links where the file system has such links, else copies.
         """
-        names = [path.name for path in self.folder(key).iterdir() if path.name != RECORD]
+        names = [f"{name}.parquet" for name in _FRAMES]
+        names = [name for name in names if (self.folder(key) / name).exists()]
         shown = self.path / RECORD
         if shown.exists() and shown.read_bytes() == (self.folder(key) / RECORD).read_bytes():
             return

@@ -42,7 +42,8 @@ def open_run(client: Any, ledger: Ledger) -> LedgerRun:
     else:
         experiment_id = experiment.experiment_id
     found = _find(client, experiment_id, {RUN_KEY: run.key}) if run.tried else None
-    ledger.write(replace(run, tried=True))
+    run = replace(run, tried=True)
+    ledger.write(run)
     run_id = found or _create(client, experiment_id, run)
     run = replace(run, run_id=run_id, experiment_id=experiment_id)
     ledger.write(run)
@@ -74,8 +75,6 @@ class Row:
     ----------
     name : str
         `<data set>.<model>`.
-    key : str
-        The cell's key.
     status : {"FINISHED", "FAILED"}
     start, end : int
         Milliseconds since 1970.
@@ -87,7 +86,6 @@ class Row:
     """
 
     name: str
-    key: str
     status: str
     start: int
     end: int
@@ -156,7 +154,6 @@ def make_row(
         raise FileNotFoundError(f"there is no {missing[0]}")
     return Row(
         name=f"{record['dataset']}.{record['model']}",
-        key=record["key"],
         status="FAILED" if record["error"] else "FINISHED",
         start=end - int(1000 * record["seconds"]),
         end=end,
@@ -186,8 +183,9 @@ def send_row(client: Any, ledger: Ledger, run: LedgerRun, name: str, row: Row) -
     """
     begun = None
     if ledger.row(name) is not None:
-        tags = {"mlflow.parentRunId": run.run_id, "cell_key": row.key}
-        begun = _find(client, run.experiment_id, tags)
+        # The key alone is not enough: two models of the roster may differ in their names only.
+        names = ("mlflow.parentRunId", "dataset", "model", "cell_key")
+        begun = _find(client, run.experiment_id, {tag: row.tags[tag] for tag in names})
     ledger.add_row(name, "")
     ledger.add_row(name, log_row(client, run.experiment_id, row, begun))
 
