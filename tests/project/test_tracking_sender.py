@@ -115,7 +115,8 @@ def test_trouble_in_the_middle__one_line_and_the_next_run_sends_the_rest(
     assert not sender.complete
     (line,) = [record.getMessage() for record in caplog.records]
     assert line.startswith(f"MLflow at {server.uri} does not take this run now (")
-    assert "s3cret" not in line and "\n" not in line
+    assert "s3cret" not in line
+    assert "\n" not in line
 
     server.recover()
     run_all(data, server, begin(data, server, key="k2"))

@@ -160,7 +160,9 @@ class Handler(BaseHTTPRequestHandler):
             values |= {item["key"]: item for item in body.get(kind, [])}
             data[kind] = list(values.values())
         points = self.server.points.setdefault(body["run_id"], set())
-        points |= {(m["key"], m["value"], m["timestamp"], m["step"]) for m in body.get("metrics", [])}
+        points |= {
+            (m["key"], m["value"], m["timestamp"], m["step"]) for m in body.get("metrics", [])
+        }
         self.reply(200, {})
 
     def runs_set_tag(self, body):
