@@ -2,6 +2,7 @@
 
 import logging
 import time
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ class TrackingHooks:
         while not self.uri and (uri := tracking_address(self.loader)):
             problem = None
             if self.open_before is None:  # else kedro-mlflow uses the caller's run as it is
+                import_module("mlflow.utils.rest_utils")  # takes seconds, not of the server's
                 begun = time.monotonic()
                 problem = tracking_problem(uri)
                 self.slow = is_server(uri) and time.monotonic() - begun > SLOW_SECONDS
