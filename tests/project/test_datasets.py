@@ -41,6 +41,14 @@ def test_table__round_trip__with_its_provenance(table):
     assert files(table.path.parent) == ["table.parquet"]
 
 
+@pytest.mark.parametrize("provenance", ["me", [1], 3])
+def test_table__provenance_edited_by_hand__is_that_of_nobody(table, provenance):
+    data = TABLE.copy()
+    data.attrs["provenance"] = provenance
+    table.save(data)
+    assert table.load().attrs == {}
+
+
 def test_table__saved_again__is_replaced(table):
     table.save(TABLE)
     table.save(TABLE[["a"]])

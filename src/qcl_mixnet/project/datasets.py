@@ -67,12 +67,15 @@ class TableDataset(ParquetDataset):
                 return pd.DataFrame()
             raise DatasetError(f"There is no {self.path}; run the ingestion pipeline first.")
         try:
-            return pd.read_parquet(self.path)
+            table = pd.read_parquet(self.path)
         except (OSError, ValueError) as error:  # pyarrow's errors derive from these
             raise DatasetError(
                 f"{self.path} is not a readable Parquet file ({error}); delete it and run again: "
                 f"it is made anew."
             ) from error
+        if not isinstance(table.attrs.get("provenance", {}), dict):
+            del table.attrs["provenance"]  # edited by hand, so the table is the user's own
+        return table
 
     def save(self, data: pd.DataFrame | Unavailable) -> None:
         """Replace the file; in place of an unavailable table keep a note beside whatever is there.
