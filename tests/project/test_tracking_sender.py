@@ -13,17 +13,17 @@ from qcl_mixnet.project.tracking_ledger import Ledger, LedgerRun, left_behind
 from qcl_mixnet.project.tracking_sender import Patience, Sender
 
 IMPATIENT = Patience(
-    poll_seconds=0.02, failures=2, lost_seconds=0.15, end_seconds=0.3, quick_seconds=0.3
+    poll_seconds=0.02, failures=2, lost_seconds=0.5, end_seconds=10, quick_seconds=0.3
 )
 CELLS = ["07_model_output/glass/knn", "07_model_output/glass/mlp"]
 
 
 @pytest.fixture(autouse=True)
 def _short_waits(monkeypatch):
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "2")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     monkeypatch.setenv("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
-    monkeypatch.setattr(tracking, "PROBE_SECONDS", 0.2)
+    monkeypatch.setattr(tracking, "PROBE_SECONDS", 0.5)
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def test_trouble_in_the_middle__one_line_and_the_next_run_sends_the_rest(
     until(lambda: not sender.open)
     ledger.add_end("FINISHED")
     sender.stop()
-    assert time.monotonic() - begun < 4  # the shortened limits, and not a minute
+    assert time.monotonic() - begun < 9  # the shortened limits, and not a minute
     assert not sender.complete
     (line,) = [record.getMessage() for record in caplog.records]
     assert line.startswith(f"MLflow at {server.uri} does not take this run now (")
@@ -165,13 +165,13 @@ def test_back_before_the_end__the_end_sends_it(data, server, save_cell, caplog):
 def test_slow__end_waits_for_its_limit_and_says_what_waits(data, server, save_cell, caplog):
     ledger = begin(data, server)
     save_cell(data, CELLS[0])
-    server.be_in_trouble("slow", seconds=0.6)
+    server.be_in_trouble("slow", seconds=1)
     ledger.add_end("FINISHED")
-    sender = Sender(server.uri, data, ledger, patience=replace(IMPATIENT, lost_seconds=9))
+    sender = Sender(server.uri, data, ledger, patience=replace(IMPATIENT, lost_seconds=9, end_seconds=0.3))
     sender.start()
     begun = time.monotonic()
     sender.stop()
-    assert time.monotonic() - begun < 1.5
+    assert time.monotonic() - begun < 5
     (line,) = [record.getMessage() for record in caplog.records]
     assert "(it is slow): 1 cell and its end wait" in line
     sender._thread.join(5)  # it gives up at its next call
