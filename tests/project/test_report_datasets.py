@@ -1,10 +1,18 @@
 import json
+import os
 
 import pandas as pd
 import pytest
+from kedro.io import DatasetError
 from matplotlib.figure import Figure
 
 from qcl_mixnet.project.report_datasets import FigureDataset, ReportTableDataset
+from qcl_mixnet.project.whole_files import (
+    WholeCSVDataset,
+    WholeJSONDataset,
+    WholeTextDataset,
+    WholeYAMLDataset,
+)
 from qcl_mixnet.reporting.rendering import Table
 
 
@@ -42,6 +50,46 @@ def test_table__three_formats(tmp_path):
     preview = dataset.preview(nrows=1)
     assert preview["data"] == [["a&b", 0.5]]
     json.dumps(preview)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "before", "after"),
+    [
+        (WholeCSVDataset, "a.csv", pd.DataFrame({"a": [1]}), pd.DataFrame({"a": [2]})),
+        (WholeJSONDataset, "a.json", {"a": 1}, {"a": 2}),
+        (WholeTextDataset, "a.md", "one", "two"),
+        (WholeYAMLDataset, "a.yml", {"a": 1}, {"a": 2}),
+        (FigureDataset, "a.png", draw(), draw()),
+    ],
+)
+def test_whole_file__written_again__a_reader_never_meets_a_part(
+    tmp_path, monkeypatch, kind, name, before, after
+):
+    dataset = kind(filepath=str(tmp_path / "new" / name))
+    dataset.save(before)
+    path = tmp_path / "new" / name
+    old, replace, seen = path.read_bytes(), os.replace, []
+
+    def look_and_replace(part, target):
+        seen.append(path.read_bytes())
+        replace(part, target)
+
+    monkeypatch.setattr("qcl_mixnet.writing.os.replace", look_and_replace)
+    dataset.save(after)
+    assert seen[0] == old
+    if kind is not FigureDataset:
+        assert path.read_bytes() != old
+    assert not [left for left in path.parent.iterdir() if left.suffix == ".part"]
+    assert dataset.exists()
+
+
+def test_whole_file__write_fails__the_old_file_is_there(tmp_path):
+    dataset = WholeJSONDataset(filepath=str(tmp_path / "a.json"))
+    dataset.save({"a": 1})
+    with pytest.raises(DatasetError):
+        dataset.save({"a": object()})
+    assert dataset.load() == {"a": 1}
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
 
 
 def test_table__cannot_be_written__no_half_file(tmp_path, monkeypatch):

@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 
+from qcl_mixnet.evaluation.cell_record import check_record
 from qcl_mixnet.evaluation.cells import CellResult
 from qcl_mixnet.writing import strict_json, write_atomically
 
@@ -75,20 +76,13 @@ class CellFolder:
             record = json.loads(path.read_text(encoding="utf-8"))
             if record["key"] != key:
                 raise ValueError(f"{RECORD} has the key {record['key']}")
+            check_record(record)
             for name, expected in record["files"].items():
                 if name not in _FILES:
                     raise ValueError(f"{RECORD} names the file {name!r:.60}")
                 if _sha256(folder / name) != expected:
                     raise ValueError(f"{name} is not the file that it was written with")
-        # Brackets that are nested thousands deep end in a RecursionError.
-        except (
-            OSError,
-            ValueError,
-            LookupError,
-            TypeError,
-            AttributeError,
-            RecursionError,
-        ) as error:
+        except _DAMAGED as error:
             logger.warning("%s is damaged (%s); the cell is computed again.", folder, error)
             return None
         return record
@@ -141,7 +135,8 @@ class CellFolder:
 
         They are hard links where the file system has such links, else copies.
         """
-        names = [path.name for path in self.folder(key).iterdir() if path.name != RECORD]
+        names = [f"{name}.parquet" for name in _FRAMES]
+        names = [name for name in names if (self.folder(key) / name).exists()]
         shown = self.path / RECORD
         if shown.exists() and shown.read_bytes() == (self.folder(key) / RECORD).read_bytes():
             return

@@ -8,14 +8,14 @@ from typing import Any
 import matplotlib
 import pandas as pd
 from kedro_datasets.matplotlib import MatplotlibDataset
-from kedro_datasets.pandas import CSVDataset
 from matplotlib.figure import Figure
 
+from qcl_mixnet.project.whole_files import ReplacedWhole, WholeCSVDataset
 from qcl_mixnet.reporting.rendering import Table
 from qcl_mixnet.writing import write_atomically
 
 
-class FigureDataset(MatplotlibDataset):
+class FigureDataset(ReplacedWhole, MatplotlibDataset):
     """A figure as PNG, which previews show, and as SVG beside it.
 
     Equal figures are equal files.
@@ -52,7 +52,7 @@ class FigureDataset(MatplotlibDataset):
             )
 
 
-class ReportTableDataset(CSVDataset):
+class ReportTableDataset(WholeCSVDataset):
     """A table as CSV, which programs read and previews show, and as Markdown and LaTeX beside it.
 
     Parameters

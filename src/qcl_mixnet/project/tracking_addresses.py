@@ -13,6 +13,7 @@ SECRET_OPTIONS = re.compile(
     r"[?&][^=&#]*(?:pass|pwd|token|secret|key|auth|odbc_connect)[^=&#]*=([^&#]+)", re.IGNORECASE
 )
 MAX_REASON_LENGTH = 300
+_CAUSE = re.compile(r"\(Caused by \w+\([^'\"]*(['\"])(.+?)\1")  # in a message of urllib3
 INVALID_ADDRESS = "it is not a valid address"
 
 
@@ -73,7 +74,10 @@ def reason(error: BaseException, uri: str = "") -> str:
         cause = inner
         if isinstance(cause, OSError) and str(cause):
             told = cause
-    lines = without_secrets(str(told), uri).strip().splitlines() or [type(told).__name__]
+    text = str(told)
+    if wrapped := _CAUSE.search(text):
+        text = wrapped[2]
+    lines = without_secrets(text, uri).strip().splitlines() or [type(told).__name__]
     return lines[0].rstrip(".")[:MAX_REASON_LENGTH]
 
 

@@ -21,6 +21,7 @@ from qcl_mixnet.data.schema import TARGET
 from qcl_mixnet.evaluation.keys import code_digest, digest, library_versions
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
 from qcl_mixnet.evaluation.splits import Split, make_splits
+from qcl_mixnet.evaluation.wording import printable
 from qcl_mixnet.replay.options import ReplayOptions
 from qcl_mixnet.replay.training import (
     Block,
@@ -265,8 +266,8 @@ def _try(
         trained = train_candidate(recipe, block, max_steps=options.max_steps, n_jobs=n_jobs)
         _check(trained)
     except Exception as error:  # whatever a candidate may raise is a result of the replay
-        said = f"{type(error).__name__}: {error}"
-        trace = traceback.format_exc()
+        said = printable(f"{type(error).__name__}: {error}")
+        trace = printable(traceback.format_exc())
         failure = {"status": "failed", "error": said, "traceback": trace, "seconds": 0.0}
         return CandidateResult({**record, **failure}, {})
     arrays = {

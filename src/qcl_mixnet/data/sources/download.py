@@ -9,12 +9,12 @@ import ssl
 import time
 import urllib.error
 import urllib.request
-import uuid
 from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from qcl_mixnet.data.errors import DataError, SourceUnavailableError
 from qcl_mixnet.data.limits import LIMITS_VARIABLE, Limits
+from qcl_mixnet.writing import part_of
 
 logger = logging.getLogger(__name__)
 
@@ -90,8 +90,7 @@ def download(
     if _is_intact(destination, sha256, md5):
         logger.debug("%s is there already", destination)
         return destination
-    # Named after a fresh number: two processes that fetch the same file do not meet.
-    partial = destination.with_name(f".{destination.name}.{uuid.uuid4().hex}.part")
+    partial = part_of(destination)  # two processes that fetch the same file do not meet
     try:
         destination.parent.mkdir(parents=True, exist_ok=True)
         partial.touch()
