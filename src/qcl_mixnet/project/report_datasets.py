@@ -9,8 +9,11 @@ import matplotlib
 import pandas as pd
 from kedro_datasets.matplotlib import MatplotlibDataset
 from kedro_datasets.pandas import CSVDataset
+from kedro_datasets.text import TextDataset
 from matplotlib.figure import Figure
+from pandas.errors import EmptyDataError
 
+from qcl_mixnet.reporting.page.pictures import DrawnFigure
 from qcl_mixnet.reporting.rendering import Table
 from qcl_mixnet.writing import write_atomically
 
@@ -18,7 +21,7 @@ from qcl_mixnet.writing import write_atomically
 class FigureDataset(MatplotlibDataset):
     """A figure as PNG, which previews show, and as SVG beside it.
 
-    Equal figures are equal files.
+    Equal figures are equal files. Loading gives both as they are written.
 
     Parameters
     ----------
@@ -50,6 +53,64 @@ class FigureDataset(MatplotlibDataset):
             write_atomically(
                 self.paths[1], partial(data.savefig, format="svg", metadata={"Date": None})
             )
+
+    def load(self) -> DrawnFigure:
+        """Read both files."""
+        return DrawnFigure(*(path.read_bytes() for path in self.paths))
+
+
+class ResultTableDataset(CSVDataset):
+    """A long table as CSV whose columns of names are read as they were written.
+
+    A name may be "2020", "NA" or "null", which pandas would take for something else. A table
+    without rows and columns is read as such.
+
+    Parameters
+    ----------
+    filepath : str
+        Where the CSV is.
+    names : mapping
+        Columns of names; those that the table lacks do not matter.
+    metadata : dict, optional
+        For plugins such as Kedro-Viz.
+    """
+
+    def __init__(
+        self, *, filepath: str, names: dict[str, str], metadata: dict[str, Any] | None = None
+    ):
+        super().__init__(filepath=filepath, save_args={"index": False}, metadata=metadata)
+        self.path = Path(filepath)
+        self.names = names
+
+    def load(self) -> pd.DataFrame:
+        """Read the table."""
+        try:
+            columns = pd.read_csv(self.path, nrows=0).columns
+        except EmptyDataError:
+            return pd.DataFrame()
+        gaps = {column: [""] for column in columns if column not in self.names}
+        types = {column: str for column in columns if column in self.names}
+        return pd.read_csv(self.path, dtype=types, keep_default_na=False, na_values=gaps)
+
+
+class PageDataset(TextDataset):
+    """A page that is replaced as a whole: a reader never finds half of it.
+
+    Parameters
+    ----------
+    filepath : str
+        Where the page is.
+    metadata : dict, optional
+        For plugins such as Kedro-Viz.
+    """
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None):
+        super().__init__(filepath=filepath, metadata=metadata)
+        self.paths = [Path(filepath)]
+
+    def save(self, data: str) -> None:
+        """Replace the page."""
+        write_atomically(self.paths[0], partial(_write, text=data))
 
 
 class ReportTableDataset(CSVDataset):
