@@ -12,7 +12,8 @@ from qcl_mixnet.reporting.page.colors import level_of
 from qcl_mixnet.reporting.page.heat_map import dataset_labels
 from qcl_mixnet.reporting.rendering import number
 
-SIDE, MARGIN = 300, 40
+# Of the chart: its right and lower ends, and the space before and above it.
+_RIGHT, _LOWER, _LEFT, _UPPER = 288, 276, 40, 28
 # A larger matrix cannot be read; the classes most often taken for another can.
 MOST_CLASSES = 30
 _SHOWN_PAIRS = 20
@@ -125,11 +126,11 @@ def _bin(row: Any) -> Bin:
 
 
 def _x(share: float) -> float:
-    return round(MARGIN + (SIDE - MARGIN - 12) * share, 1)
+    return round(_LEFT + (_RIGHT - _LEFT) * share, 1)
 
 
 def _y(share: float) -> float:
-    return round(SIDE - MARGIN - (SIDE - MARGIN - 12) * share, 1)
+    return round(_LOWER - (_LOWER - _UPPER) * share, 1)
 
 
 def tick_places() -> list[tuple[str, float, float]]:

@@ -12,7 +12,7 @@ from qcl_mixnet.reporting.rendering import number, starred
 from qcl_mixnet.reporting.style import FAMILY_STYLE
 
 WIDTH, HEIGHT = 760, 440
-_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 24, 16, 48
+_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 24, 32, 48
 _SIZE = 6.0
 _CHARACTER = 7.2  # width of one at the size of the labels
 _FEWEST_SECONDS = 0.001
@@ -127,7 +127,7 @@ def pareto_front(seconds: pd.Series, scores: pd.Series) -> list[bool]:
 def outline_of(family: str, x: float, y: float, size: float = _SIZE) -> str:
     """Path of a family's marker around a point: families differ in shape, not in colour alone."""
     marker = FAMILY_STYLE[family].marker
-    corners = {
+    corners: dict[str, list[tuple[float, float]]] = {
         "s": [(-0.85, -0.85), (0.85, -0.85), (0.85, 0.85), (-0.85, 0.85)],
         "^": [(0, -1.1), (1, 0.8), (-1, 0.8)],
         "v": [(0, 1.1), (1, -0.8), (-1, -0.8)],

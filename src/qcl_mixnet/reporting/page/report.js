@@ -30,16 +30,15 @@
   function startSorting(table) {
     const body = table.tBodies[0];
     const headers = all("thead th", table);
+    const exact = new Set(all("[data-sort]", body).map((cell) => cell.cellIndex));
     const key = (row, place) => {
       const cell = row.cells[place];
-      const isNumber = all("[data-sort]", body).some((c) => c.cellIndex === place);
-      if (isNumber) return cell.dataset.sort ? Number(cell.dataset.sort) : null;
+      if (exact.has(place)) return cell.dataset.sort ? Number(cell.dataset.sort) : null;
       const number = Number(cell.textContent.replace("%", ""));
       if (Number.isFinite(number)) return number;
       return cell.textContent === "n/a" ? null : cell.textContent;
     };
     function compare(a, b) {
-      if (a === null || b === null) return 0;
       return typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b));
     }
     headers.forEach((header, place) => {

@@ -7,7 +7,6 @@ from typing import Any
 
 import pandas as pd
 
-from qcl_mixnet.evaluation.metrics import METRICS
 from qcl_mixnet.evaluation.wording import count
 from qcl_mixnet.reporting.control_table import p_text
 from qcl_mixnet.reporting.rendering import number, starred
@@ -51,7 +50,7 @@ def _finding(board: pd.DataFrame, metrics: pd.DataFrame) -> str:
     where = f"On {datasets} and {count(repeats, 'split')} of each,"
     verb = "has" if len(best) == 1 else "share"
     return (
-        f"{where} {_listed(_names(best))} {verb} the best mean rank by {METRICS[HEADLINE].label} "
+        f"{where} {_listed(_names(best))} {verb} the best mean rank by macro F1 "
         f"({rank}, of {count(len(board), 'model')})."
     )
 
