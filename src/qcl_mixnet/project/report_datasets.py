@@ -1,6 +1,7 @@
 """Kedro datasets of what is read by people: one entry in the DAG for all formats of a thing."""
 
 import os
+from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -69,15 +70,14 @@ class ResultTableDataset(CSVDataset):
     ----------
     filepath : str
         Where the CSV is.
-    names : mapping
-        Columns of names; those that the table lacks do not matter.
+    names : list of str
+        Columns of names and other texts, or patterns such as `version_*`; those that the table
+        lacks do not matter.
     metadata : dict, optional
         For plugins such as Kedro-Viz.
     """
 
-    def __init__(
-        self, *, filepath: str, names: dict[str, str], metadata: dict[str, Any] | None = None
-    ):
+    def __init__(self, *, filepath: str, names: list[str], metadata: dict[str, Any] | None = None):
         super().__init__(filepath=filepath, save_args={"index": False}, metadata=metadata)
         self.path = Path(filepath)
         self.names = names
@@ -88,9 +88,13 @@ class ResultTableDataset(CSVDataset):
             columns = pd.read_csv(self.path, nrows=0).columns
         except EmptyDataError:
             return pd.DataFrame()
-        gaps = {column: [""] for column in columns if column not in self.names}
-        types = {column: str for column in columns if column in self.names}
-        return pd.read_csv(self.path, dtype=types, keep_default_na=False, na_values=gaps)
+        is_name = {c: any(fnmatchcase(c, pattern) for pattern in self.names) for c in columns}
+        return pd.read_csv(
+            self.path,
+            dtype={column: str for column in columns if is_name[column]},
+            keep_default_na=False,
+            na_values={column: [""] for column in columns if not is_name[column]},
+        )
 
 
 class PageDataset(TextDataset):

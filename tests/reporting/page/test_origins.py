@@ -42,6 +42,10 @@ def test_origin_facts__time__in_a_unit_that_can_be_read(seconds, text):
     assert facts["Computing time"].startswith(text)
 
 
+def test_origin_facts__failed_cells_alone__have_no_device():
+    assert dict(origin_facts(provenance(devices="")))["Device"] == "unknown"
+
+
 def test_origin_facts__nothing_run__says_so():
     assert origin_facts(pd.DataFrame()) == [("Results", "unknown: no cell was run")]
 

@@ -184,6 +184,15 @@ def test_build_report__nothing_has_a_score__says_so(make_metrics, make_page_data
     assert html.count("E: bad") >= 4
 
 
+def test_build_report__cells_not_run_and_no_error_at_all__are_listed(make_metrics, make_page_data):
+    # As read back from a file: a column of gaps alone is one of numbers.
+    scores = pd.DataFrame({"net": [0.5, 0.6], "tree": [0.4, 0.5]}, index=["d1", "d2"])
+    metrics = make_metrics(scores, {"net": "proposed", "tree": "ml"}, not_run=[("d1", "tree")])
+    html = build_report(make_page_data(metrics.assign(error=np.nan)))
+    assert "<li>TREE on D1</li>" in html
+    assert "No cell failed." in html
+
+
 def test_build_report__data_set_without_table__is_named(data):
     settings = {**data.settings, "grid": {"datasets": ["d1", "far_away"], "models": ["net"]}}
     html = build_report(replace(data, settings=settings))

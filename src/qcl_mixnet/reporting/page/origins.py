@@ -37,7 +37,7 @@ def origin_facts(provenance: pd.DataFrame) -> list[tuple[str, str]]:
         ("Environment", _values(provenance["environment"])),
         ("Commit", _values(provenance["git_commit"])),
         ("Machine", _values(provenance["machine"])),
-        ("Device", _values(provenance["devices"].replace("", "unknown"))),
+        ("Device", _values(provenance["devices"])),
     ]
     versions = [name for name in provenance.columns if name.startswith("version_")]
     texts = (f"{name.removeprefix('version_')} {_values(provenance[name])}" for name in versions)
@@ -46,7 +46,7 @@ def origin_facts(provenance: pd.DataFrame) -> list[tuple[str, str]]:
 
 def _values(values: pd.Series) -> str:
     """The one value of all cells, or each with its number of cells, the commonest first."""
-    counts = values.fillna("unknown").astype(str).value_counts()
+    counts = values.astype(str).replace("", "unknown").value_counts()
     if len(counts) == 1:
         return str(counts.index[0])
     return "; ".join(f"{value} ({count(int(n), 'cell')})" for value, n in counts.items())

@@ -190,7 +190,7 @@ def _without_score(
     place = {model: i for i, model in enumerate(model_order(metrics))}
     rows = rows.sort_values("model", key=lambda model: model.map(place), kind="stable")
     labels = dataset_labels(rows["dataset"], descriptions)
-    errors = rows["error"].fillna("").astype(str)
+    errors = ["" if pd.isna(error) else str(error) for error in rows["error"]]
     return [*zip(labels, rows["label"].astype(str), errors, strict=True)]
 
 
