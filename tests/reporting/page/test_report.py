@@ -62,7 +62,7 @@ def test_build_report__details__have_every_score_as_the_files_have_it(html, data
     printed = dict(zip(found["metrics"], cell["values"], strict=True))
     assert printed["Macro F1"] == f"{rows['macro_f1'].mean():.3f} ± {rows['macro_f1'].std():.3f}"
     assert printed["Log loss"] == f"{rows['log_loss'].mean():.3f} ± {rows['log_loss'].std():.3f}"
-    assert printed["Seconds of fitting"].startswith(f"{rows['fit_seconds'].mean():.2f} ± ")
+    assert printed["Seconds of fitting"].startswith(f"{rows['fit_seconds'].mean():.3f} ± ")
     assert cell["repeats"] == 2
     of_control = found["cells"][0][found["models"].index("NET")]
     assert of_control["classes"] == [

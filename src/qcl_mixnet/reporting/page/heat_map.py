@@ -143,13 +143,12 @@ def _details(
     identity = by_cell[["status", "error"]].first()
     means, spreads = by_cell[columns].mean(), by_cell[columns].std()
     counts, repeats = by_cell[columns].count(), by_cell.size()
-    decimals = [2 if name in TIMINGS else 3 for name in columns]
     found = {}
     for i, (cell, status, error) in enumerate(identity.itertuples(name=None)):
         ok = status == "ok"
         printed = zip(
             means.iloc[i].to_numpy(), spreads.iloc[i].to_numpy(), counts.iloc[i].to_numpy(),
-            decimals, strict=True,
+            strict=True,
         )  # fmt: skip
         found[cell] = {
             "status": str(status),
@@ -161,9 +160,9 @@ def _details(
     return found
 
 
-def _value(mean: float, spread: float, n: int, decimals: int) -> str:
-    text = number(mean, decimals)
-    return f"{text} ± {number(spread, decimals)}" if n > 1 else text
+def _value(mean: float, spread: float, n: int) -> str:
+    text = number(mean, 3)
+    return f"{text} ± {number(spread, 3)}" if n > 1 else text
 
 
 def _class_rows(per_class: pd.DataFrame) -> dict[Any, list[list[str]]]:
