@@ -111,10 +111,10 @@ def _pairs(confusion: pd.DataFrame) -> tuple[tuple[str, str, int], ...]:
 def _bin(row: Any) -> Bin:
     low, high = row.bin / N_BINS, (row.bin + 1) / N_BINS
     return Bin(
-        x=_x(row.confidence),
-        y=_y(row.correct),
-        low=_y(row.correct_low),
-        high=_y(row.correct_high),
+        x=_across(row.confidence),
+        y=_down(row.correct),
+        low=_down(row.correct_low),
+        high=_down(row.correct_high),
         cells=(
             f"{low:.1f} to {high:.1f}",
             f"{row.rows:.0f}",
@@ -125,14 +125,14 @@ def _bin(row: Any) -> Bin:
     )
 
 
-def _x(share: float) -> float:
+def _across(share: float) -> float:
     return round(_LEFT + (_RIGHT - _LEFT) * share, 1)
 
 
-def _y(share: float) -> float:
+def _down(share: float) -> float:
     return round(_LOWER - (_LOWER - _UPPER) * share, 1)
 
 
 def tick_places() -> list[tuple[str, float, float]]:
     """Text of the ticks of both axes, with their places along each."""
-    return [(f"{share:g}", _x(share), _y(share)) for share in (0.0, 0.25, 0.5, 0.75, 1.0)]
+    return [(f"{share:g}", _across(share), _down(share)) for share in (0.0, 0.25, 0.5, 0.75, 1.0)]
