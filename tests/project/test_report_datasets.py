@@ -6,7 +6,12 @@ import pytest
 from kedro.io import DatasetError
 from matplotlib.figure import Figure
 
-from qcl_mixnet.project.report_datasets import FigureDataset, ReportTableDataset
+from qcl_mixnet.project.report_datasets import (
+    FigureDataset,
+    PageDataset,
+    ReportTableDataset,
+    ResultTableDataset,
+)
 from qcl_mixnet.project.whole_files import (
     WholeCSVDataset,
     WholeJSONDataset,
@@ -36,6 +41,8 @@ def test_figure__both_formats__equal_figures_are_equal_files(tmp_path):
     assert datasets[0].paths[1].read_text().startswith("<?xml")
     for one, other in zip(datasets[0].paths, datasets[1].paths, strict=True):
         assert one.read_bytes() == other.read_bytes()
+    assert datasets[0].load().png == datasets[0].paths[0].read_bytes()
+    assert datasets[0].load().svg == datasets[0].paths[1].read_bytes()
     assert datasets[0].preview()
     assert datasets[0].exists()
 
@@ -98,3 +105,34 @@ def test_table__cannot_be_written__no_half_file(tmp_path, monkeypatch):
     with pytest.raises(Exception, match="division"):
         dataset.save(make_table())
     assert not list(tmp_path.glob("*.part"))
+
+
+NAMES = ["class", "dataset", "version_*"]
+
+
+def test_result_table__names_that_look_like_something_else__are_names(tmp_path):
+    dataset = ResultTableDataset(filepath=str(tmp_path / "new" / "r.csv"), names=NAMES)
+    frame = pd.DataFrame(
+        {
+            "class": ["NA", "2020", "null", ""], "version_x": ["3.10"] * 4, "rows": [1, 2, 3, 4],
+            "score": [0.1, None, 1 / 3, 1],
+        }
+    )  # fmt: skip
+    dataset.save(frame)
+    pd.testing.assert_frame_equal(dataset.load(), frame)
+
+
+def test_result_table__no_rows_and_no_columns__is_read_as_such(tmp_path):
+    dataset = ResultTableDataset(filepath=str(tmp_path / "r.csv"), names=NAMES)
+    dataset.save(pd.DataFrame())
+    assert dataset.load().empty
+
+
+def test_page__any_letters__whole_or_not_at_all(tmp_path, monkeypatch):
+    dataset = PageDataset(filepath=str(tmp_path / "new" / "report.html"))
+    dataset.save("<p>Ωß</p>")
+    assert dataset.paths[0].read_bytes() == "<p>Ωß</p>".encode()
+    with pytest.raises(Exception, match="surrogates"):
+        dataset.save("half \ud800")
+    assert dataset.paths[0].read_text(encoding="utf-8") == "<p>Ωß</p>"
+    assert [path.name for path in dataset.paths[0].parent.iterdir()] == ["report.html"]
