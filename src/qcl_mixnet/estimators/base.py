@@ -140,8 +140,8 @@ class NetworkClassifier(ClassifierMixin, TableInputs, ABC):
         self,
         X: Any,
         y: ArrayLike,
-        eval_set: tuple[Any, ArrayLike] | None,
-        sample_weight: ArrayLike | None,
+        eval_set: tuple[Any, ArrayLike] | None = None,
+        sample_weight: ArrayLike | None = None,
     ) -> list[PreparedMember]:
         """Check the input, hold rows out, fit the preprocessing and turn all into tensors."""
         if (eval_set is not None) != (self.checkpoint == "test"):
