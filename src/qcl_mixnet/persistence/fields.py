@@ -241,6 +241,7 @@ def restore_out_of_fold(tensors: Tensors, n_classes: int) -> OutOfFoldTensors:
         weights.dtype != np.float64
         or weights.shape != labels.shape
         or not (np.isfinite(weights) & (weights >= 0)).all()
+        or not weights.any()
     ):
         raise ValueError(f"tensor {OUT_OF_FOLD + _WEIGHTS!r} does not hold a weight for every row")
     return array, labels.astype(np.int64), weights
