@@ -22,7 +22,8 @@ from qcl_mixnet.baselines.deep import (
     ResNetClassifier,
 )
 from qcl_mixnet.engine.stacking import Linear, stack
-from qcl_mixnet.estimators.training_options import TestSelectionWarning, fit_members
+from qcl_mixnet.estimators.base import fit_members
+from qcl_mixnet.estimators.training_options import TestSelectionWarning
 
 # Small and quick to learn: what is tested here does not depend on the widths.
 TINY = [
