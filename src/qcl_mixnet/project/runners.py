@@ -30,6 +30,7 @@ from qcl_mixnet.project.cell_stage import cell_launcher, compute_cells
 from qcl_mixnet.project.cell_tasks import cell_dataset
 from qcl_mixnet.project.datasets import CellDataset, TableDataset
 from qcl_mixnet.project.kedro_processes import NodeExecutor, manager_of_driver
+from qcl_mixnet.project.planned_pipeline import PlannedPipeline
 from qcl_mixnet.project.progress import RunProgress
 
 logger = logging.getLogger(__name__)
@@ -76,7 +77,8 @@ class IncrementalMixin(AbstractRunner, ABC):
         def carry_out(stage: Pipeline) -> dict[str, Any]:
             if not stage.nodes:
                 return {}
-            return run_stage(stage, catalog, hook_manager, run_id, only_missing_outputs)
+            planned = PlannedPipeline(stage.nodes)
+            return run_stage(planned, catalog, hook_manager, run_id, only_missing_outputs)
 
         if any(not cell_dataset(node, catalog).exists() for node in rest.nodes if is_cell(node)):
             cell_launcher().prepare()  # imports while the tables are brought in
