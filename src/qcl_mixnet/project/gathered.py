@@ -7,7 +7,7 @@ Where both are right, a run reads the tables instead of every cell's predictions
 import hashlib
 import json
 from collections.abc import Callable, Iterable
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +43,8 @@ class GatheredTables:
     def remember(self, nodes: Iterable[Node]) -> None:
         """Note what tables that have just been made were made from."""
         for node in nodes:
-            text = json.dumps({"key": self._key(node), "files": _checksums(self._tables(node))})
-            write_atomically(self._note(node), lambda path, text=text: path.write_text(text))
+            note = {"key": self._key(node), "files": _checksums(self._tables(node))}
+            write_atomically(self._note(node), partial(_write, note))
 
     def _is_current(self, node: Node) -> bool:
         try:
@@ -88,6 +88,10 @@ class GatheredTables:
 
     def _note(self, node: Node) -> Path:
         return self._tables(node)[0].with_name(NOTE)
+
+
+def _write(note: dict[str, Any], path: Path) -> None:
+    path.write_text(json.dumps(note), encoding="utf-8")
 
 
 def _checksums(paths: Iterable[Path]) -> dict[str, str]:
