@@ -55,7 +55,7 @@ class GatheredTables:
             return False
 
     def _key(self, node: Node) -> str:
-        models, found = self._parameters("params:models"), {}
+        models, found = self._loaded_once("params:models"), {}
         for name in node.inputs:
             dataset = self.catalog.get(name)
             if isinstance(dataset, CellDataset):
@@ -63,13 +63,13 @@ class GatheredTables:
                 found[name] = _checksum(record) if record.exists() else None
                 found[f"{name} model"] = models[dataset.model]
             elif name.startswith("params:") and name != "params:models":
-                found[name] = self._parameters(name)
+                found[name] = self._loaded_once(name)
             elif name.endswith(".schema"):  # its fingerprint is of the table and the splits, too
                 found[name] = self.catalog.load(name)
         text = json.dumps(found, sort_keys=True, default=str)
         return digest({"inputs": text, "code": self._code, "libraries": library_versions()})
 
-    def _parameters(self, name: str) -> Any:
+    def _loaded_once(self, name: str) -> Any:
         if name not in self._loaded:
             self._loaded[name] = self.catalog.load(name)
         return self._loaded[name]
