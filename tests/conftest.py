@@ -10,9 +10,16 @@ from pathlib import Path
 os.environ["DO_NOT_TRACK"] = "1"
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 
+import hypothesis
 import pytest
 from kedro.config import OmegaConfigLoader
 from sklearn.utils import estimator_checks
+
+# A run of the suite is the same each time: what stops a change is what the change did. Examples
+# nobody has met yet are looked for with `pytest --hypothesis-profile=explore`.
+hypothesis.settings.register_profile("repeat", derandomize=True, database=None)
+hypothesis.settings.register_profile("explore", derandomize=False)
+hypothesis.settings.load_profile("repeat")
 
 LOCAL = Path(__file__).resolve().parents[1] / "conf" / "local"
 

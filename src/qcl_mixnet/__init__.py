@@ -3,6 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from qcl_mixnet.decisions.sets import PredictionSetWarning
 from qcl_mixnet.decisions.wishes import (
     AlertsAtMost,
     Costs,
@@ -35,6 +36,7 @@ __all__ = [
     "OperatingPointWarning",
     "OperatingPointsDisplay",
     "PrecisionAtLeast",
+    "PredictionSetWarning",
     "QCLMixNetClassifier",
     "QCLMixNetPlusClassifier",
     "RecallAtLeast",

@@ -65,7 +65,7 @@ def frames(draw, n_columns):
 @pytest.mark.filterwarnings(
     "ignore::qcl_mixnet.preprocessing.table_preprocessor.UnseenLevelsWarning"
 )
-@settings(max_examples=60, deadline=None, derandomize=True, database=None)
+@settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_any_frame__works_or_is_a_value_or_type_error(data):
     n_columns = data.draw(st.integers(1, 3))

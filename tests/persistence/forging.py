@@ -34,8 +34,11 @@ def places(content, place=()):
             yield from places(value, (*place, key))
 
 
-def assert_usable_or_refused(classifier, saved, path, data, edit, table):
-    """Change one value of a copy of a saved model: it predicts, or one error says why not."""
+def assert_usable_or_refused(classifier, saved, path, data, edit, table, as_asked=None):
+    """Change one value of a copy of a saved model: it predicts, or one error says why not.
+
+    `as_asked` gives the table the form that the changed model asks for.
+    """
     shutil.copytree(saved, path, dirs_exist_ok=True)
 
     def change(content):
@@ -57,4 +60,5 @@ def assert_usable_or_refused(classifier, saved, path, data, edit, table):
     encoder = getattr(loaded.preprocessor_, "encoder_", None)
     for fitted in (loaded.preprocessor_, *([] if encoder is None else [encoder])):
         vars(fitted).pop("feature_names_in_", None)
+    X = X if as_asked is None else as_asked(loaded, X)
     assert np.isfinite(loaded.predict_proba(X)).all()

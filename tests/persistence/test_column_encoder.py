@@ -119,6 +119,16 @@ def saved_dated(tmp_path_factory):
     return path
 
 
+def zoned_as_asked(loaded, X):
+    """Times with a time zone where the encoder knew one: whether it did is a value like others."""
+    encoder = loaded.preprocessor_.encoder_
+    X = X.copy()
+    for position, zoned in zip(encoder.date_columns_, encoder.zoned_, strict=True):
+        if zoned != (X[position].dt.tz is not None):
+            X[position] = X[position].dt.tz_localize("UTC" if zoned else None)
+    return X
+
+
 @fuzz(30)
 @given(data=st.data())
 def test_load__any_value_of_the_encoder_replaced__usable_or_one_error(
@@ -130,5 +140,11 @@ def test_load__any_value_of_the_encoder_replaced__usable_or_one_error(
     table = make_dated_table(6)[0]
     table["paid"] = table["paid"].dt.as_unit("us")
     assert_usable_or_refused(
-        QCLMixNetClassifier, saved_dated, tmp_path / "model", data, edit_encoder, table
+        QCLMixNetClassifier,
+        saved_dated,
+        tmp_path / "model",
+        data,
+        edit_encoder,
+        table,
+        zoned_as_asked,
     )

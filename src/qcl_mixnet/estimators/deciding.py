@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Hashable
 from typing import Any
 
@@ -16,6 +16,7 @@ from qcl_mixnet.decisions.rule import DecisionRule
 from qcl_mixnet.estimators.decision_rules import OutOfFold, Tune, rule_for
 from qcl_mixnet.estimators.decision_search import DecisionMetric
 from qcl_mixnet.estimators.operating_points import operating_points
+from qcl_mixnet.estimators.prediction_sets import SetPredicting
 
 
 def weights_of_rule(rule: DecisionRule, classes: NDArray[Any]) -> NDArray[np.float64]:
@@ -71,7 +72,7 @@ def points_of_rows(
     )
 
 
-class Deciding(ABC):
+class Deciding(SetPredicting):
     """Base of classifiers that keep out-of-fold rows, and decide by a rule that is tuned on them.
 
     Attributes
@@ -84,7 +85,6 @@ class Deciding(ABC):
     """
 
     decision: Any
-    classes_: NDArray[Any]
     decision_rule_: DecisionRule
 
     @property
@@ -162,10 +162,6 @@ class Deciding(ABC):
         """
         check_is_fitted(self)
         return points_of_rows(self._out_of_fold_rows(), self.classes_, positive, **options)
-
-    @abstractmethod
-    def _out_of_fold_rows(self) -> OutOfFold | None:
-        """Rows that the model has not seen, with probabilities as `predict_proba` gives them."""
 
     @abstractmethod
     def _tune_weights(

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from qcl_mixnet.decisions.rule import DecisionRule
 from qcl_mixnet.estimators.deciding import new_rule, points_of_rows, weights_of_rule
 from qcl_mixnet.estimators.decision_average import average_weights
 from qcl_mixnet.estimators.decision_rules import OutOfFold
+from qcl_mixnet.estimators.prediction_sets import report_of_table, sets_of_table
 from qcl_mixnet.preprocessing.table_preprocessor import TablePreprocessor
 
 
@@ -130,6 +131,9 @@ class KeptModel:
         around = self.own_rule is not None or self.out_of_fold is not None
         return hasattr(self._classifier, "set_decision") and not around
 
+    def _as_classifier_reads(self, X: Any) -> Any:
+        return self.model[:-1].transform(X) if hasattr(self.model, "steps") else X
+
     def operating_points(self, *, positive: Hashable, **options: Any) -> pd.DataFrame:
         """Tell what each threshold of a class's probability buys, on the out-of-fold rows.
 
@@ -185,6 +189,61 @@ class KeptModel:
             decision, self.decision_rule_, self.classes_, self.out_of_fold, average_weights
         )
         return change
+
+    def predict_set(self, X: Any, coverage: float = 0.9) -> NDArray[np.bool_]:
+        """All classes that each row may well be of, so that every class is rarely left out.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+            Rows with the columns of the training table.
+        coverage : float, default=0.9
+            As of `QCLMixNetClassifier.predict_set`.
+
+        Returns
+        -------
+        ndarray of bool, shape (n_samples, n_classes)
+            As of `QCLMixNetClassifier.predict_set`.
+
+        Raises
+        ------
+        ValueError
+            For a coverage out of range, and when no out-of-fold rows were kept.
+
+        Warns
+        -----
+        PredictionSetWarning
+            When classes have too few rows for the coverage; what they have enough for is named.
+        """
+        if self._decides_itself:
+            return self._classifier.predict_set(self._as_classifier_reads(X), coverage)
+        return sets_of_table(self.out_of_fold, self.classes_, self.predict_proba, X, coverage)
+
+    def coverage_report(self, X: Any, y: ArrayLike, coverage: float = 0.9) -> pd.DataFrame:
+        """How often the sets of rows with known labels hold these, class by class.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+            Rows with the columns of the training table, which the model was not trained on.
+        y : array-like of shape (n_samples,)
+            Their labels.
+        coverage : float, default=0.9
+            As of `predict_set`.
+
+        Returns
+        -------
+        DataFrame of shape (n_classes + 1, 12)
+            As of `QCLMixNetClassifier.coverage_report`.
+
+        Raises
+        ------
+        ValueError
+            As of `predict_set`, and for labels that do not fit the rows or are none of the classes.
+        """
+        if self._decides_itself:
+            return self._classifier.coverage_report(self._as_classifier_reads(X), y, coverage)
+        return report_of_table(self.out_of_fold, self.classes_, self.predict_proba, X, y, coverage)
 
     def predict_proba(self, X: Any) -> NDArray[np.floating[Any]]:
         """Probabilities of the classes.

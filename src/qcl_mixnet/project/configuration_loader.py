@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import yaml
 from kedro.config import OmegaConfigLoader
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -22,6 +23,8 @@ from qcl_mixnet.project.parameters import (
 
 # The entries of data sets and models, which inference and speed do not need.
 ROSTER_FILES = ("datasets*", "models/*")
+# The compiled one where PyYAML was built with it: what names a file has is read on every run.
+YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 SUFFIXES = {".yml", ".yaml", ".json"}
 
 
@@ -51,9 +54,18 @@ class ProjectConfigLoader(OmegaConfigLoader):
             return self._load(key)
         # Kedro asks for them a dozen times a run, and the files of the roster are many.
         if self._parameters_of_run is None:
-            self.unreadable = dict(self._problems(ROSTER_FILES))
-            self._parameters_of_run = self._load(key)
+            self._parameters_of_run = self._load_readable(key)
         return copy.deepcopy(self._parameters_of_run)
+
+    def _load_readable(self, key: str) -> dict[str, Any]:
+        """Load without the files of the roster that cannot be read."""
+        try:
+            return self._load(key)
+        except ConfigurationError:
+            self.unreadable = dict(self._problems(ROSTER_FILES))
+            if not self.unreadable:
+                raise
+        return self._load(key)
 
     def _load(self, key: str) -> dict[str, Any]:
         try:
@@ -83,7 +95,7 @@ class ProjectConfigLoader(OmegaConfigLoader):
             raise ConfigurationError(f"{problem}; correct it.")
 
         files = [
-            (str(path), OmegaConf.to_container(OmegaConf.load(path)))
+            (str(path), yaml.load(path.read_bytes(), YAML_LOADER))
             for path in self.files(self.config_patterns["parameters"])
         ]
 

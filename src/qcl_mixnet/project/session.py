@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import click
+from kedro.config import AbstractConfigLoader
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.framework.project import pipelines
@@ -102,6 +103,13 @@ class BenchmarkSession(KedroSession):
     """A session that runs only what is not up to date."""
 
     _given: dict[str, Any] | None = None
+    _loader: AbstractConfigLoader | None = None
+
+    def _get_config_loader(self) -> AbstractConfigLoader:
+        # Kedro makes one each time it is asked, which reads all files of conf/ anew.
+        if self._loader is None:
+            self._loader = super()._get_config_loader()
+        return self._loader
 
     def run(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Run pipelines, and compute only what is not up to date.

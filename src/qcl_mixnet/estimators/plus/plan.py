@@ -57,7 +57,7 @@ class Plan:
             512,
         )
         wide = n_rows >= 10_000 or (n_rows >= 3_000 and n_classes >= 10)
-        return cls(n_folds, batch_size, 6_000 if n_rows < 30_000 else 3_000, 2 if wide else 1)
+        return cls(n_folds, batch_size, 6_000 if n_rows < 30_000 else 2_000, 2 if wide else 1)
 
     def options(self, recipe: Recipe | PaperRecipe, n_rows: int) -> TrainingOptions:
         """How a recipe's networks train on `n_rows` rows each."""

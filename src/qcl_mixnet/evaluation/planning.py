@@ -1,0 +1,149 @@
+"""How long a run will take on some workers, from what its cells took before."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any, Literal
+
+Source = Literal["measured", "estimated", "unknown"]
+
+
+@dataclass(frozen=True)
+class PlannedCell:
+    """A cell that a run would compute.
+
+    Attributes
+    ----------
+    dataset, model : str
+    seconds : float
+        Expected; NaN where nothing is known.
+    source : {"measured", "estimated", "unknown"}
+        From an earlier result of this cell, from its model's on other data sets, or from nothing.
+    """
+
+    dataset: str
+    model: str
+    seconds: float
+    source: Source
+
+
+@dataclass(frozen=True)
+class Slot:
+    """When and where a cell runs.
+
+    Attributes
+    ----------
+    worker : int
+    start, end : float
+        Seconds after the start of the run.
+    """
+
+    worker: int
+    start: float
+    end: float
+
+
+def seconds_of(record: Mapping[str, Any]) -> float | None:
+    """Seconds that a finished cell took for one split, the tuning of its parameters included.
+
+    Parameters
+    ----------
+    record : mapping
+        Content of `fit.json`.
+
+    Returns
+    -------
+    float or None
+        None for a cell that failed.
+    """
+    repeats = record.get("repeats") or []
+    if record.get("status") != "ok" or not repeats:
+        return None
+    each = [r["metrics"]["fit_seconds"] + r["metrics"]["predict_seconds"] for r in repeats]
+    return float(sum(each) / len(each))
+
+
+def expected_seconds(
+    cells: Sequence[tuple[str, str]],
+    measured: Mapping[tuple[str, str], float],
+    n_rows: Mapping[str, int],
+    repeats: int,
+) -> list[PlannedCell]:
+    """Give each cell the seconds that it will take, as far as earlier results tell.
+
+    A cell that was computed before takes what it took. For another, the model's median seconds
+    per row on the data sets that it was computed on are multiplied by the rows of this one: a rough
+    guess, for few models cost in proportion to the rows.
+
+    Parameters
+    ----------
+    cells : sequence of (str, str)
+        Data set and model, in the order in which a run hands them out.
+    measured : mapping of (str, str) to float
+        Seconds per split of cells that were computed before.
+    n_rows : mapping of str to int
+        Rows of every data set in `cells` and `measured`.
+    repeats : int
+        Splits of the run.
+
+    Returns
+    -------
+    list of PlannedCell
+        In the order of `cells`.
+    """
+    rates: dict[str, list[float]] = {}
+    for (dataset, model), seconds in measured.items():
+        rates.setdefault(model, []).append(seconds / n_rows[dataset])
+    planned = []
+    for dataset, model in cells:
+        source: Source = "unknown"
+        seconds = float("nan")
+        if (dataset, model) in measured:
+            source, seconds = "measured", measured[dataset, model]
+        elif model in rates:
+            source, seconds = "estimated", median(rates[model]) * n_rows[dataset]
+        planned.append(PlannedCell(dataset, model, repeats * seconds, source))
+    return planned
+
+
+def schedule(seconds: Sequence[float], n_workers: int, overhead: float = 0.0) -> list[Slot]:
+    """Simulate a run: the next cell in order goes to the worker that is free first.
+
+    This is what the runners do.
+
+    Parameters
+    ----------
+    seconds : sequence of float
+        What each cell takes, in the order in which they are handed out.
+    n_workers : int
+    overhead : float
+        Seconds that a worker needs beside each cell.
+
+    Returns
+    -------
+    list of Slot
+        In the order of `seconds`.
+
+    Raises
+    ------
+    ValueError
+        When `n_workers` is below 1.
+    """
+    if n_workers < 1:
+        raise ValueError(f"A run needs at least 1 worker, got {n_workers}; name 1 or more.")
+    free = [(0.0, worker) for worker in range(n_workers)]
+    slots = []
+    for own in seconds:
+        start, worker = heapq.heappop(free)
+        end = start + own + overhead
+        slots.append(Slot(worker, start, end))
+        heapq.heappush(free, (end, worker))
+    return slots
+
+
+def makespan(seconds: Sequence[float], n_workers: int, overhead: float = 0.0) -> float:
+    """Seconds until the last cell ends; 0 without cells. See `schedule`."""
+    return max((slot.end for slot in schedule(seconds, n_workers, overhead)), default=0.0)

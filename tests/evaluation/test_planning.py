@@ -1,0 +1,56 @@
+import math
+
+import pytest
+
+from qcl_mixnet.evaluation.planning import expected_seconds, makespan, schedule, seconds_of
+
+
+def record(*seconds, status="ok"):
+    repeats = [{"metrics": {"fit_seconds": s, "predict_seconds": 0.5}} for s in seconds]
+    return {"status": status, "repeats": repeats}
+
+
+def test_seconds_of__mean_over_the_splits():
+    assert seconds_of(record(1.5, 3.5)) == 3.0
+
+
+@pytest.mark.parametrize("failed", [{"status": "failed"}, record(status="ok"), {}])
+def test_seconds_of__nothing_finished__none(failed):
+    assert seconds_of(failed) is None
+
+
+def test_expected_seconds__measured_estimated_unknown():
+    cells = [("small", "knn"), ("large", "knn"), ("small", "new")]
+    planned = expected_seconds(
+        cells,
+        {("small", "knn"): 2.0, ("other", "knn"): 8.0},
+        {"small": 10, "other": 20, "large": 100},
+        3,
+    )
+    assert [p.source for p in planned] == ["measured", "estimated", "unknown"]
+    # Rates of .2 and .4 seconds a row: their median is .3, for 100 rows and three splits.
+    assert [p.seconds for p in planned][:2] == pytest.approx([6.0, 90.0])
+    assert math.isnan(planned[2].seconds)
+
+
+def test_schedule__two_workers__by_hand():
+    slots = schedule([4, 1, 1, 5], 2)
+    assert [(s.worker, s.start, s.end) for s in slots] == [
+        (0, 0, 4), (1, 0, 1), (1, 1, 2), (1, 2, 7),
+    ]  # fmt: skip
+    assert makespan([4, 1, 1, 5], 2) == 7
+    assert makespan([4, 1, 1, 5], 1) == 11
+    assert makespan([4, 1, 1, 5], 9) == 5
+
+
+def test_schedule__overhead__counts_for_each_cell():
+    assert makespan([1, 1], 1, overhead=0.25) == 2.5
+
+
+def test_schedule__no_cells__takes_no_time():
+    assert makespan([], 3) == 0
+
+
+def test_schedule__no_worker__one_sentence():
+    with pytest.raises(ValueError, match="at least 1 worker, got 0"):
+        schedule([1], 0)
