@@ -149,16 +149,24 @@ def test_save__record__is_completed_and_written_after_everything_else(cell, monk
             order.append(target.name)
         move(source, target)
 
-    def complete(record):
-        order.append("complete")
-        assert files(cell.folder(KEY)) == ["history.parquet", "predictions.parquet"]
-        return {**record, "run": 7}
-
     move = os.replace
     monkeypatch.setattr("qcl_mixnet.writing.os.replace", note)
-    cell.save(make_result(), complete)
-    assert order == ["predictions.parquet", "history.parquet", "complete", "fit.json"]
+    record = cell.write(make_result())
+    assert files(cell.folder(KEY)) == ["history.parquet", "predictions.parquet"]
+    assert cell.record(KEY) is None
+    cell.complete({**record, "run": 7})
+    assert order == ["predictions.parquet", "history.parquet", "fit.json"]
     assert cell.record(KEY)["run"] == 7
+
+
+def test_discard__result_without_a_record__is_gone_and_others_stay(cell):
+    save(cell, make_result(key=OTHER_KEY))
+    cell.write(make_result())
+    (cell.folder(KEY) / ".predictions.parquet.1.part").touch()
+    cell.discard(KEY)
+    cell.discard(OTHER_KEY)
+    assert not cell.folder(KEY).exists()
+    assert cell.record(OTHER_KEY) is not None
 
 
 def test_save__infinite_and_missing_metrics__are_null_in_strict_json(cell):

@@ -96,11 +96,11 @@ class CellFolder:
         """
         folder = self.folder(result.record["key"])
         (folder / RECORD).unlink(missing_ok=True)
+        self.discard(result.record["key"])
         files = {}
         for name in _FRAMES:
             frame = getattr(result, name)
             path = folder / f"{name}.parquet"
-            path.unlink(missing_ok=True)
             if len(frame):
                 write_atomically(path, partial(frame.to_parquet, index=False))
                 files[path.name] = _sha256(path)

@@ -68,7 +68,7 @@ def compute_cells(
     limits = Limits(resources.cell_seconds, resources.cell_memory)
     cells = {node.name: cell_dataset(node, catalog) for node in nodes}
     tasks = {node.name: cell_task(node, catalog) for node in nodes}
-    running: set[str] = set()
+    unfinished = set(tasks)
     try:
         with Supervisor(
             cell_launcher(), min(n_workers, len(nodes)), limits, WORKER_INITIALIZER
@@ -76,7 +76,6 @@ def compute_cells(
             for event in supervisor.run(tasks):
                 cell = cells[event.name]
                 if isinstance(event, Started):
-                    running.add(event.name)
                     progress.begin(cell.dataset, cell.model)
                     continue
                 if isinstance(event, Done):
@@ -84,7 +83,7 @@ def compute_cells(
                 else:
                     record = lost_record(event, cell, catalog, resources)
                 progress.finish(cell.complete(record))
-                running.discard(event.name)
+                unfinished.discard(event.name)
     finally:
-        for name in running:
+        for name in unfinished:  # some were cut short
             cells[name].folder.discard(keys[name])

@@ -26,7 +26,7 @@ from qcl_mixnet.project.availability import (
     stop_if_none_is_left,
     without_table,
 )
-from qcl_mixnet.project.cell_stage import compute_cells
+from qcl_mixnet.project.cell_stage import cell_launcher, compute_cells
 from qcl_mixnet.project.cell_tasks import cell_dataset
 from qcl_mixnet.project.datasets import CellDataset, TableDataset
 from qcl_mixnet.project.kedro_processes import NodeExecutor, manager_of_driver
@@ -38,6 +38,11 @@ logger = logging.getLogger(__name__)
 def dataset_of(node: Node) -> str:
     """Name of the data set that a node of a data set's namespace belongs to."""
     return str(node.namespace).split(".", maxsplit=1)[0]
+
+
+def is_cell(node: Node) -> bool:
+    """Whether a node trains a cell."""
+    return "cell" in node.tags
 
 
 class IncrementalMixin(AbstractRunner, ABC):
@@ -73,6 +78,8 @@ class IncrementalMixin(AbstractRunner, ABC):
                 return {}
             return run_stage(stage, catalog, hook_manager, run_id, only_missing_outputs)
 
+        if any(not cell_dataset(node, catalog).exists() for node in rest.nodes if is_cell(node)):
+            cell_launcher().prepare()  # imports while the tables are brought in
         with RunProgress() as self.progress:
             ingest = [node for node in data.nodes if node.short_name == "ingest"]
             names = {dataset_of(node) for node in data.nodes}
@@ -87,7 +94,7 @@ class IncrementalMixin(AbstractRunner, ABC):
             _discard_tables(full, set(problems), catalog)
 
             rest_nodes = [node for node in rest.nodes if dataset_of(node) not in problems]
-            cells = [node for node in rest_nodes if "cell" in node.tags]
+            cells = [node for node in rest_nodes if is_cell(node)]
             self.keys = {
                 node.name: current_key(cell_dataset(node, catalog), catalog) for node in cells
             }
@@ -100,8 +107,8 @@ class IncrementalMixin(AbstractRunner, ABC):
             todo = Pipeline([node for node in rest_nodes if node not in current])
             if only_missing_outputs:
                 todo = self._filter_pipeline_for_missing_outputs(todo, catalog)
-            self._compute([node for node in todo.nodes if "cell" in node.tags], catalog)
-            carry_out(Pipeline([node for node in todo.nodes if "cell" not in node.tags]))
+            self._compute([node for node in todo.nodes if is_cell(node)], catalog)
+            carry_out(Pipeline([node for node in todo.nodes if not is_cell(node)]))
             return {name: catalog[name] for name in todo.outputs()}
 
     def _compute(self, cells: Sequence[Node], catalog: CatalogProtocol) -> None:
@@ -194,7 +201,7 @@ def current_records(pipeline: Pipeline, catalog: CatalogProtocol) -> list[dict[s
 
     A cell without one, or of a data set that cannot be used, is left out.
     """
-    cells = [cell_dataset(node, catalog) for node in pipeline.nodes if "cell" in node.tags]
+    cells = [cell_dataset(node, catalog) for node in pipeline.nodes if is_cell(node)]
     problems = problems_of({cell.dataset for cell in cells}, catalog)
     records = [
         cell.folder.record(current_key(cell, catalog))

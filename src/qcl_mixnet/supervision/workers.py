@@ -95,6 +95,7 @@ class Launcher:
     def __init__(self, method: StartMethod, preload: Sequence[str]):
         self.method, self.preload = method, preload
         self.control: socket.socket | None = None
+        self.said_ready = False
         self.server: subprocess.Popen[bytes] | None = None
 
     def launch(self, setup: dict[str, Any]) -> Worker:
@@ -110,14 +111,13 @@ class Launcher:
         SupervisionError
             When there is no server, nor can one be started.
         """
-        if self.control is not None:
+        if self.control is not None and self.said_ready:
             try:
                 return self._launch(self.control, setup)
             except (OSError, EOFError):  # somebody ended the server
                 self.close()
         try:
-            self.control = self._start_server()
-            return self._launch(self.control, setup)
+            return self._launch(self.prepare(), setup)
         except (OSError, EOFError) as error:
             self.close()
             raise SupervisionError(
@@ -135,7 +135,22 @@ class Launcher:
                 self.server.wait(3 * GRACE_SECONDS)
             self.server = None
 
+    def prepare(self) -> socket.socket:
+        """Start the server, if there is none, while the caller does something else.
+
+        Returns
+        -------
+        socket
+            To the server.
+        """
+        if self.control is None:
+            self.control, self.said_ready = self._start_server(), False
+        return self.control
+
     def _launch(self, control: socket.socket, setup: dict[str, Any]) -> Worker:
+        if not self.said_ready:
+            receive_exactly(control, LENGTH.size)
+            self.said_ready = True
         ours, theirs = socket.socketpair()
         reading, writing = os.pipe()
         request = {
@@ -152,9 +167,11 @@ class Launcher:
             socket.send_fds(control, [LENGTH.pack(len(text))], files)
             control.sendall(text)
             pid = LENGTH.unpack(receive_exactly(control, LENGTH.size))[0]
-        except BaseException:
+        except BaseException as error:
             ours.close()
             os.close(reading)
+            if not isinstance(error, OSError | EOFError):
+                self.close()  # its answer would be taken for that to the next request
             raise
         finally:
             theirs.close()
@@ -177,7 +194,6 @@ class Launcher:
         text = json.dumps({"path": sys.path, "preload": list(preload)}).encode()
         try:
             ours.sendall(LENGTH.pack(len(text)) + text)
-            receive_exactly(ours, LENGTH.size)
         except BaseException:
             ours.close()
             raise
@@ -206,9 +222,11 @@ def launcher(method: StartMethod, preload: Sequence[str]) -> Launcher:
 
 
 @atexit.register
-def _close_launchers() -> None:
+def _let_servers_end() -> None:
+    """Close what servers wait for; they end their workers themselves."""
     for of in _launchers.values():
-        of.close()
+        if of.control is not None:
+            of.control.close()
 
 
 def log_levels() -> dict[str, int]:
