@@ -5,7 +5,7 @@ import pytest
 import torch
 from sklearn import config_context
 
-from qcl_mixnet.supervision.process_settings import changed, process_settings
+from qcl_mixnet.supervision.process_settings import changed, process_settings, restore
 
 
 def test_changed__nothing_done__is_empty():
@@ -37,3 +37,16 @@ def test_changed__a_setting__is_named(name, monkeypatch, tmp_path):
         with torch.inference_mode():
             after = process_settings()
     assert changed(before, after) == [name]
+
+
+def test_restore__environment_and_folder__are_what_they_were(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("QCL_TEST", "1")
+    before = process_settings()
+    monkeypatch.setenv("QCL_TEST", "2")
+    monkeypatch.setenv("QCL_TEST_MORE", "1")
+    monkeypatch.chdir("/")
+    restore(before)
+    assert (os.environ["QCL_TEST"], os.getcwd()) == ("1", str(tmp_path))
+    assert "QCL_TEST_MORE" not in os.environ
+    assert changed(before, process_settings()) == []

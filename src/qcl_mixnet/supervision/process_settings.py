@@ -6,6 +6,7 @@ import locale
 import os
 import signal
 import sys
+from contextlib import suppress
 from typing import Any
 
 
@@ -38,6 +39,22 @@ def process_settings() -> dict[str, Any]:
 def changed(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
     """Name the settings that are not what they were; a library's that was imported since is not."""
     return [name for name, value in before.items() if after[name] != value]
+
+
+def restore(before: dict[str, Any]) -> None:
+    """Put back what is safe to put back: the environment, which many a library adds to, and folder.
+
+    Parameters
+    ----------
+    before : dict
+        Of `process_settings`.
+    """
+    if dict(os.environ) != before["environment"]:
+        os.environ.clear()
+        os.environ.update(before["environment"])
+    if before["folder"] not in (None, _folder()):
+        with suppress(OSError):
+            os.chdir(before["folder"])
 
 
 def _folder() -> str | None:

@@ -13,7 +13,7 @@ from queue import SimpleQueue
 from threading import Lock
 from typing import Any
 
-from qcl_mixnet.supervision.process_settings import changed, process_settings
+from qcl_mixnet.supervision.process_settings import changed, process_settings, restore
 
 # Kinds of messages to the driver.
 READY, LOG, DONE, RAISED = "ready", "log", "done", "raised"
@@ -66,12 +66,18 @@ def serve(file: int) -> None:
     while task := receive_task(connection):
         try:
             value = pickle.loads(task)()
-            message = pickle.dumps((DONE, value, changed(before, process_settings())))
+            message = pickle.dumps((DONE, value, left_behind(before)))
         # Whatever a task raises is a message, also what is meant to end the process.
         except BaseException as error:
             told = f"{type(error).__name__}: {error}", traceback.format_exc()
-            message = pickle.dumps((RAISED, *told, changed(before, process_settings())))
+            message = pickle.dumps((RAISED, *told, left_behind(before)))
         channel.send_bytes(message)
+
+
+def left_behind(before: dict[str, Any]) -> list[str]:
+    """Put settings of the process back, and name those that cannot be."""
+    restore(before)
+    return changed(before, process_settings())
 
 
 def receive_task(connection: Connection) -> bytes:
