@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -105,6 +106,30 @@ class CellFolder:
                 write_atomically(path, partial(frame.to_parquet, index=False))
                 files[path.name] = _sha256(path)
         return strict_json({**result.record, "files": files})
+
+    def receive(self, record: dict[str, Any], fetch: Callable[[str, Path], None]) -> None:
+        """Take over the files of a result that was written elsewhere, all but its record.
+
+        Parameters
+        ----------
+        record : dict
+            Of `write`, there.
+        fetch : callable
+            Writes the file of a name to a path.
+
+        Raises
+        ------
+        OSError
+            When a file is not the one that the record describes.
+        """
+        folder = self.folder(record["key"])
+        (folder / RECORD).unlink(missing_ok=True)
+        for name in _FRAMES:
+            (folder / f"{name}.parquet").unlink(missing_ok=True)
+        for name, expected in record["files"].items():
+            write_atomically(folder / name, partial(fetch, name))
+            if _sha256(folder / name) != expected:
+                raise OSError(f"{name} is not the file that it was written with")
 
     def complete(self, record: dict[str, Any]) -> None:
         """Write the record of a result whose files are written, and show it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from qcl_mixnet.evaluation.specs import ModelSpec
 from qcl_mixnet.project.cell_stage import compute_cells
 from qcl_mixnet.project.cell_tasks import cell_dataset
 from qcl_mixnet.project.dask_executor import MOST_DEAD_WORKERS, DaskExecutor
-from qcl_mixnet.project.dask_worker import different_versions
+from qcl_mixnet.project.dask_worker import different_versions, greet
 from qcl_mixnet.project.exchange import run_exchange
 from qcl_mixnet.project.parameters import ConfigurationError
 from qcl_mixnet.project.resources import Resources
@@ -29,10 +30,11 @@ if TYPE_CHECKING:
     from distributed import Client
 
 CONNECT_SECONDS = 10
-# Of a cluster on this machine. Threads are what the driver has: a worker's own default is one.
+QUIET = {"DASK_LOGGING__DISTRIBUTED": "critical"}
+# Of a cluster on this machine. Workers use as many threads as the driver: Dask would set one.
 LOCAL_SETTINGS = {
     "distributed.scheduler.allowed-failures": MOST_DEAD_WORKERS - 1,
-    "distributed.nanny.pre-spawn-environ": {},
+    "distributed.nanny.pre-spawn-environ": QUIET,
 }
 
 
@@ -80,7 +82,7 @@ class DaskRunner(IncrementalMixin, SequentialRunner):
             _check_versions(client)
             exchange = run_exchange(resources.exchange, data)
             with DaskExecutor(client, exchange, self.keys, limits, on_gpu) as executor:
-                compute_cells(cells, catalog, self.keys, self.progress, executor)
+                compute_cells(cells, catalog, self.keys, self.progress, resources, executor)
 
     @contextmanager
     def _cluster(self, scheduler: str | None, n_cells: int) -> Iterator[Client]:
@@ -94,14 +96,29 @@ class DaskRunner(IncrementalMixin, SequentialRunner):
             return
         with (
             dask.config.set(LOCAL_SETTINGS),
+            _silent(),
             LocalCluster(
                 n_workers=min(self._max_workers, n_cells), threads_per_worker=1,
-                processes=self.processes, memory_limit=0, dashboard_address=None,
-                host="127.0.0.1", silence_logs=logging.CRITICAL,
+                processes=self.processes, host="127.0.0.1" if self.processes else None,
+                memory_limit=0, dashboard_address=None, silence_logs=logging.CRITICAL,
             ) as cluster,
-            Client(cluster) as client,
+            Client(cluster, set_as_default=False) as client,
         ):  # fmt: skip
             yield client
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Keep Dask from telling how each part of a cluster comes and goes."""
+    dasks = logging.getLogger("distributed")
+    level = dasks.level
+    dasks.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        dasks.setLevel(level)
+        for name in QUIET:  # which Dask leaves behind
+            os.environ.pop(name, None)
 
 
 @contextmanager
@@ -133,7 +150,7 @@ def _check_installed() -> None:
 def _check_versions(client: Client) -> None:
     """Refuse workers whose results would not be those that this run asks for."""
     try:
-        found = client.run(library_versions, on_error="return")
+        found = client.run(greet, on_error="return")
     except OSError as error:
         raise ConfigurationError(f"The Dask workers do not answer ({error}).") from error
     for address, theirs in found.items():
@@ -160,8 +177,7 @@ def _cells_on_gpu(
             "as docs/many-machines.md says, and give resources.scheduler."
         )
     entries: Mapping[str, Any] = catalog.load("parameters")["models"]
-    specs = {name: ModelSpec.model_validate(entry) for name, entry in entries.items()}
-    known = {*specs, *(spec.family for spec in specs.values())}
+    known = {*entries, *map(_family, entries.values())}
     for name in sorted(wanted - known):
         raise ConfigurationError(
             f"Unknown model or family '{name}'{did_you_mean(name, known)} in resources.on_gpu; "
@@ -173,3 +189,8 @@ def _cells_on_gpu(
         spec = ModelSpec.model_validate(catalog.load(f"params:models.{model}"))
         on_gpu[node.name] = bool(wanted & {model, spec.family})
     return on_gpu
+
+
+def _family(entry: ModelSpec | Mapping[str, Any]) -> str:
+    """Family of an entry of the roster, which only those of the grid are checked of."""
+    return entry.family if isinstance(entry, ModelSpec) else str(entry.get("family"))

@@ -148,6 +148,12 @@ def compute_sent(cell: bytes, cache: Path) -> Delivered | Unfit:
     return pickle.loads(cell).compute(cache)
 
 
+def greet() -> dict[str, str]:
+    """Give the versions of a worker, and begin what its cells will need."""
+    cell_launcher().prepare()
+    return library_versions()
+
+
 def run_sent(name: str, cell: bytes, limits: Limits, topic: str) -> Event:
     """Compute a cell on a Dask worker, and say how it ended.
 
