@@ -179,9 +179,11 @@ def test_parallel_run_is_stopped__ends_within_seconds_and_leaves_no_process(tmp_
     assert len(marked(mark)) >= 4  # driver, server, two workers
     began = time.monotonic()
     os.killpg(run.pid, number) if number == signal.SIGINT else os.kill(run.pid, number)
-    while len(marked(mark)) > 1 and time.monotonic() - began < 3:
+    # Of a driver that was not killed Python may take its time to tidy up.
+    rest = 0 if number == signal.SIGKILL else 1
+    while len(marked(mark)) > rest:
+        assert time.monotonic() - began < 5, marked(mark)
         time.sleep(0.05)
-    assert len(marked(mark)) <= 1  # of the driver Python may take its time to tidy up
     code = run.wait(60)
     assert code == (-number if number == signal.SIGKILL else 1)
     assert marked(mark) == []

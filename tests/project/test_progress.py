@@ -94,6 +94,18 @@ def test_progress__terminal__the_bar_counts_and_the_lines_do_not(run_cells):
     assert "[1/1]" not in run_cells([OK], total=1, terminal=True)
 
 
+@pytest.mark.parametrize("terminal", [False, True])
+def test_begin__where_there_is_no_bar_alone__names_the_cell(run_cells, monkeypatch, terminal):
+    run_cells([], total=0, terminal=terminal)  # sets the console
+    shown = RunProgress()
+    shown.start(total=12, up_to_date=0)
+    shown.begin("glass", "my_[net]")
+    text = shown.console.file.getvalue()
+    shown.__exit__(None, None, None)
+    named = [line.split() for line in text.splitlines() if "running" in line]
+    assert named == ([] if terminal else [["glass", "my_[net]", "running"]])
+
+
 def test_cell_line__fits_of_the_grid_failed__a_line_below_says_so():
     sentence = "6 of 9 fits failed: n=[1, 2]."
     text = printed(cell_line({**OK, "grid_failures": [sentence]}))

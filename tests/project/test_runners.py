@@ -36,8 +36,11 @@ def test_make_incremental__sequential__keeps_its_option(is_async):
     assert runner._is_async is is_async
 
 
-def test_make_incremental__parallel__keeps_its_options():
-    runner = make_incremental(ParallelRunner(max_workers=1, is_async=True))
+def test_make_incremental__parallel__keeps_its_options_and_no_process_of_kedros():
+    kedros = ParallelRunner(max_workers=1, is_async=True)
+    process = kedros._manager._process
+    runner = make_incremental(kedros)
+    assert not process.is_alive()
     assert type(runner) is IncrementalParallelRunner
     assert runner._max_workers == 1
     assert runner._is_async is True

@@ -161,6 +161,7 @@ def make_incremental(runner: AbstractRunner) -> AbstractRunner:
     if type(runner) is SequentialRunner:
         return IncrementalSequentialRunner(is_async=runner._is_async)
     if type(runner) is ParallelRunner:
+        runner._manager.shutdown()  # a process that would outlive a killed driver; ours does not
         return IncrementalParallelRunner(max_workers=runner._max_workers, is_async=runner._is_async)
     logger.warning("%s computes every cell anew, also those up to date.", type(runner).__name__)
     return runner
