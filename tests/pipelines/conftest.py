@@ -11,6 +11,7 @@ from kedro.framework.startup import bootstrap_project
 from kedro.runner import SequentialRunner
 
 ROOT = Path(__file__).resolve().parents[2]
+FAULTY = Path(__file__).parent / "faulty"
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -98,3 +99,37 @@ def table(**changes):
 
 def own_table(path):
     return {"zz_mine": {"label": "Mine", "sources": [{"type": "file", "path": str(path)}]}}
+
+
+@pytest.fixture
+def faulty(monkeypatch):
+    """Parameters of a grid with models of `faulty_models`, by the names of their classes."""
+    monkeypatch.syspath_prepend(FAULTY)
+
+    def parameters(*names, datasets="glass", also="", **sections):
+        models = {
+            f"m_{name.lower()}": {"class": f"faulty_models.{name}", "family": "ml", "label": name}
+            for name in names
+        }
+        grid = {"datasets": datasets, "models": "+".join([*models, *also.split()])}
+        return {"models": models, "grid": grid, **sections}
+
+    return parameters
+
+
+def _marked(mark):
+    """Processes that were started with a variable of this value."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if mark.encode() in path.read_bytes():
+                state = (path.parent / "stat").read_text().rpartition(")")[2].split()[0]
+                found += [int(path.parent.name)] if state != "Z" else []
+        except OSError:
+            continue
+    return found
+
+
+@pytest.fixture
+def marked():
+    return _marked

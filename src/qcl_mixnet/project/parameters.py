@@ -23,6 +23,7 @@ from qcl_mixnet.project.grid_names import (
 )
 from qcl_mixnet.project.report_names import Reports
 from qcl_mixnet.project.resources import Resources
+from qcl_mixnet.project.tracking_addresses import without_secrets
 from qcl_mixnet.project.try_options import TryOptions
 from qcl_mixnet.replay.options import ReplayOptions
 from qcl_mixnet.scoring.training_columns import ColumnOrder, ExtraColumns
@@ -308,6 +309,7 @@ def _one_sentence(
     keys = (*path, *first["loc"])
     name = ".".join(map(str, keys))
     value = "" if isinstance(first["input"], Mapping) else f" (got {first['input']!r})"
+    value = without_secrets(value)  # of an address
     more = f" There are {len(others)} more such errors." if others else ""
     if first["type"] == "extra_forbidden":
         return _unknown(keys, first["input"], place) + more
