@@ -2,6 +2,7 @@ import logging
 import shutil
 from pathlib import Path
 
+import fsspec
 import mlflow
 import numpy as np
 import pandas as pd
@@ -133,3 +134,26 @@ def _marked(mark):
 @pytest.fixture
 def marked():
     return _marked
+
+
+@pytest.fixture
+def s3(monkeypatch):
+    """An S3-compatible server of this machine, with an empty bucket."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    for name, value in {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ACCESS_KEY_ID": "somebody",
+        "AWS_SECRET_ACCESS_KEY": "very-secret",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    filesystem = fsspec.filesystem("s3", skip_instance_cache=True)
+    filesystem.mkdir("bucket")
+    type(filesystem).clear_instance_cache()
+    yield filesystem
+    type(filesystem).clear_instance_cache()
+    server.stop()

@@ -2,38 +2,15 @@
 
 import json
 
-import fsspec
 import mlflow
 import pandas as pd
 import pytest
-from moto.server import ThreadedMotoServer
 
 from qcl_mixnet.project import dask_runner
 from qcl_mixnet.project.dask_runner import DaskRunner
 from qcl_mixnet.project.parameters import ConfigurationError
 
 TRAINING = ("training",)
-
-
-@pytest.fixture
-def s3(monkeypatch):
-    """An S3-compatible server of this machine, with an empty bucket."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    for name, value in {
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-        "AWS_ACCESS_KEY_ID": "somebody",
-        "AWS_SECRET_ACCESS_KEY": "very-secret",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }.items():
-        monkeypatch.setenv(name, value)
-    filesystem = fsspec.filesystem("s3", skip_instance_cache=True)
-    filesystem.mkdir("bucket")
-    type(filesystem).clear_instance_cache()
-    yield filesystem
-    type(filesystem).clear_instance_cache()
-    server.stop()
 
 
 def results(project):
@@ -70,7 +47,9 @@ def test_run_over_s3__has_the_results_of_the_sequential_run_and_leaves_nothing_t
     check_equal(expected, results(project))
     assert s3.find("bucket", refresh=True) == []
     runs = mlflow.search_runs(search_all_experiments=True)
-    assert sorted(runs["tags.model"].dropna()) == sorted(2 * ["knn", "decision_tree", "m_segfaults"])
+    assert sorted(runs["tags.model"].dropna()) == sorted(
+        2 * ["knn", "decision_tree", "m_segfaults"]
+    )
     text = caplog.text + "".join(path.read_text() for path in project.data.rglob("*.json"))
     assert "very-secret" not in text
 

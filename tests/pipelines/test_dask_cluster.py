@@ -1,0 +1,214 @@
+"""Cells on Dask workers that are processes: killed, started by hand, interrupted, left alone."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+
+import pandas as pd
+import psutil
+import pytest
+from distributed import Client
+
+from qcl_mixnet.project.dask_runner import DaskRunner
+
+ROOT = Path(__file__).resolve().parents[2]
+FAULTY = Path(__file__).parent / "faulty"
+TRAINING = ("training",)
+
+pytestmark = pytest.mark.slow
+
+
+def records(project):
+    return {
+        f"{path.parents[1].name}.{path.parent.name}": json.loads(path.read_text())
+        for path in project.data.glob("07_model_output/*/*/fit.json")
+    }
+
+
+def scores(project):
+    """Everything in the records that must not depend on where a cell was computed."""
+    return {
+        name: (record["error"], {k: v for k, v in record["metrics"].items() if "second" not in k})
+        for name, record in records(project).items()
+    }
+
+
+def predictions(project):
+    return {
+        path.relative_to(project.data): pd.read_parquet(path)
+        for path in project.data.glob("07_model_output/*/*/*/predictions.parquet")
+    }
+
+
+@pytest.mark.parametrize("n_workers", [2, 4])
+def test_worker_processes__give_the_bits_of_the_sequential_run(project, tmp_path, n_workers):
+    params = {"grid": {"models": "knn+decision_tree+qcl_mixnet+no_mixup"}}
+    project.run(params=params, pipelines=TRAINING)
+    expected, frames = scores(project), predictions(project)
+    assert len(frames) == 8
+    project.data = tmp_path / "dask"
+    project.run(params=params, pipelines=TRAINING, runner=DaskRunner(n_workers))
+    assert scores(project) == expected
+    found = predictions(project)
+    assert found.keys() == frames.keys()
+    for path, frame in frames.items():
+        pd.testing.assert_frame_equal(found[path], frame, check_exact=True)
+
+
+def killer(tmp_path, faulty, times, **sections):
+    params = faulty("Good", "Slow", also="knn decision_tree", datasets="glass+lymph", **sections)
+    params["models"]["m_killer"] = {
+        "class": "faulty_models.KillsItsWorker", "family": "ml", "label": "K",
+        "params": {"times": times, "folder": str(tmp_path)},
+    }  # fmt: skip
+    params["grid"]["models"] += "+m_killer"
+    return params
+
+
+def test_one_of_four_workers_is_killed__nothing_is_lost(project, faulty, tmp_path, caplog):
+    params = killer(tmp_path, faulty, times=1)
+    project.run(params=params, pipelines=TRAINING, runner=DaskRunner(4))
+    assert (tmp_path / "killed").read_text() == "x"
+    assert {record["status"] for record in records(project).values()} == {"ok"}
+    assert len(records(project)) == 10
+    assert "is gone; another tries it again" in caplog.text
+    found = scores(project)
+    project.data = tmp_path / "alone"
+    project.run(params=params, pipelines=TRAINING)
+    assert scores(project) == found
+
+
+def test_cell_that_kills_two_workers__is_a_failure_and_the_others_go_on(project, faulty, tmp_path):
+    params = killer(tmp_path, faulty, times=10)
+    project.run(
+        params=params, pipelines=TRAINING, node_names=["glass.m_killer", "glass.knn", "lymph.knn"],
+        runner=DaskRunner(2),
+    )  # fmt: skip
+    assert (tmp_path / "killed").read_text() == "xx"
+    found = records(project)
+    assert found["glass.m_killer"]["error"].startswith("KilledWorker: 2 workers ended, one after")
+    assert (found["glass.knn"]["status"], found["lymph.knn"]["status"]) == ("ok", "ok")
+
+
+def wait_for(condition, seconds=120):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    """A scheduler and two workers as docs/many-machines.md starts them; gives the address."""
+    page = (ROOT / "docs/many-machines.md").read_text()
+    scheduler = "dask scheduler --host 127.0.0.1 --port 0 --no-dashboard"
+    worker = "dask worker tcp://127.0.0.1:8786 --nthreads 1 --no-dashboard"
+    assert scheduler.replace(" --port 0", "") in page
+    assert worker in page
+    file = tmp_path / "scheduler.json"
+    options = {
+        "cwd": tmp_path, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL,
+        "env": {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{FAULTY}"},
+    }  # fmt: skip
+
+    def start(line, *more):
+        dask = Path(sys.executable).with_name("dask")
+        return subprocess.Popen([dask, *line.split()[1:], *more], **options)
+
+    processes = [start(scheduler, f"--scheduler-file={file}")]
+    try:
+        wait_for(file.is_file)
+        address = json.loads(file.read_text())["address"]
+        line = worker.replace("tcp://127.0.0.1:8786", address)
+        processes += [start(line) for _ in range(2)]
+        yield address
+    finally:
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            process.wait(60)
+
+
+def test_scheduler_and_workers_started_by_hand__compute_the_cells(
+    project, faulty, tmp_path, cluster, s3
+):
+    resources = {"scheduler": cluster, "exchange": "s3://bucket"}
+    params = killer(tmp_path, faulty, times=10, resources=resources)
+    names = ["glass.m_killer", "glass.knn", "glass.decision_tree", "lymph.m_good"]
+    project.run(params=params, pipelines=TRAINING, node_names=names, runner=DaskRunner())
+    found = scores(project)
+    assert found.pop("glass.m_killer")[0].startswith("KilledWorker: 2 workers ended")
+    assert {error for error, _ in found.values()} == {None}
+    assert s3.find("bucket", refresh=True) == []
+    project.data = tmp_path / "alone"
+    project.run(params=params, pipelines=TRAINING, node_names=names[1:])
+    assert scores(project) == found
+
+
+def hanging_run(tmp_path, mark, *options):
+    """Begin a run of cells that hang; give its process and its log."""
+    models = "".join(
+        f"  m_{i}: {{class: faulty_models.Hangs, family: ml, label: m{i}}}\n" for i in range(4)
+    )
+    conf = tmp_path / "conf"
+    subprocess.run(["cp", "-r", str(ROOT / "conf"), str(conf)], check=True)
+    (conf / "test/models").mkdir(exist_ok=True)
+    (conf / "test/models/faulty.yml").write_text(f"models:\n{models}")
+    folders = f"data_root={tmp_path}/data,raw_root={tmp_path}/raw"
+    grid = "grid.datasets=glass,grid.models=m_0+m_1+m_2+m_3,statistics.control=m_0"
+    log = tmp_path / "log"
+    with log.open("wb") as out:
+        run = subprocess.Popen(
+            [sys.executable, "-m", "kedro", "run", "--pipelines=full", "--env=test",
+             f"--params={','.join([folders, grid, *options])}", f"--conf-source={conf}",
+             "--runner=DaskRunner", "--runner-params=max_workers=2"],
+            cwd=ROOT, stdout=out, stderr=subprocess.STDOUT, start_new_session=True,
+            env={**os.environ, "QCL_MARK": mark, "PYTHONPATH": f"{ROOT / 'src'}:{FAULTY}"},
+        )  # fmt: skip
+    wait_for(lambda: log.read_text().count("running") == 2)
+    return run, log
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_run_is_stopped__ends_within_seconds_and_leaves_no_process(tmp_path, number, marked):
+    mark = uuid.uuid4().hex
+    run, log = hanging_run(tmp_path, mark)
+    assert len(marked(mark)) >= 7  # driver, two workers, a server and a cell of each
+    began = time.monotonic()
+    os.killpg(run.pid, number) if number == signal.SIGINT else os.kill(run.pid, number)
+    code = run.wait(60)
+    assert code == (-number if number == signal.SIGKILL else 1)
+    wait_for(lambda: not marked(mark), 10)
+    assert time.monotonic() - began < 10
+    text = " ".join(log.read_text().split())
+    if number != signal.SIGKILL:
+        assert "Finished cells and trials are kept" in text
+    assert "Traceback" not in text
+    assert not [*tmp_path.rglob("*.part")]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_driver_of_a_cluster_is_stopped__its_cells_end_on_the_workers(tmp_path, number, cluster):
+    run, _ = hanging_run(tmp_path, uuid.uuid4().hex, f"resources.scheduler={cluster}")
+
+    with Client(cluster, set_as_default=False) as client:
+
+        def n_running():
+            return sum(len(keys) for keys in client.processing().values())
+
+        def n_children():
+            return sum(client.run(_n_descendants).values())
+
+        assert (n_running(), n_children()) == (2, 4)  # a server and a cell on each
+        os.kill(run.pid, number)
+        run.wait(60)
+        wait_for(lambda: n_running() == 0 and n_children() == 2, 20)
+
+
+def _n_descendants():
+    return len(psutil.Process().children(recursive=True))
