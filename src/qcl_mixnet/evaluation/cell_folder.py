@@ -78,6 +78,24 @@ class CellFolder:
             return None
         return record
 
+    def newest_record(self) -> dict[str, Any] | None:
+        """Read the record of the result that was finished last, whatever its key.
+
+        Returns
+        -------
+        dict or None
+            None where no cell has come to its end. Only the record is looked at, not its files.
+        """
+        found = []
+        for path in self.path.glob(f"*/{RECORD}"):
+            try:
+                record = json.loads(path.read_text(encoding="utf-8"))
+                if record["status"] == "ok":
+                    found.append((record["finished_at"], record["key"], record))
+            except (OSError, ValueError, KeyError, TypeError):  # it is damaged
+                continue
+        return max(found, key=lambda item: item[:2], default=(None, None, None))[2]
+
     def result(self, key: str) -> CellResult | None:
         """Read a result; None where `record` finds none."""
         record = self.record(key)

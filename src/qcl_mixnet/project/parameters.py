@@ -21,6 +21,7 @@ from qcl_mixnet.project.grid_names import (
     with_names_as_text,
     with_tuned_models,
 )
+from qcl_mixnet.project.plan_options import PlanOptions
 from qcl_mixnet.project.report_names import Reports
 from qcl_mixnet.project.resources import Resources
 from qcl_mixnet.project.tracking_addresses import without_secrets
@@ -110,6 +111,7 @@ class Configuration(BaseModel):
     fit: FitOptions = Field(default_factory=FitOptions)
     tuning: TuningOptions = Field(default_factory=TuningOptions)
     replay: ReplayOptions = Field(default_factory=ReplayOptions)
+    plan: PlanOptions = Field(default_factory=PlanOptions)
     try_: TryOptions = Field(default_factory=TryOptions, alias="try")  # a word of Python's own
     reports: Reports = Field(default_factory=Reports)
     data_root: Name | None = None
