@@ -1,6 +1,7 @@
 """Nodes of the pipeline `plan`."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -13,6 +14,7 @@ from qcl_mixnet.evaluation.specs import ModelSpec
 from qcl_mixnet.project.plan_options import PlanOptions
 
 
+@dataclass(frozen=True)
 class KnownCells:
     """Look up what is known of the cells of one data set.
 
@@ -24,10 +26,8 @@ class KnownCells:
         Name on the roster.
     """
 
+    dataset: str
     __name__ = "known_cells"
-
-    def __init__(self, dataset: str):
-        self.dataset = dataset
 
     def __call__(
         self,
