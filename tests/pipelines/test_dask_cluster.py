@@ -104,7 +104,7 @@ def wait_for(condition, seconds=120):
 
 @pytest.fixture
 def cluster(tmp_path):
-    """A scheduler and two workers as docs/many-machines.md starts them; gives the address and the processes."""
+    """A scheduler and two workers as docs/many-machines.md starts them: address and processes."""
     page = (ROOT / "docs/many-machines.md").read_text()
     scheduler = "dask scheduler --host 127.0.0.1 --port 0 --no-dashboard"
     worker = "dask worker tcp://127.0.0.1:8786 --nthreads 1 --no-dashboard"
