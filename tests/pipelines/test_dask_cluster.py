@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from distributed import Client
 
 from qcl_mixnet.project.dask_runner import DaskRunner
+from qcl_mixnet.project.parameters import ConfigurationError
 
 ROOT = Path(__file__).resolve().parents[2]
 FAULTY = Path(__file__).parent / "faulty"
@@ -60,6 +62,13 @@ def test_worker_processes__give_the_bits_of_the_sequential_run(project, tmp_path
         pd.testing.assert_frame_equal(found[path], frame, check_exact=True)
 
 
+def wait_for(condition, seconds=120):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
 def killer(tmp_path, faulty, times, **sections):
     params = faulty("Good", "Slow", also="knn decision_tree", datasets="glass+lymph", **sections)
     params["models"]["m_killer"] = {
@@ -95,43 +104,92 @@ def test_cell_that_kills_two_workers__is_a_failure_and_the_others_go_on(project,
     assert (found["glass.knn"]["status"], found["lymph.knn"]["status"]) == ("ok", "ok")
 
 
-def wait_for(condition, seconds=120):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.1)
+SCHEDULER = "dask scheduler --host 127.0.0.1 --no-dashboard"
+WORKER = "dask worker tcp://127.0.0.1:8786 --nthreads 1 --no-dashboard"
+
+
+def test_page__has_the_commands_of_these_tests():
+    lines = (ROOT / "docs/many-machines.md").read_text().splitlines()
+    assert {SCHEDULER, WORKER} <= set(lines)
+    assert f"CUDA_VISIBLE_DEVICES=0 {WORKER} --resources GPU=1" in lines
 
 
 @pytest.fixture
-def cluster(tmp_path):
-    """A scheduler and two workers as docs/many-machines.md starts them: address and processes."""
-    page = (ROOT / "docs/many-machines.md").read_text()
-    scheduler = "dask scheduler --host 127.0.0.1 --port 0 --no-dashboard"
-    worker = "dask worker tcp://127.0.0.1:8786 --nthreads 1 --no-dashboard"
-    assert scheduler.replace(" --port 0", "") in page
-    assert worker in page
-    file = tmp_path / "scheduler.json"
-    options = {
-        "cwd": tmp_path, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL,
-        "env": {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{FAULTY}"},
-    }  # fmt: skip
+def start(tmp_path):
+    """Start commands of Dask, which are ended with the test."""
+    processes = []
 
-    def start(line, *more):
+    def command(line, *more, **variables):
         dask = Path(sys.executable).with_name("dask")
-        return subprocess.Popen([dask, *line.split()[1:], *more], **options)
+        path = f"{ROOT / 'src'}:{FAULTY}"
+        processes.append(
+            subprocess.Popen(
+                [dask, *line.split()[1:], *more],
+                cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                env={**os.environ, "PYTHONPATH": path, **variables},
+            )
+        )  # fmt: skip
+        return processes[-1]
 
-    processes = [start(scheduler, f"--scheduler-file={file}")]
-    try:
-        wait_for(file.is_file)
-        address = json.loads(file.read_text())["address"]
-        line = worker.replace("tcp://127.0.0.1:8786", address)
-        processes += [start(line) for _ in range(2)]
-        yield address, [psutil.Process(process.pid) for process in processes]
-    finally:
-        for process in processes:
-            process.terminate()
-        for process in processes:
-            process.wait(60)
+    yield command
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        process.wait(60)
+
+
+@pytest.fixture
+def scheduler(start, tmp_path):
+    """A scheduler on any free port: its process, and the command of its workers."""
+    file = tmp_path / "scheduler.json"
+    process = start(SCHEDULER, "--port=0", f"--scheduler-file={file}")
+    wait_for(file.is_file)
+    address = json.loads(file.read_text())["address"]
+    return process, address, WORKER.replace("tcp://127.0.0.1:8786", address)
+
+
+@pytest.fixture
+def cluster(start, scheduler):
+    """A scheduler and two workers, as the page starts them: address and processes."""
+    _, address, worker = scheduler
+    return address, [psutil.Process(start(worker).pid) for _ in range(2)]
+
+
+def test_gpu_is_a_resource__its_cells_go_there_and_others_see_none(
+    project, faulty, tmp_path, start, scheduler
+):
+    _, address, worker = scheduler
+    start(worker, CUDA_VISIBLE_DEVICES="6")
+    start(worker, "--resources", "GPU=1", CUDA_VISIBLE_DEVICES="7")
+    resources = {"scheduler": address, "on_gpu": "dl"}
+    params = faulty("TellsItsGpu", also="knn", datasets="glass+lymph", resources=resources)
+    for family in ("ml", "dl"):
+        params["models"][f"m_{family}"] = {
+            "class": "faulty_models.TellsItsGpu", "family": family, "label": family,
+            "params": {"path": str(tmp_path / family)},
+        }  # fmt: skip
+    params["grid"]["models"] = "m_dl+m_ml+knn"
+    project.run(params=params, pipelines=TRAINING, runner=DaskRunner())
+    assert {record["status"] for record in records(project).values()} == {"ok"}
+    assert ((tmp_path / "dl").read_text(), (tmp_path / "ml").read_text()) == ("7", "")
+
+
+def test_scheduler_ends__the_run_ends_with_a_sentence_and_keeps_what_is_done(
+    project, faulty, start, scheduler
+):
+    process, address, worker = scheduler
+    start(worker)
+    params = faulty("Hangs", "Good", resources={"scheduler": address})
+    params["grid"]["models"] = "m_good+m_hangs"
+
+    def end_it():
+        wait_for(lambda: "glass.m_good" in project.cells())
+        process.kill()
+
+    threading.Thread(target=end_it).start()
+    with pytest.raises(ConfigurationError, match=r"The Dask scheduler is gone\. Finished cells"):
+        project.run(params=params, pipelines=TRAINING, runner=DaskRunner())
+    assert project.cells() == ["glass.m_good"]
 
 
 def test_scheduler_and_workers_started_by_hand__compute_the_cells(

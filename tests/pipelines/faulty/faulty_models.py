@@ -101,3 +101,14 @@ class KillsItsWorker(Good):
 class Slow(Good):
     def act(self):
         time.sleep(3)
+
+
+class TellsItsGpu(Good):
+    """Writes down which GPU it may see."""
+
+    def __init__(self, path="."):
+        self.path = path
+
+    def act(self):
+        with open(self.path, "w") as file:
+            file.write(os.environ.get("CUDA_VISIBLE_DEVICES", "any"))
