@@ -139,7 +139,10 @@ def test_keeping__what_it_imports_later__belongs_to_the_models_that_it_keeps():
 
 
 def test_project__what_it_imports__is_in_its_extra():
-    assert undeclared(of(SOURCES - library_files()), declared("project", "peers")) == set()
+    assert (
+        undeclared(of(SOURCES - library_files()), declared("project", "peers", "distributed"))
+        == set()
+    )
 
 
 def test_tests__what_they_import__is_in_the_extra_dev():
@@ -152,11 +155,11 @@ def test_declared__every_package__is_imported_or_loaded_by_name():
         for name in of(SOURCES)
         for found in DISTRIBUTIONS.get(name, (name,))
     }
-    extras = ("files", "onnx", "explain", "neighbors", "project", "peers")
+    extras = ("files", "onnx", "explain", "neighbors", "project", "peers", "distributed")
     assert declared(*extras) - imported == set(LOADED_BY_NAME)
 
 
-@pytest.mark.parametrize("extra", ["project", "onnx", "peers", "dev", "docs"])
+@pytest.mark.parametrize("extra", ["project", "distributed", "onnx", "peers", "dev", "docs"])
 def test_lock_file__every_declared_package__has_a_version_that_is_allowed(extra):
     lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
     pins = (Requirement(line) for line in lines if line and not line.startswith("#"))

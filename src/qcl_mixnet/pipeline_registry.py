@@ -13,6 +13,7 @@ from qcl_mixnet.pipelines import (
     fit,
     inference,
     ingestion,
+    plan,
     preprocessing,
     replay,
     reporting,
@@ -43,7 +44,7 @@ STAGES = {
     "statistics": statistics.create_pipeline,
     "reporting": reporting.create_pipeline,
 }
-BENCHMARK = (*STAGES, "full", "__default__", "replay")
+BENCHMARK = (*STAGES, "full", "__default__", "replay", "plan")
 
 
 class Registry(dict[str, Pipeline]):
@@ -104,5 +105,8 @@ def _benchmark(configuration: Configuration) -> dict[str, Pipeline]:
     stages = {name: create(configuration) for name, create in STAGES.items()}
     # Pipeline([...]) of a list, not sum(...): that one is quadratic in the nodes.
     full = Pipeline(list(stages.values()))
-    own = {"replay": replay.create_pipeline(configuration)}
+    own = {
+        "replay": replay.create_pipeline(configuration),
+        "plan": plan.create_pipeline(configuration),
+    }
     return {**stages, "full": full, "__default__": full, **own}

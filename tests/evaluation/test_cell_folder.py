@@ -1,6 +1,7 @@
 import json
 import logging
 import os
+import shutil
 
 import pandas as pd
 import pytest
@@ -243,3 +244,39 @@ def test_show__half_file_of_a_killed_run__is_not_shown(cell, make_result):
     (cell.path / "fit.json").unlink()
     cell.show(KEY)
     assert files(cell.path) == ["fit.json", "history.parquet", "predictions.parquet"]
+
+
+def test_receive__files_of_another_folder__are_taken_over(cell, tmp_path, make_result):
+    elsewhere = CellFolder(tmp_path / "elsewhere")
+    record = elsewhere.write(make_result())
+    save(cell, make_result(history=HISTORY.head(1)))
+
+    cell.receive(record, lambda name, path: shutil.copy(elsewhere.folder(KEY) / name, path))
+
+    assert cell.record(KEY) is None  # it is not complete
+    cell.complete(record)
+    pd.testing.assert_frame_equal(cell.result(KEY).history, HISTORY)
+
+
+def test_receive__no_history__that_of_before_is_gone(cell, tmp_path, make_result):
+    elsewhere = CellFolder(tmp_path / "elsewhere")
+    record = elsewhere.write(make_result(history=pd.DataFrame()))
+    save(cell, make_result())
+    cell.receive(record, lambda name, path: shutil.copy(elsewhere.folder(KEY) / name, path))
+    assert files(cell.folder(KEY)) == ["predictions.parquet"]
+
+
+def test_receive__another_file_than_the_record_says__is_an_error(cell, tmp_path, make_result):
+    record = CellFolder(tmp_path / "elsewhere").write(make_result())
+    with pytest.raises(OSError, match=r"predictions\.parquet is not the file"):
+        cell.receive(record, lambda name, path: path.write_bytes(b"PAR1 other"))
+    assert cell.record(KEY) is None
+
+
+def test_newest_record__of_any_key__that_came_to_its_end(cell, make_result):
+    assert cell.newest_record() is None
+    for key, day, status in (("a" * 64, 3, "ok"), ("b" * 64, 4, "ok"), ("c" * 64, 5, "failed")):
+        save(cell, make_result(key=key, finished_at=f"2026-01-0{day}", status=status))
+    (cell.path / "damaged").mkdir()
+    (cell.path / "damaged" / "fit.json").write_text("{")
+    assert cell.newest_record()["key"] == "b" * 64

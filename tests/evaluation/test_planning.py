@@ -2,7 +2,14 @@ import math
 
 import pytest
 
-from qcl_mixnet.evaluation.planning import expected_seconds, makespan, schedule, seconds_of
+from qcl_mixnet.evaluation.planning import (
+    PlannedCell,
+    expected_seconds,
+    makespan,
+    schedule,
+    seconds_of,
+    worker_table,
+)
 
 
 def record(*seconds, status="ok"):
@@ -54,3 +61,28 @@ def test_schedule__no_cells__takes_no_time():
 def test_schedule__no_worker__one_sentence():
     with pytest.raises(ValueError, match="at least 1 worker, got 0"):
         schedule([1], 0)
+
+
+def test_worker_table__by_hand():
+    hours = [4, 1, 1, 5, math.nan]
+    cells = [PlannedCell("d", f"m{i}", 3600 * h, "measured") for i, h in enumerate(hours)]
+    table = worker_table(cells, [1, 2, 9], overhead=0.0, price_per_hour=0.5)
+    assert table["workers"].tolist() == [1, 2, 9]
+    assert table["hours"].tolist() == [11, 7, 5]
+    assert table["busy"].tolist() == pytest.approx([1, 11 / 14, 11 / 45])
+    assert table["cost"].tolist() == [5.5, 7, 22.5]
+    assert table["last_cell"].tolist() == ["d.m3"] * 3
+
+
+def test_worker_table__overhead_and_no_price():
+    cells = [PlannedCell("d", "m", 3000.0, "measured")] * 2
+    table = worker_table(cells, [1], overhead=600.0)
+    assert table["hours"].tolist() == [2]
+    assert math.isnan(table["cost"][0])
+
+
+@pytest.mark.parametrize("cells", [[], [PlannedCell("d", "m", math.nan, "unknown")]])
+def test_worker_table__nothing_to_compute__takes_no_time(cells):
+    row = worker_table(cells, [3], price_per_hour=2.0).iloc[0]
+    assert (row["hours"], row["cost"], row["last_cell"]) == (0, 0, "")
+    assert math.isnan(row["busy"])

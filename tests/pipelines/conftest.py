@@ -2,6 +2,7 @@ import logging
 import shutil
 from pathlib import Path
 
+import fsspec
 import mlflow
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from kedro.framework.startup import bootstrap_project
 from kedro.runner import SequentialRunner
 
 ROOT = Path(__file__).resolve().parents[2]
+FAULTY = Path(__file__).parent / "faulty"
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -98,3 +100,60 @@ def table(**changes):
 
 def own_table(path):
     return {"zz_mine": {"label": "Mine", "sources": [{"type": "file", "path": str(path)}]}}
+
+
+@pytest.fixture
+def faulty(monkeypatch):
+    """Parameters of a grid with models of `faulty_models`, by the names of their classes."""
+    monkeypatch.syspath_prepend(FAULTY)
+
+    def parameters(*names, datasets="glass", also="", **sections):
+        models = {
+            f"m_{name.lower()}": {"class": f"faulty_models.{name}", "family": "ml", "label": name}
+            for name in names
+        }
+        grid = {"datasets": datasets, "models": "+".join([*models, *also.split()])}
+        return {"models": models, "grid": grid, **sections}
+
+    return parameters
+
+
+def _marked(mark):
+    """Processes that were started with a variable of this value."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if mark.encode() in path.read_bytes():
+                state = (path.parent / "stat").read_text().rpartition(")")[2].split()[0]
+                found += [int(path.parent.name)] if state != "Z" else []
+        except OSError:
+            continue
+    return found
+
+
+@pytest.fixture
+def marked():
+    return _marked
+
+
+@pytest.fixture
+def s3(monkeypatch):
+    """An S3-compatible server of this machine, with an empty bucket."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    for name, value in {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ACCESS_KEY_ID": "somebody",
+        "AWS_SECRET_ACCESS_KEY": "very-secret",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    filesystem = fsspec.filesystem("s3", skip_instance_cache=True)
+    filesystem.mkdir("bucket")
+    type(filesystem).clear_instance_cache()
+    yield filesystem
+    type(filesystem).clear_instance_cache()
+    server.stop()

@@ -25,22 +25,6 @@ FAULTY = Path(__file__).parent / "faulty"
 TRAINING = ("training",)
 
 
-@pytest.fixture
-def faulty(monkeypatch):
-    """Parameters of a grid with models of `faulty_models`, by the names of their classes."""
-    monkeypatch.syspath_prepend(FAULTY)
-
-    def parameters(*names, datasets="glass", also="", **sections):
-        models = {
-            f"m_{name.lower()}": {"class": f"faulty_models.{name}", "family": "ml", "label": name}
-            for name in names
-        }
-        grid = {"datasets": datasets, "models": "+".join([*models, *also.split()])}
-        return {"models": models, "grid": grid, **sections}
-
-    return parameters
-
-
 def record_of(project, model):
     path = project.data / f"07_model_output/glass/{model}/fit.json"
     return json.loads(path.read_text())
@@ -139,22 +123,11 @@ def test_run_is_stopped__finished_cells_are_kept_and_nothing_else(
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
-def marked(mark):
-    """Processes that were started with a variable of this value."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/environ"):
-        try:
-            if mark.encode() in path.read_bytes():
-                state = (path.parent / "stat").read_text().rpartition(")")[2].split()[0]
-                found += [int(path.parent.name)] if state != "Z" else []
-        except OSError:
-            continue
-    return found
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_parallel_run_is_stopped__ends_within_seconds_and_leaves_no_process(tmp_path, number):
+def test_parallel_run_is_stopped__ends_within_seconds_and_leaves_no_process(
+    tmp_path, number, marked
+):
     conf = tmp_path / "conf"
     models = "".join(
         f"  m_{i}: {{class: faulty_models.Hangs, family: ml, label: m{i}}}\n" for i in range(4)

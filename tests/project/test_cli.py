@@ -23,6 +23,14 @@ def commands():
     return lambda *args: CliRunner().invoke(cli, args, obj=metadata)
 
 
+def test_kedro__looks_for_commands__takes_those_of_the_project_first():
+    from kedro.framework.cli.cli import KedroCLI
+
+    from qcl_mixnet.project.cli import cli
+
+    assert KedroCLI(project_path=ROOT).project_groups[0] is cli
+
+
 @pytest.mark.parametrize(
     ("options", "code", "sentence"),
     [

@@ -8,7 +8,6 @@ from kedro.pipeline import Node
 from qcl_mixnet.project.datasets import CellDataset, TableDataset
 from qcl_mixnet.project.gathered import NOTE, GatheredTables
 
-
 pytestmark = pytest.mark.filterwarnings("ignore:One or more dataset names contain")
 
 

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -87,6 +88,24 @@ class CellFolder:
             return None
         return record
 
+    def newest_record(self) -> dict[str, Any] | None:
+        """Read the record of the result that was finished last, whatever its key.
+
+        Returns
+        -------
+        dict or None
+            None where no cell has come to its end. Only the record is looked at, not its files.
+        """
+        found = []
+        for path in self.path.glob(f"*/{RECORD}"):
+            try:
+                record = json.loads(path.read_text(encoding="utf-8"))
+                if record["status"] == "ok":
+                    found.append((record["finished_at"], record["key"], record))
+            except (OSError, ValueError, KeyError, TypeError):  # it is damaged
+                continue
+        return max(found, key=lambda item: item[:2], default=(None, None, None))[2]
+
     def result(self, key: str) -> CellResult | None:
         """Read a result; None where `record` finds none."""
         record = self.record(key)
@@ -115,6 +134,30 @@ class CellFolder:
                 write_atomically(path, partial(frame.to_parquet, index=False))
                 files[path.name] = _sha256(path)
         return strict_json({**result.record, "files": files})
+
+    def receive(self, record: dict[str, Any], fetch: Callable[[str, Path], None]) -> None:
+        """Take over the files of a result that was written elsewhere, all but its record.
+
+        Parameters
+        ----------
+        record : dict
+            Of `write`, there.
+        fetch : callable
+            Writes the file of a name to a path.
+
+        Raises
+        ------
+        OSError
+            When a file is not the one that the record describes.
+        """
+        folder = self.folder(record["key"])
+        (folder / RECORD).unlink(missing_ok=True)
+        for name in _FRAMES:
+            (folder / f"{name}.parquet").unlink(missing_ok=True)
+        for name, expected in record["files"].items():
+            write_atomically(folder / name, partial(fetch, name))
+            if _sha256(folder / name) != expected:
+                raise OSError(f"{name} is not the file that it was written with")
 
     def complete(self, record: dict[str, Any]) -> None:
         """Write the record of a result whose files are written, and show it."""

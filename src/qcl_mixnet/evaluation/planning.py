@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any, Literal
+
+import pandas as pd
 
 Source = Literal["measured", "estimated", "unknown"]
 
@@ -147,3 +150,57 @@ def schedule(seconds: Sequence[float], n_workers: int, overhead: float = 0.0) ->
 def makespan(seconds: Sequence[float], n_workers: int, overhead: float = 0.0) -> float:
     """Seconds until the last cell ends; 0 without cells. See `schedule`."""
     return max((slot.end for slot in schedule(seconds, n_workers, overhead)), default=0.0)
+
+
+def worker_table(
+    planned: Sequence[PlannedCell],
+    workers: Sequence[int],
+    overhead: float = 0.0,
+    price_per_hour: float | None = None,
+) -> pd.DataFrame:
+    """Tell how long a run takes, and what it costs, by the number of its workers.
+
+    Parameters
+    ----------
+    planned : sequence of PlannedCell
+        In the order in which they are handed out. Cells of which nothing is known are left out.
+    workers : sequence of int
+    overhead : float
+        Seconds that a worker needs beside each cell.
+    price_per_hour : float or None
+        Of one worker.
+
+    Returns
+    -------
+    DataFrame
+        A row for each number: `workers`, `hours` until the last cell ends, `busy` (share of the
+        workers' time in which they compute), `cost` of all workers until then (not a number without
+        a price) and `last_cell`, which ends last.
+
+    Examples
+    --------
+    >>> cells = [PlannedCell("glass", "knn", 3600.0, "measured")] * 3
+    >>> worker_table(cells, [1, 2], price_per_hour=0.5)[["workers", "hours", "busy", "cost"]]
+       workers  hours  busy  cost
+    0        1    3.0  1.00   1.5
+    1        2    2.0  0.75   2.0
+    """
+    known = [cell for cell in planned if not math.isnan(cell.seconds)]
+    rows = []
+    for n_workers in workers:
+        slots = schedule([cell.seconds for cell in known], n_workers, overhead)
+        last = max(range(len(slots)), key=lambda i: slots[i].end, default=None)
+        total = 0.0 if last is None else slots[last].end
+        work = sum(slot.end - slot.start for slot in slots)
+        rows.append(
+            {
+                "workers": n_workers,
+                "hours": total / 3600,
+                "busy": work / (n_workers * total) if total else float("nan"),
+                "cost": float("nan")
+                if price_per_hour is None
+                else price_per_hour * n_workers * total / 3600,
+                "last_cell": "" if last is None else f"{known[last].dataset}.{known[last].model}",
+            }
+        )
+    return pd.DataFrame(rows)

@@ -2,20 +2,23 @@
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Protocol
 
 from kedro.io import CatalogProtocol
 from kedro.pipeline.node import Node
 
 from qcl_mixnet.project.cell_tasks import (
     WORKER_INITIALIZER,
+    CellTask,
     cell_dataset,
     cell_task,
     lost_record,
 )
 from qcl_mixnet.project.progress import RunProgress
 from qcl_mixnet.project.resources import Resources
-from qcl_mixnet.supervision.supervisor import Done, Limits, Started, Supervisor
+from qcl_mixnet.supervision.supervisor import Done, Event, Limits, Started, Supervisor
 from qcl_mixnet.supervision.workers import Launcher, default_method, launcher
 
 logger = logging.getLogger(__name__)
@@ -41,12 +44,36 @@ def cell_launcher() -> Launcher:
     return launcher(method, PRELOAD)
 
 
+class CellExecutor(Protocol):
+    """What computes cells: worker processes here, or the workers of a cluster."""
+
+    def run(self, tasks: Mapping[str, CellTask]) -> Iterator[Event]:
+        """Give the events of `Supervisor.run`."""
+
+
+@contextmanager
+def local_executor(n_workers: int, resources: Resources) -> Iterator[CellExecutor]:
+    """Give what computes cells in worker processes of this machine.
+
+    Parameters
+    ----------
+    n_workers : int
+        Most cells at once.
+    resources : Resources
+        With the limits of a cell.
+    """
+    limits = Limits(resources.cell_seconds, resources.cell_memory)
+    with Supervisor(cell_launcher(), n_workers, limits, WORKER_INITIALIZER) as supervisor:
+        yield supervisor
+
+
 def compute_cells(
     nodes: Sequence[Node],
     catalog: CatalogProtocol,
     keys: Mapping[str, str],
     progress: RunProgress,
-    n_workers: int,
+    resources: Resources,
+    executor: CellExecutor,
 ) -> None:
     """Compute cells, and write the record of each: of its result or of its failure.
 
@@ -59,31 +86,25 @@ def compute_cells(
         Of the results, by the names of the nodes.
     progress : RunProgress
         Is told what begins and what is done.
-    n_workers : int
-        Most cells at once.
+    resources : Resources
+        With the limits that a cell may have met.
+    executor : CellExecutor
     """
-    if not nodes:
-        return
-    resources = Resources.model_validate(catalog.load("params:resources"))
-    limits = Limits(resources.cell_seconds, resources.cell_memory)
     cells = {node.name: cell_dataset(node, catalog) for node in nodes}
     tasks = {node.name: cell_task(node, catalog) for node in nodes}
     unfinished = set(tasks)
     try:
-        with Supervisor(
-            cell_launcher(), min(n_workers, len(nodes)), limits, WORKER_INITIALIZER
-        ) as supervisor:
-            for event in supervisor.run(tasks):
-                cell = cells[event.name]
-                if isinstance(event, Started):
-                    progress.begin(cell.dataset, cell.model)
-                    continue
-                if isinstance(event, Done):
-                    record = event.value
-                else:
-                    record = lost_record(event, cell, catalog, resources)
-                progress.finish(cell.complete(record))
-                unfinished.discard(event.name)
+        for event in executor.run(tasks):
+            cell = cells[event.name]
+            if isinstance(event, Started):
+                progress.begin(cell.dataset, cell.model)
+                continue
+            if isinstance(event, Done):
+                record = event.value
+            else:
+                record = lost_record(event, cell, catalog, resources)
+            progress.finish(cell.complete(record))
+            unfinished.discard(event.name)
     finally:
         for name in unfinished:  # some were cut short
             cells[name].folder.discard(keys[name])

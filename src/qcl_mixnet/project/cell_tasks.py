@@ -91,7 +91,7 @@ def lost_record(
     spec = ModelSpec.model_validate(catalog.load(f"params:models.{cell.model}"))
     protocol = EvaluationProtocol.model_validate(catalog.load("params:protocol"))
     if isinstance(event, Raised):
-        error, trace = event.error, event.traceback
+        error, trace = event.error, event.traceback or None
     else:
         error, trace = _how_it_died(event, cell, resources), None
     result = lost_cell(

@@ -78,6 +78,10 @@ def in_one_sentence(command: click.Command) -> click.Command:
     return told
 
 
+# Runners of the project, which Kedro would look for among its own.
+OWN_RUNNERS = {"DaskRunner": "qcl_mixnet.project.dask_runner.DaskRunner"}
+
+
 def _check_runner(name: str | None, options: dict[str, Any]) -> None:
     """Refuse a runner that there is not, and options that it does not take."""
     if not name:
@@ -87,7 +91,7 @@ def _check_runner(name: str | None, options: dict[str, Any]) -> None:
     except (ImportError, AttributeError, ValueError):
         runner = None
     if not (isinstance(runner, type) and issubclass(runner, AbstractRunner)):
-        known = ("SequentialRunner", "ParallelRunner", "ThreadRunner")
+        known = ("SequentialRunner", "ParallelRunner", "ThreadRunner", *OWN_RUNNERS)
         raise click.ClickException(
             f"Unknown runner '{name}'{did_you_mean(name, known)} in --runner; choose among "
             f"{listed(known)}, or give the path of a class of your own, such as package.MyRunner."
@@ -102,6 +106,7 @@ def _check_runner(name: str | None, options: dict[str, Any]) -> None:
 
 
 def _run(**given: Any) -> Any:
+    given["runner"] = OWN_RUNNERS.get(given["runner"], given["runner"])
     _check_runner(given["runner"], given["runner_params"])
     return kedro_run.callback(**given)  # type: ignore[misc]
 

@@ -111,6 +111,8 @@ class BenchmarkHooks:
         if "replay_designs" in outputs:
             parameters["replay"] = dict(catalog.load("params:replay"))
             metrics |= replay_metrics(catalog.load("replay_designs"))
+        if "plan_workers" in outputs:
+            parameters["plan"] = dict(catalog.load("params:plan"))
         board = catalog.load("leaderboard") if "leaderboard" in outputs else None
         tags = _protocol_tags(parameters["protocol"], pipeline, catalog)
         folders = _report_folders(pipeline, catalog)
@@ -234,6 +236,7 @@ def _report_folders(pipeline: Pipeline, catalog: CatalogProtocol) -> dict[str, P
         "try": "try_report",
         "tuning": "tuning_scores",
         "replay": "replay_designs",
+        "plan": "plan_workers",
     }
     outputs = pipeline.all_outputs()
     return {

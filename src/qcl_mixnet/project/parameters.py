@@ -21,8 +21,10 @@ from qcl_mixnet.project.grid_names import (
     with_names_as_text,
     with_tuned_models,
 )
+from qcl_mixnet.project.plan_options import PlanOptions
 from qcl_mixnet.project.report_names import Reports
 from qcl_mixnet.project.resources import Resources
+from qcl_mixnet.project.tracking_addresses import without_secrets
 from qcl_mixnet.project.try_options import TryOptions
 from qcl_mixnet.replay.options import ReplayOptions
 from qcl_mixnet.scoring.training_columns import ColumnOrder, ExtraColumns
@@ -109,6 +111,7 @@ class Configuration(BaseModel):
     fit: FitOptions = Field(default_factory=FitOptions)
     tuning: TuningOptions = Field(default_factory=TuningOptions)
     replay: ReplayOptions = Field(default_factory=ReplayOptions)
+    plan: PlanOptions = Field(default_factory=PlanOptions)
     try_: TryOptions = Field(default_factory=TryOptions, alias="try")  # a word of Python's own
     reports: Reports = Field(default_factory=Reports)
     data_root: Name | None = None
@@ -308,6 +311,7 @@ def _one_sentence(
     keys = (*path, *first["loc"])
     name = ".".join(map(str, keys))
     value = "" if isinstance(first["input"], Mapping) else f" (got {first['input']!r})"
+    value = without_secrets(value)  # of an address
     more = f" There are {len(others)} more such errors." if others else ""
     if first["type"] == "extra_forbidden":
         return _unknown(keys, first["input"], place) + more

@@ -36,7 +36,7 @@ LATEST = "latest"
 # Folder, in the reporting layer, of the folders of each kind of reports and of their `latest`.
 PARENTS = {
     "benchmark": "", "speed": "speed/", "inference": "inference/", "replay": "replay/",
-    "tuning": "tuning/", "fit": "fit/", "try": "try/",
+    "tuning": "tuning/", "fit": "fit/", "try": "try/", "plan": "plan/",
 }  # fmt: skip
 _HASH_DIGITS = 8
 
@@ -53,7 +53,7 @@ def report_folders(configuration: Configuration, env: str | None) -> dict[str, s
     Returns
     -------
     dict of str to str
-        "benchmark", "speed", "inference", "fit", "try" and "replay", each named by the
+        "benchmark", "speed", "inference", "fit", "try", "replay" and "plan", each named by the
         environment and a hash of the parameters that decide what is in the reports, or the name
         that `reports` gives; and "tuning", named by the environment and the study.
     """
@@ -78,9 +78,11 @@ def report_folders(configuration: Configuration, env: str | None) -> dict[str, s
         configuration.tuning, reports, env,
     )  # fmt: skip
     replay = reports.replay or f"{env}-{_short_hash(_decides_replay(configuration))}"
+    plan = {**decides, "plan": configuration.plan.model_dump(mode="json")}
     own = {
         "benchmark": f"{PARENTS['benchmark']}{benchmark}",
         "replay": f"{PARENTS['replay']}{replay}",
+        "plan": f"{PARENTS['plan']}{reports.plan or f'{env}-{_short_hash(plan)}'}",
     }
     return {**own, **others}
 
@@ -152,7 +154,7 @@ class BenchmarkConfigLoader(ProjectConfigLoader):
                 parse_section(parameters, Reports, "reports"),
                 self.env or "base",
             )
-            return {"benchmark": "unusable", "replay": "unusable", **others}
+            return {**dict.fromkeys(("benchmark", "replay", "plan"), "unusable"), **others}
 
 
 def finish_reports(folder: Path, kind: str, record: Mapping[str, Any]) -> None:
@@ -162,7 +164,7 @@ def finish_reports(folder: Path, kind: str, record: Mapping[str, Any]) -> None:
     ----------
     folder : Path
         A folder of reports.
-    kind : {"benchmark", "speed", "inference", "fit", "try", "replay", "tuning"}
+    kind : {"benchmark", "speed", "inference", "fit", "try", "replay", "plan", "tuning"}
     record : mapping
         JSON-able; written to `run.json`: configuration, seed, versions, commit.
     """

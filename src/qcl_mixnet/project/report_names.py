@@ -19,4 +19,5 @@ class Reports(BaseModel):
     fit: ReportFolder | None = None
     try_: ReportFolder | None = Field(default=None, alias="try")
     replay: ReportFolder | None = None
+    plan: ReportFolder | None = None
     tuning: ReportFolder | None = None

@@ -1,16 +1,48 @@
-"""What a run may use: threads, time and memory."""
+"""What a run may use: threads, time and memory, and other machines."""
 
 from typing import Annotated
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ByteSize, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ByteSize, ConfigDict, Field
+
+from qcl_mixnet.project.grid_names import names_of
+
+SCHEDULER_PROTOCOLS = ("tcp", "tls", "ws", "wss", "ucx")
+
+
+def _scheduler(address: str) -> str:
+    try:
+        parts = urlsplit(address)
+        usable = parts.scheme in SCHEDULER_PROTOCOLS and parts.hostname and parts.port
+    except ValueError:  # a port that is none
+        usable = False
+    if not usable:
+        raise ValueError("must be the address of a Dask scheduler, such as tcp://10.0.0.5:8786")
+    return address
+
+
+def _exchange(url: str) -> str:
+    if "://" not in url and not url.startswith("/"):
+        raise ValueError(
+            "must be an absolute path or an address that fsspec knows, such as s3://bucket/folder"
+        )
+    if "@" in urlsplit(url).netloc:
+        # It would stand in records and logs.
+        raise ValueError(
+            "must hold no user and no password; give them to fsspec by its environment variables"
+        )
+    return url.rstrip("/")
 
 
 class Resources(BaseModel):
     """What a run may use; results do not depend on it, but a cell may fail at a limit."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     n_jobs: int = Field(default=1, ge=1)
     wait_seconds: float = Field(default=0, ge=0)
     cell_seconds: float | None = Field(default=None, gt=0)
     cell_memory: Annotated[ByteSize, Field(gt=0)] | None = None
+    scheduler: Annotated[str, AfterValidator(_scheduler)] | None = None
+    exchange: Annotated[str, AfterValidator(_exchange)] | None = None
+    on_gpu: Annotated[list[str], BeforeValidator(names_of)] = []

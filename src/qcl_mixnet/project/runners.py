@@ -26,13 +26,14 @@ from qcl_mixnet.project.availability import (
     stop_if_none_is_left,
     without_table,
 )
-from qcl_mixnet.project.cell_stage import cell_launcher, compute_cells
+from qcl_mixnet.project.cell_stage import cell_launcher, compute_cells, local_executor
 from qcl_mixnet.project.cell_tasks import cell_dataset
 from qcl_mixnet.project.datasets import CellDataset, TableDataset
 from qcl_mixnet.project.gathered import GatheredTables
 from qcl_mixnet.project.kedro_processes import NodeExecutor, manager_of_driver
 from qcl_mixnet.project.planned_pipeline import PlannedPipeline
 from qcl_mixnet.project.progress import RunProgress
+from qcl_mixnet.project.resources import Resources
 
 logger = logging.getLogger(__name__)
 
@@ -82,7 +83,7 @@ class IncrementalMixin(AbstractRunner, ABC):
             return run_stage(planned, catalog, hook_manager, run_id, only_missing_outputs)
 
         if any(not cell_dataset(node, catalog).exists() for node in rest.nodes if is_cell(node)):
-            cell_launcher().prepare()  # imports while the tables are brought in
+            self._prepare()
         with RunProgress() as self.progress:
             ingest = [node for node in data.nodes if node.short_name == "ingest"]
             names = {dataset_of(node) for node in data.nodes}
@@ -119,10 +120,18 @@ class IncrementalMixin(AbstractRunner, ABC):
             tables.remember(made)
             return {name: catalog[name] for name in todo.outputs()}
 
+    def _prepare(self) -> None:
+        """Begin what cells will need, while the tables are brought in."""
+        cell_launcher().prepare()  # which imports
+
     def _compute(self, cells: Sequence[Node], catalog: CatalogProtocol) -> None:
         """Compute cells in processes of their own: as many at once as the runner has workers."""
-        n_workers = getattr(self, "_max_workers", 1)  # Kedro has no public name
-        compute_cells(cells, catalog, self.keys, self.progress, n_workers)
+        if not cells:
+            return
+        resources = Resources.model_validate(catalog.load("params:resources"))
+        n_workers = min(getattr(self, "_max_workers", 1), len(cells))  # Kedro has no public name
+        with local_executor(n_workers, resources) as executor:
+            compute_cells(cells, catalog, self.keys, self.progress, resources, executor)
 
     def _key_of(
         self, cells: Sequence[Node], catalog: CatalogProtocol

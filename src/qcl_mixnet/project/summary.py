@@ -15,6 +15,7 @@ from rich.table import Table
 from qcl_mixnet.evaluation.metrics import METRICS
 from qcl_mixnet.evaluation.wording import count
 from qcl_mixnet.project.availability import problems_of
+from qcl_mixnet.project.plan_summary import plan_lines, plan_table
 from qcl_mixnet.project.report_folders import REPORT_FOLDER
 from qcl_mixnet.project.tracking import RunBinding
 from qcl_mixnet.project.tracking_addresses import is_server, public_address
@@ -68,6 +69,12 @@ def print_summary(catalog: CatalogProtocol, pipeline: Pipeline, binding: RunBind
         console.print(replay_table(catalog.load("replay_designs")))
         folder = report_path(catalog.get("replay_designs"))
         console.print(f"Tables and figure: {folder.parent if folder else ''}", highlight=False)
+    if "plan_workers" in outputs:
+        cells = catalog.load("plan_cells")
+        console.print(plan_table(catalog.load("plan_workers"), cells))
+        console.print(plan_lines(cells), highlight=False, markup=False)
+        folder = report_path(catalog.get("plan_cells"))
+        console.print(f"Tables: {folder.parent if folder else ''}", highlight=False)
     if "inference_report" in outputs:
         report = catalog.load("inference_report")
         console.print(scored_lines(report), highlight=False, markup=False)

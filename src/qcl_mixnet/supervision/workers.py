@@ -15,6 +15,7 @@ import time
 from collections.abc import Sequence
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
+from threading import RLock
 from typing import Any, Literal
 
 from qcl_mixnet.supervision.server import GRACE_SECONDS, LENGTH, STATUS, receive_exactly
@@ -97,6 +98,7 @@ class Launcher:
         self.control: socket.socket | None = None
         self.said_ready = False
         self.server: subprocess.Popen[bytes] | None = None
+        self.lock = RLock()  # threads take turns: the server answers one request at a time
 
     def launch(self, setup: dict[str, Any]) -> Worker:
         """Start a worker under this process's settings.
@@ -111,19 +113,20 @@ class Launcher:
         SupervisionError
             When there is no server, nor can one be started.
         """
-        if self.control is not None and self.said_ready:
+        with self.lock:
+            if self.control is not None and self.said_ready:
+                try:
+                    return self._launch(self.control, setup)
+                except (OSError, EOFError):  # somebody ended the server
+                    self.close()
             try:
-                return self._launch(self.control, setup)
-            except (OSError, EOFError):  # somebody ended the server
+                return self._launch(self.prepare(), setup)
+            except (OSError, EOFError) as error:
                 self.close()
-        try:
-            return self._launch(self.prepare(), setup)
-        except (OSError, EOFError) as error:
-            self.close()
-            raise SupervisionError(
-                "The process that starts workers ended while it was started; the message above "
-                "says why."
-            ) from error
+                raise SupervisionError(
+                    "The process that starts workers ended while it was started; the message above "
+                    "says why."
+                ) from error
 
     def close(self) -> None:
         """Let the server end, and its workers with it."""
@@ -143,9 +146,10 @@ class Launcher:
         socket
             To the server.
         """
-        if self.control is None:
-            self.control, self.said_ready = self._start_server(), False
-        return self.control
+        with self.lock:
+            if self.control is None:
+                self.control, self.said_ready = self._start_server(), False
+            return self.control
 
     def _launch(self, control: socket.socket, setup: dict[str, Any]) -> Worker:
         if not self.said_ready:
@@ -216,9 +220,7 @@ def launcher(method: StartMethod, preload: Sequence[str]) -> Launcher:
     """
     read_once = sorted((k, v) for k, v in os.environ.items() if k.startswith(_READ_ONCE))
     key = (os.getpid(), method, tuple(preload), tuple(read_once))
-    if key not in _launchers:
-        _launchers[key] = Launcher(method, preload)
-    return _launchers[key]
+    return _launchers.setdefault(key, Launcher(method, preload))  # threads get the same
 
 
 @atexit.register

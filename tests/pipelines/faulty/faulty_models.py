@@ -76,3 +76,39 @@ class StopsTheRun(Good):
     def act(self):
         os.kill(int(os.environ["QCL_TEST_DRIVER"]), int(os.environ["QCL_TEST_SIGNAL"]))
         time.sleep(300)
+
+
+class KillsItsWorker(Good):
+    """Kills the process that started its server, as many times as its parameter says."""
+
+    def __init__(self, times=10, folder="."):
+        self.times, self.folder = times, folder
+
+    def act(self):
+        mark = os.path.join(self.folder, "killed")
+        with open(mark, "a+") as file:
+            file.seek(0)
+            n_before = len(file.read())
+            if n_before < self.times:
+                file.write("x")
+        if n_before < self.times:
+            with open(f"/proc/{os.getppid()}/stat") as file:
+                worker = int(file.read().rpartition(")")[2].split()[1])
+            os.kill(worker, signal.SIGKILL)
+            time.sleep(300)
+
+
+class Slow(Good):
+    def act(self):
+        time.sleep(3)
+
+
+class TellsItsGpu(Good):
+    """Writes down which GPU it may see."""
+
+    def __init__(self, path="."):
+        self.path = path
+
+    def act(self):
+        with open(self.path, "w") as file:
+            file.write(os.environ.get("CUDA_VISIBLE_DEVICES", "any"))
