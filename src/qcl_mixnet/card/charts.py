@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ FloatArray = NDArray[np.float64]
 LEFT, TOP, SIDE = 44.0, 26.0, 240.0
 _TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
 _WIDTH, _HEIGHT = 640.0, 260.0
-N_COLORS = 6
+N_COLORS = 8
 
 
 def square_chart(
@@ -49,7 +49,7 @@ def square_chart(
     -------
     Html
     """
-    parts = [_square_grid(axes)]
+    parts = _square_grid(axes)
     if diagonal:
         ends = {"x1": _x(0), "y1": _y(0), "x2": _x(1), "y2": _y(1)}
         parts.append(element("line", class_="diagonal", **ends))
@@ -58,7 +58,7 @@ def square_chart(
     if bins is None:
         parts.append(element("circle", class_="here", r=6, cx=_x(0), cy=_y(0), hidden=True))
     else:
-        parts += [_bin(row) for row in bins.itertuples()]
+        parts += [_bin(row) for _, row in bins.iterrows()]
     return element(
         "svg", *parts, class_="chart square", viewBox="0 0 300 316", role="img", aria_label=name,
         data_kind=kind,
@@ -108,7 +108,9 @@ def bar(low: float, value: float, high: float, ends: tuple[float, float]) -> Htm
     )
     return element(
         "svg",
-        element("rect", class_="fill", x=_n(min(zero, at)), y=3, width=_n(abs(at - zero)), height=8),
+        element(
+            "rect", class_="fill", x=_n(min(zero, at)), y=3, width=_n(abs(at - zero)), height=8
+        ),
         element("line", class_="whisker", x1=_n(a), x2=_n(b), y1=7, y2=7),
         class_="bar-chart", viewBox="0 0 100 14", preserveAspectRatio="none", aria_hidden="true",
     )  # fmt: skip
@@ -126,17 +128,17 @@ def _square_grid(axes: tuple[str, str]) -> list[Html]:
     return parts
 
 
-def _bin(row: tuple) -> Html:
-    x = _x(row.mean)  # type: ignore[attr-defined]
+def _bin(row: pd.Series) -> Html:
+    x = _x(row["mean"])
     title = (
-        f"{row.start:.1f} to {row.end:.1f}: {row.rows} rows, mean probability {row.mean:.3f}, "  # type: ignore[attr-defined]
-        f"share {row.share:.3f}"  # type: ignore[attr-defined]
+        f"{row.start:.1f} to {row.end:.1f}: {int(row.rows)} rows, "
+        f"mean probability {row['mean']:.3f}, share {row.share:.3f}"
     )
     return element(
         "g",
         element("title", title),
-        element("line", x1=x, x2=x, y1=_y(row.low), y2=_y(row.high)),  # type: ignore[attr-defined]
-        element("circle", cx=x, cy=_y(row.share), r=5),  # type: ignore[attr-defined]
+        element("line", x1=x, x2=x, y1=_y(row.low), y2=_y(row.high)),
+        element("circle", cx=x, cy=_y(row.share), r=5),
         class_="bin",
     )
 
@@ -145,7 +147,7 @@ def _line(x: FloatArray, y: FloatArray, kind: str) -> Html:
     return _path(LEFT + x * SIDE, TOP + (1 - y) * SIDE, kind)
 
 
-def _path(x: Sequence[float], y: Sequence[float], kind: str) -> Html:
+def _path(x: FloatArray, y: FloatArray, kind: str) -> Html:
     steps = " ".join(f"{_n(a)},{_n(b)}" for a, b in zip(x, y, strict=True))
     return element("polyline", class_=kind, points=steps)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+import pandas as pd
 
 from qcl_mixnet.card.charts import LEFT, SIDE, TOP, square_chart
 from qcl_mixnet.card.columns import shortened
@@ -63,13 +63,12 @@ def explorer_data(rows: Scored, codes: list[int]) -> dict[str, Any]:
     return {"rows": len(rows.labels), "classes": found, "frame": frame}
 
 
-def explorer_section(rows: Scored, classes: NDArray[Any], scores: Any, codes: list[int]) -> Html:
+def explorer_section(rows: Scored, scores: pd.DataFrame, codes: list[int]) -> Html:
     """Write the section; without a script it has the charts of all classes.
 
     Parameters
     ----------
     rows : Scored
-    classes : ndarray of shape (n_classes,)
     scores : DataFrame
         Of `class_table`.
     codes : list of int
@@ -82,7 +81,7 @@ def explorer_section(rows: Scored, classes: NDArray[Any], scores: Any, codes: li
     title = "Thresholds, costs and curves, class by class"
     if not codes:
         return section("explorer-section", title, paragraph("The test rows are all of one class."))
-    names = [shortened(str(label)) for label in classes.tolist()]
+    names = [shortened(str(label)) for label in scores.index]
     left_out = rows.n_classes - len(codes)
     note = None
     if left_out:
@@ -100,18 +99,17 @@ def explorer_section(rows: Scored, classes: NDArray[Any], scores: Any, codes: li
 
 def _controls(names: list[str]) -> Html:
     options = [element("option", name, value=place) for place, name in enumerate(names)]
-    number: dict[str, Any] = {"type": "number", "min": "0", "step": "any"}
     fields = element(
         "div",
         element("label", "Class", element("select", options, id="class-choice")),
         element(
             "label",
-            "Threshold of its probability",
+            "Threshold",
             element("input", type="range", id="threshold", min="0", max="1", step="1"),
         ),
-        element("label", "The threshold as a number", element("input", id="threshold-number", max="1", **number)),
-        element("label", "Cost of a missed row", element("input", id="cost-missed", value="10", **number)),
-        element("label", "Cost of a false alarm", element("input", id="cost-alarm", value="1", **number)),
+        _number("Threshold as a number", id="threshold-number", max="1"),
+        _number("Cost of a missed row", id="cost-missed", value="10"),
+        _number("Cost of a false alarm", id="cost-alarm", value="1"),
         class_="controls",
     )  # fmt: skip
     buttons = element(
@@ -138,19 +136,24 @@ def _controls(names: list[str]) -> Html:
     )
 
 
+def _number(label: str, **attributes: Any) -> Html:
+    field = element("input", type="number", min="0", step="any", **attributes)
+    return element("label", label, field)
+
+
 def _panel(place: int, name: str, rows: Scored, code: int, scores: Any) -> Html:
     positive, p = rows.labels == code, rows.probabilities[:, code]
     bins = reliability(positive, p)
     charts = [
         (
-            f"Precision and recall; average precision {share(scores['average_precision'])}",
+            f"Average precision {share(scores['average_precision'])}",
             square_chart(
                 f"Precision by recall of {name}", ("recall", "precision"),
                 precision_recall_points(positive, p), kind="precision-recall",
             ),
         ),
         (
-            f"ROC; area {share(scores['roc_auc'])}",
+            f"Area under the ROC curve {share(scores['roc_auc'])}",
             square_chart(
                 f"True positives by false positives of {name}",
                 ("share of other rows that are alerts", "recall"),
@@ -158,7 +161,7 @@ def _panel(place: int, name: str, rows: Scored, code: int, scores: Any) -> Html:
             ),
         ),
         (
-            f"Reliability; Brier score {share(scores['brier'])}",
+            f"Brier score {share(scores['brier'])}",
             square_chart(
                 f"Share of {name} by its probability; the numbers are in the table below",
                 ("probability of the class", "share of the class, with 95 % interval"),
@@ -172,10 +175,10 @@ def _panel(place: int, name: str, rows: Scored, code: int, scores: Any) -> Html:
         ("Probability", "Rows", "Mean", "Share", "95 % interval"),
         [
             (
-                f"{b.start:.1f} to {b.end:.1f}", b.rows, share(b.mean), share(b.share),
+                f"{b.start:.1f} to {b.end:.1f}", int(b.rows), share(b["mean"]), share(b["share"]),
                 f"{b.low:.3f} to {b.high:.3f}",
             )
-            for b in bins.itertuples()
+            for _, b in bins.iterrows()
         ],
     )  # fmt: skip
     return element(

@@ -76,7 +76,7 @@ def build_card(data: CardData) -> str:
     charted = charted_classes(data.rows)
     sections = [
         ("classes", "Classes", _classes(data, scores, overall)),
-        ("explorer-section", "Explorer", explorer_section(data.rows, data.classes, scores, charted)),
+        ("explorer-section", "Explorer", explorer_section(data.rows, scores, charted)),
         ("confusion", "Confusion", _confusion(data)),
         ("importance", "Importance", _importance(data.importance)),
         ("training", "Training", _training(data.history)),
@@ -112,8 +112,13 @@ def build_card(data: CardData) -> str:
     body = joined(
         element("a", "Skip to the content", class_="skip", href="#main"),
         header,
-        element("main", element("noscript", without_script), [part for *_, part in sections], id="main"),
-    )  # fmt: skip
+        element(
+            "main",
+            element("noscript", without_script),
+            [part for *_, part in sections],
+            id="main",
+        ),
+    )
     return document(title, body, explorer_data(data.rows, charted))
 
 
@@ -125,13 +130,16 @@ def _sentences(data: CardData, overall: dict[str, float], scores: pd.DataFrame) 
     )
     present = scores[scores["support"] > 0]
     rarest = present.iloc[int(present["support"].argmin())]
+    code = int(np.flatnonzero(scores["support"] > 0)[int(present["support"].argmin())])
+    hits = int(((data.rows.labels == code) & (data.rows.predicted == code)).sum())
     second = (
         f"The rarest class among them, {shortened(str(rarest.name))}, has "
-        f"{int(rarest['support'])} rows, of which the model finds the share "
-        f"{share(rarest['recall'])}; it raises {int(rarest['alerts'])} alerts, of which the share "
-        f"{share(rarest['precision'])} is right."
+        f"{int(rarest['support'])} rows, of which the model finds {hits} (recall "
+        f"{share(rarest['recall'])}); of its {int(rarest['alerts'])} alerts {hits} are right "
+        f"(precision {share(rarest['precision'])})."
     )
-    return [paragraph(first, "finding"), paragraph(second), paragraph(f"It decides by {data.decision}.")]  # fmt: skip
+    third = f"It decides by {data.decision}."
+    return [paragraph(first, "finding"), paragraph(second), paragraph(third)]
 
 
 def _tiles(data: CardData, overall: dict[str, float]) -> Html:
@@ -189,24 +197,34 @@ def _confusion(data: CardData) -> Html:
         np.fill_diagonal(wrong, 0)
         order = np.argsort(-wrong, axis=None, kind="stable")[:MOST_CLASSES]
         pairs = [np.unravel_index(place, wrong.shape) for place in order if wrong.flat[place]]
-        rows = [(names[a], names[b], int(wrong[a, b])) for a, b in pairs]
-        found = table(f"Of {n} classes, those most often taken for another",
-                      ("True", "Predicted", "Rows"), rows, n_text=2, name="confusion-table")  # fmt: skip
         text = f"Of {n} classes, those that are most often taken for another."
+        found = table(
+            text,
+            ("True", "Predicted", "Rows"),
+            [(names[a], names[b], int(wrong[a, b])) for a, b in pairs],
+            n_text=2,
+            name="confusion-table",
+        )
         return section("confusion", "Confusion", paragraph(text), found)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    levels = np.ceil(shares * 5).astype(np.int64)
     rows = [
         [
             names[a],
             *(
-                element("td", int(counts[a, b]), class_=f"number share-{int(np.ceil(shares[a, b] * 5))}")
+                element("td", int(counts[a, b]), class_=f"number share-{levels[a, b]}")
                 for b in range(n)
             ),
         ]
         for a in range(n)
     ]  # fmt: skip
-    found = table("True classes in rows, predicted classes in columns", ("True", *names), rows,
-                  name="confusion-table", class_="confusion")  # fmt: skip
+    found = table(
+        "True classes in rows, predicted classes in columns",
+        ("True", *names),
+        rows,
+        name="confusion-table",
+        class_="confusion",
+    )
     text = (
         "Rows of each true class by the class predicted; the colour is the share of the true class."
     )
@@ -227,14 +245,16 @@ def _importance(found: pd.DataFrame | None) -> Html:
         )
         for name, row in top.iterrows()
     ]  # fmt: skip
-    left_out = f" Shown are the first {MOST_ROWS} of {len(found)} columns." if len(found) > MOST_ROWS else ""  # fmt: skip
+    left_out = ""
+    if len(found) > MOST_ROWS:
+        left_out = f" Shown are the first {MOST_ROWS} of {len(found)} columns."
     text = (
         "How much macro F1 falls when a column of the test rows is shuffled. The intervals are for "
         f"95 %, and about other shufflings of the same rows.{left_out}"
     )
     headers = ("Column", "Fall", "Mean", "95 % interval")
-    return section("importance", title, paragraph(text),
-                   table("Importance of columns", headers, rows, n_text=2, name="importance-table"))  # fmt: skip
+    shown = table("Importance of columns", headers, rows, n_text=2, name="importance-table")
+    return section("importance", title, paragraph(text), shown)
 
 
 def _training(history: pd.DataFrame | None) -> Html:
@@ -256,8 +276,10 @@ def _training(history: pd.DataFrame | None) -> Html:
             rows.append(
                 (name, *(f"{v:.4g}" for v in (known[0], known.min(), known.max(), known[-1])))
             )
-    chart = history_chart("Means over the epochs; the numbers are in the table below",
-                          mean.index.to_numpy(dtype=np.float64), lines)  # fmt: skip
+    epochs = mean.index.to_numpy(dtype=np.float64)
+    chart = history_chart(
+        "Means over the epochs; the numbers are in the table below", epochs, lines
+    )
     n = int(history["member"].nunique()) if "member" in history else 1
     text = (
         f"Means over the networks of the model, {n} in number; each line goes from its own least "
@@ -266,7 +288,10 @@ def _training(history: pd.DataFrame | None) -> Html:
     return section(
         "training", title, paragraph(text), element("ul", legend, class_="legend"),
         element("div", chart, class_="scroll", role="region", aria_label="Training", tabindex="0"),
-        table("Ends of the lines", ("Line", "First", "Least", "Greatest", "Last"), rows),
+        table(
+            "Ends of the lines", ("Line", "First", "Least", "Greatest", "Last"), rows,
+            name="training-table",
+        ),
     )  # fmt: skip
 
 
@@ -291,8 +316,8 @@ def _sets(coverage: pd.DataFrame | str) -> Html:
         f"Sets that shall hold the true class of {coverage['wanted'].iloc[0]:.1%} of the rows of "
         "every class, and the share that they do hold of these rows."
     )
-    return section("sets", title, paragraph(text),
-                   table("Coverage of prediction sets", headers, rows, name="coverage-table"))  # fmt: skip
+    found = table("Coverage of prediction sets", headers, rows, name="coverage-table")
+    return section("sets", title, paragraph(text), found)
 
 
 def _columns(data: CardData) -> Html:

@@ -141,7 +141,7 @@ class _Fitted(ClassifierMixin, BaseEstimator):
     def classes_(self) -> NDArray[Any]:
         return self.model.classes_
 
-    def fit(self, X: Any, y: Any) -> _Fitted:
+    def fit(self, *_: Any) -> _Fitted:
         raise TypeError("This model only predicts.")
 
     def predict(self, X: Any) -> NDArray[Any]:
@@ -162,7 +162,7 @@ def _check_model(model: Any) -> None:
             f"{name} gives no probabilities, which a model card is about; give a classifier with "
             "predict_proba, or put a CalibratedClassifierCV around it."
         )
-    if np.ndim(getattr(model, "classes_", None)) != 1:
+    if np.ndim(getattr(model, "classes_", 0)) != 1:
         raise TypeError(f"{name} has no list classes_ of labels; give a classifier with one label.")
 
 
@@ -232,7 +232,7 @@ def _inner(model: Any) -> Any:
 
 
 def _decision(model: Any, classes: NDArray[Any]) -> str:
-    rule = getattr(model, "decision_rule_", None)
+    rule: Any = getattr(model, "decision_rule_", None)
     if not hasattr(rule, "describe"):
         return "its own predict, which says no more of its decision"
     return shortened(rule.describe(classes), _MOST_LETTERS)
