@@ -51,12 +51,14 @@ def square_chart(
     """
     parts = _square_grid(axes)
     if diagonal:
-        ends = {"x1": _x(0), "y1": _y(0), "x2": _x(1), "y2": _y(1)}
+        ends = {"x1": _across(0), "y1": _upward(0), "x2": _across(1), "y2": _upward(1)}
         parts.append(element("line", class_="diagonal", **ends))
     if len(points):
         parts.append(_line(points[:, 0], points[:, 1], "curve"))
     if bins is None:
-        parts.append(element("circle", class_="here", r=6, cx=_x(0), cy=_y(0), hidden=True))
+        parts.append(
+            element("circle", class_="here", r=6, cx=_across(0), cy=_upward(0), hidden=True)
+        )
     else:
         parts += [_bin(row) for _, row in bins.iterrows()]
     return element(
@@ -119,17 +121,17 @@ def bar(low: float, value: float, high: float, ends: tuple[float, float]) -> Htm
 def _square_grid(axes: tuple[str, str]) -> list[Html]:
     parts = []
     for tick in _TICKS:
-        parts.append(_rule(LEFT, LEFT + SIDE, float(_y(tick)), float(_y(tick))))
-        parts.append(_rule(float(_x(tick)), float(_x(tick)), TOP, TOP + SIDE))
-        parts.append(_text(LEFT - 6, float(_y(tick)) + 4, f"{tick:g}", "end"))
-        parts.append(_text(float(_x(tick)), TOP + SIDE + 17, f"{tick:g}", "middle"))
+        parts.append(_rule(LEFT, LEFT + SIDE, float(_upward(tick)), float(_upward(tick))))
+        parts.append(_rule(float(_across(tick)), float(_across(tick)), TOP, TOP + SIDE))
+        parts.append(_text(LEFT - 6, float(_upward(tick)) + 4, f"{tick:g}", "end"))
+        parts.append(_text(float(_across(tick)), TOP + SIDE + 17, f"{tick:g}", "middle"))
     parts.append(_text(LEFT + SIDE / 2, TOP + SIDE + 38, axes[0], "middle"))
     parts.append(_text(6, 14, axes[1], "start"))
     return parts
 
 
 def _bin(row: pd.Series) -> Html:
-    x = _x(row["mean"])
+    x = _across(row["mean"])
     title = (
         f"{row.start:.1f} to {row.end:.1f}: {int(row.rows)} rows, "
         f"mean probability {row['mean']:.3f}, share {row.share:.3f}"
@@ -137,8 +139,8 @@ def _bin(row: pd.Series) -> Html:
     return element(
         "g",
         element("title", title),
-        element("line", x1=x, x2=x, y1=_y(row.low), y2=_y(row.high)),
-        element("circle", cx=x, cy=_y(row.share), r=5),
+        element("line", x1=x, x2=x, y1=_upward(row.low), y2=_upward(row.high)),
+        element("circle", cx=x, cy=_upward(row.share), r=5),
         class_="bin",
     )
 
@@ -160,11 +162,11 @@ def _text(x: float, y: float, text: str, anchor: str) -> Html:
     return element("text", text, x=_n(x), y=_n(y), text_anchor=anchor)
 
 
-def _x(share: float) -> str:
+def _across(share: float) -> str:
     return _n(LEFT + share * SIDE)
 
 
-def _y(share: float) -> str:
+def _upward(share: float) -> str:
     return _n(TOP + (1 - share) * SIDE)
 
 

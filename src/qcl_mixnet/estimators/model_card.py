@@ -120,7 +120,7 @@ def model_card(
             importance=found,
             history=_history(inner),
             coverage=_coverage(model, X, classes[codes], coverage),
-            parameters=_parameters(model, inner),
+            parameters=_settings(model, inner),
             versions=_versions(),
         )
     )
@@ -255,7 +255,7 @@ def _coverage(model: Any, X: Any, labels: NDArray[Any], coverage: float) -> pd.D
         return str(error)
 
 
-def _parameters(model: Any, inner: Any) -> list[tuple[str, str]]:
+def _settings(model: Any, inner: Any) -> list[tuple[str, str]]:
     if hasattr(inner, "get_params"):
         given: Mapping[str, Any] = inner.get_params(deep=False)
     else:
