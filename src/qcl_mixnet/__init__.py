@@ -16,6 +16,7 @@ from qcl_mixnet.estimators.classifier import QCLMixNetClassifier
 from qcl_mixnet.estimators.explaining import explain_rows
 from qcl_mixnet.estimators.importance import feature_importance
 from qcl_mixnet.estimators.importance_display import FeatureImportanceDisplay, plot_importance
+from qcl_mixnet.estimators.model_card import model_card
 from qcl_mixnet.estimators.operating_points import operating_points
 from qcl_mixnet.estimators.operating_points_display import (
     OperatingPointsDisplay,
@@ -55,6 +56,7 @@ __all__ = [
     "feature_importance",
     "groups_of_duplicates",
     "load_fitted",
+    "model_card",
     "operating_points",
     "plot_importance",
     "plot_operating_points",

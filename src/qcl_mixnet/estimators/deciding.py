@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from abc import abstractmethod
 from collections.abc import Hashable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from qcl_mixnet.decisions.change import decision_change, decision_scores
 from qcl_mixnet.decisions.rule import DecisionRule
 from qcl_mixnet.estimators.decision_rules import OutOfFold, Tune, rule_for
 from qcl_mixnet.estimators.decision_search import DecisionMetric
+from qcl_mixnet.estimators.model_card import model_card
 from qcl_mixnet.estimators.operating_points import operating_points
 from qcl_mixnet.estimators.prediction_sets import SetPredicting
 
@@ -174,6 +177,45 @@ class Deciding(SetPredicting):
         """
         check_is_fitted(self)
         return points_of_rows(self._out_of_fold_rows(), self.classes_, positive, **options)
+
+    def report(
+        self,
+        X: Any,
+        y: ArrayLike,
+        path: str | os.PathLike[str],
+        *,
+        importance: bool | pd.DataFrame = False,
+        coverage: float = 0.9,
+        random_state: int = 0,
+    ) -> Path:
+        """Write a model card: a page of HTML about this model, with its scores on rows not seen.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+            Rows with the columns of the training table, which the model was not trained on.
+        y : array-like of shape (n_samples,)
+            Their labels.
+        path : str or path-like
+            The file, which is replaced; its folder must be there.
+        importance, coverage, random_state
+            As of `qcl_mixnet.model_card`.
+
+        Returns
+        -------
+        Path
+            Of the file.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            As of `qcl_mixnet.model_card`.
+        """
+        return model_card(
+            self, X, y, path, importance=importance, coverage=coverage, random_state=random_state
+        )
 
     @abstractmethod
     def _tune_weights(

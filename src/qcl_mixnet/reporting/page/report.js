@@ -10,22 +10,6 @@
     return element;
   }
 
-  // The theme is kept where the browser lets a file keep anything.
-  function startTheme() {
-    const choice = one("#theme");
-    const show = () => {
-      if (choice.value) document.documentElement.dataset.theme = choice.value;
-      else delete document.documentElement.dataset.theme;
-    };
-    try { choice.value = localStorage.getItem("theme") || ""; } catch { choice.value = ""; }
-    choice.addEventListener("change", () => {
-      show();
-      try { localStorage.setItem("theme", choice.value); } catch { /* shown, not kept */ }
-    });
-    show();
-    one(".theme").hidden = false;
-  }
-
   // A number to sort by if the cell has one, else its text; what has no number is last either way.
   function startSorting(table) {
     const body = table.tBodies[0];
@@ -166,7 +150,6 @@
     show();
   }
 
-  startTheme();
   all("table[data-sortable]").forEach(startSorting);
   startScores();
   startFilter();

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib.resources import files
@@ -13,6 +11,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from qcl_mixnet.card.assets import asset, content_hash
 from qcl_mixnet.reporting.control_table import control_table
 from qcl_mixnet.reporting.order import model_order
 from qcl_mixnet.reporting.page.colors import GAPS, N_LEVELS, level_styles
@@ -98,15 +97,15 @@ def build_report(data: PageData) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    style = f"{_asset('report.css')}\n{level_styles()}\n"
-    script = _asset("report.js")
+    style = f"{asset('base.css')}{_asset('report.css')}\n{level_styles()}\n"
+    script = asset("base.js") + _asset("report.js")
     return environment.get_template("report.html.j2").render(
         **_content(data),
-        # Files of this package, and hashed as they stand: the two texts that are not escaped.
+        # Files of ours, and hashed as they stand: the two texts that are not escaped.
         style=Markup(style),
         script=Markup(script),
-        style_hash=_content_hash(style),
-        script_hash=_content_hash(script),
+        style_hash=content_hash(style),
+        script_hash=content_hash(script),
     )
 
 
@@ -202,8 +201,3 @@ def _absent(data: PageData) -> list[str]:
 
 def _asset(name: str) -> str:
     return (files(_PACKAGE) / name).read_text(encoding="utf-8")
-
-
-def _content_hash(text: str) -> str:
-    digest = hashlib.sha256(text.encode("utf-8")).digest()
-    return f"sha256-{base64.b64encode(digest).decode('ascii')}"
