@@ -63,6 +63,7 @@ def describe(names):
             "imbalance_ratio": 4.0, "test_imbalance_ratio": 4.0, "classes_absent_from_test": 0,
             "printed_rows": np.nan, "printed_features": np.nan, "printed_classes": np.nan,
             "printed_imbalance_ratio": np.nan, "source": "file",
+            "rows_seen_in_training": pd.array([None] * len(names), dtype="Int64"),
         }
     )  # fmt: skip
 
