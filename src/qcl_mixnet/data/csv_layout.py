@@ -153,7 +153,8 @@ def _fit_rows(
     used = width = len(named)
     n_rows = 0
     lines: dict[int, int] = {}  # number of cells -> the first line that has so many
-    for n_rows, (line, cells) in enumerate(_values(stream, separator, where, rules), start=1):
+    for line, cells in _values(stream, separator, where, rules):
+        n_rows += 1
         if len(cells) not in lines:
             check_limit("columns", len(cells), f"line {line} of {where}", "columns")
             lines[len(cells)] = line
