@@ -90,7 +90,9 @@ def test_clock_goes_back__nothing_is_computed_again(project, capsys):
     for path in project.data.glob("07_model_output/*/*/*/fit.json"):
         text = re.sub(r'("finished_at": )"[^"]+"', rf'\1"{said}"', path.read_text())
         path.write_text(text)
-    records = {path: path.read_bytes() for path in project.data.glob("07_model_output/*/*/*/*")}
+    cells = project.data.glob("07_model_output/glass/*/*/*")
+    records = {path: path.read_bytes() for path in cells}
+    assert len(records) == 4
     capsys.readouterr()
     project.run(params=QUICK)
     assert "2 cells are up to date, 0 to compute." in capsys.readouterr().out
@@ -137,8 +139,9 @@ def test_small_file_system__fills_up__one_sentence_and_the_cells_are_kept(tmp_pa
     code, told = kedro_run(tmp_path, before=before)
     assert code == 1
     assert "Traceback" not in told
-    assert "A file cannot be written any more ([Errno 28] No space left on device" in told
-    cells = {path: path.read_bytes() for path in kept.glob("07_model_output/*/*/*/*")}
+    assert "A file cannot be written any more (" in told
+    assert "No space left on device" in told
+    cells = {path: path.read_bytes() for path in kept.glob("07_model_output/glass/*/*/*")}
     assert any(path.name == "fit.json" for path in cells)
     code, told = kedro_run(tmp_path, data=kept)
     assert code == 0
