@@ -47,11 +47,11 @@ def truncated(content):
 
 
 DAMAGES = {
-    "empty": lambda content: b"",  # noqa: ARG005
+    "empty": lambda content: b"",
     "truncated": truncated,
     "random": lambda content: np.random.default_rng(0).bytes(len(content)),
-    "nested": lambda content: DEEP.encode(),  # noqa: ARG005
-    "nested objects": lambda content: b'{"a":' * 100_000,  # noqa: ARG005
+    "nested": lambda content: DEEP.encode(),
+    "nested objects": lambda content: b'{"a":' * 100_000,
 }
 
 
@@ -76,7 +76,7 @@ def model(kind, pattern):
 
 
 def cell(name):
-    def make(folder, models):  # noqa: ARG001
+    def make(folder, models):
         cells = CellFolder(folder)
         own = cells.folder(KEY)
         own.mkdir()
@@ -88,26 +88,26 @@ def cell(name):
     return make
 
 
-def table(folder, models):  # noqa: ARG001
+def table(folder, models):
     dataset = TableDataset(filepath=str(folder / "t.parquet"))
     dataset.save(TABLE)
     return dataset.path, dataset.load, DatasetError
 
 
-def note(folder, models):  # noqa: ARG001
+def note(folder, models):
     dataset = TableDataset(filepath=str(folder / "t.parquet"))
     dataset.save(Unavailable("it is gone"))
     return folder / "t.unavailable.json", dataset.load_note, DatasetError
 
 
-def schema(folder, models):  # noqa: ARG001
+def schema(folder, models):
     dataset = WholeJSONDataset(filepath=str(folder / "schema.json"))
     dataset.save({"fingerprint": KEY, "classes": ["a", "b"]})
     return folder / "schema.json", dataset.load, DatasetError
 
 
 def source(suffix):
-    def make(folder, models):  # noqa: ARG001
+    def make(folder, models):
         path = folder / f"t.{suffix}"
         {"csv": TABLE.to_csv, "parquet": TABLE.to_parquet, "feather": TABLE.to_feather,
          "xlsx": TABLE.to_excel}[suffix](path)  # fmt: skip
@@ -117,17 +117,17 @@ def source(suffix):
     return make
 
 
-def trial(folder, models):  # noqa: ARG001
+def trial(folder, models):
     (folder / RECORD_FILE).write_text('{"schema_version": 1, "verdict": {}}')
     return folder / RECORD_FILE, lambda: SavedTrial.read(folder), DataError
 
 
-def readings(folder, models):  # noqa: ARG001
+def readings(folder, models):
     (folder / "readings.yml").write_text("target: a\ncolumns: {b: numbers, c: {as: gone}}\n")
     return folder / "readings.yml", lambda: read_plan(folder / "readings.yml"), DataError
 
 
-def study(folder, models):  # noqa: ARG001
+def study(folder, models):
     path = folder / "s.db"
 
     def opened():
@@ -139,7 +139,7 @@ def study(folder, models):  # noqa: ARG001
     return path, opened, TuningError
 
 
-def cache(folder, models):  # noqa: ARG001
+def cache(folder, models):
     candidates = CandidateFolder(folder)
     record = {"candidate": "c", "seed": 0, "key": KEY, "status": "ok", "error": None}
     names = ("out_of_fold", "test", "y_train", "y_test")
@@ -148,7 +148,7 @@ def cache(folder, models):  # noqa: ARG001
 
 
 def ledger(name):
-    def make(folder, models):  # noqa: ARG001
+    def make(folder, models):
         made = Ledger.create(folder, LedgerRun(KEY, "sqlite:///x.db", "full", "e"))
         made.add_row("glass.knn", "id")
         made.add_report({"metrics": {}})
@@ -165,7 +165,7 @@ def ledger(name):
     return make
 
 
-def configuration(folder, models):  # noqa: ARG001
+def configuration(folder, models):
     (folder / "base").mkdir()
     (folder / "base/globals.yml").write_text('{"data_root": "a folder", "more": {"a": [1, 2]}}')
 
@@ -176,7 +176,7 @@ def configuration(folder, models):  # noqa: ARG001
     return folder / "base/globals.yml", read, ConfigurationError
 
 
-def owner(folder, models):  # noqa: ARG001
+def owner(folder, models):
     (folder / OWNER).write_text('{"user": "me", "host": "here", "process": 1, "since": "2026"}')
 
     def read():
