@@ -93,7 +93,8 @@ COMMAND = """
 import sys
 from pathlib import Path
 from qcl_mixnet.project import kedro_mlflow_hooks
-kedro_mlflow_hooks.project_root = lambda: Path(sys.argv.pop(1))
+folder = Path(sys.argv.pop(1))
+kedro_mlflow_hooks.project_root = lambda: folder
 from kedro.framework.cli.cli import main
 main()
 """
