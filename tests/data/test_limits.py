@@ -10,6 +10,7 @@ import zipfile
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.feather
 import pyarrow.parquet as pq
 import pytest
 
@@ -19,6 +20,7 @@ from qcl_mixnet.data.limits import LIMITS_VARIABLE, Limits, check_shape, read_bo
 from qcl_mixnet.data.sources import FetchContext
 from qcl_mixnet.data.sources.arff_file import read_arff
 from qcl_mixnet.data.sources.files import FileSource
+from qcl_mixnet.data.sources.kaggle import KaggleCsvSource
 from qcl_mixnet.data.sources.opening import unpacked
 
 
@@ -187,6 +189,48 @@ def test_read__a_million_columns_without_a_header__are_refused(read):
         read("t.csv", b"1," * 999_999 + b"1\n", header="none")
 
 
+def test_read__csv_of_more_rows_or_cells__is_refused_before_pandas_reads_it(
+    read, limited, monkeypatch
+):
+    plain, quoted = b"a,target\n" + b"1,x\n" * 4, b'a,target\n1,"x"\n' + b"1,x\n" * 3
+    limited(rows=4, cells=8)
+    assert read("t.csv", plain).shape == read("t.csv", quoted).shape == (4, 2)
+    monkeypatch.setattr(pd, "read_csv", None)
+    for content in (plain, quoted):
+        limited(rows=3)
+        with pytest.raises(DataError, match="has 4 rows, and the limit is 3"):
+            read("t.csv", content)
+        limited(cells=7)
+        with pytest.raises(DataError, match="has 8 cells, and the limit is 7"):
+            read("t.csv", content)
+
+
+def test_read__long_row_below_a_short_header__is_refused_by_its_columns(read, limited):
+    limited(columns=5)
+    with pytest.raises(DataError, match=r"line 2 of .* has 6 columns, and the limit is 5"):
+        read("t.csv", b"1,2\n1,2,,,,\n", header="none")
+
+
+@pytest.mark.parametrize("head", [b"a,target\n1,x\n", b""], ids=["row", "header"])
+def test_read__csv_without_ends_of_lines__is_read_no_further_than_the_limit(read, limited, head):
+    limited(line=1000)
+    assert read("t.csv", b"a,target\n" + b"1" * 997 + b",x\n1,y\n").shape == (2, 2)
+    with pytest.raises(DataError, match=r"has 1,001 characters or more in one line, and the lim"):
+        read("t.csv", head + b"1" * 3000)
+
+
+def test_kaggle__file_of_more_bytes_than_the_limit__is_refused(tmp_path, limited):
+    context = FetchContext("t", tmp_path / "downloads", tmp_path)
+    file = tmp_path / "downloads/kaggle/t.csv"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"a,b,target\n" + b"1,2,x\n2,3,y\n" * 50)
+    source = KaggleCsvSource(slug="me/t", filename="t.csv")
+    assert source.load(context).shape == (100, 3)
+    limited(unpacked_bytes=100)
+    with pytest.raises(DataError, match="has 611 bytes, and the limit is 100"):
+        source.load(context)
+
+
 @pytest.mark.parametrize("kind", ["parquet", "feather"])
 def test_read__arrow_file_of_many_columns__is_refused(read, limited, kind):
     limited(columns=30)
@@ -211,6 +255,19 @@ def test_read__small_parquet_file_of_very_many_rows__is_refused(read, limited):
     table = pa.table({"a": np.zeros(10**5)})
     with pytest.raises(DataError, match=r"800,.* bytes after unpacking"):
         read("t.parquet", parquet(table, use_dictionary=False, compression="zstd"))
+
+
+@pytest.mark.parametrize("kind", [pa.null(), pa.int8(), pa.string()], ids=str)
+def test_read__small_feather_file_of_very_many_rows__is_refused(read, limited, kind):
+    limited(rows=10**5)
+    stream = io.BytesIO()
+    table = pa.table({"a": pa.nulls(10**6, pa.string()), "target": pa.nulls(10**6, kind)})
+    pa.feather.write_feather(table, stream)
+    with pytest.raises(DataError, match=r"has 1\d\d,\d\d\d rows, and the limit is 100,000"):
+        read("t.feather", stream.getvalue())
+    limited(cells=10**6)
+    with pytest.raises(DataError, match=r"cells, and the limit is 1,000,000"):
+        read("t.feather", stream.getvalue())
 
 
 def test_read__excel_file_of_much_xml__is_refused(read, limited, tmp_path):

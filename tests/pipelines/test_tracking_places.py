@@ -75,6 +75,27 @@ def test_project_s_database_is_none__not_tracked(place, tmp_path):
     assert "(file is not a database): this run is not tracked" in line
 
 
+@pytest.mark.slow
+def test_database_is_locked__tracked_in_the_project_s(place, tmp_path, empty_database):
+    shutil.copy(empty_database, tmp_path / "other.db")
+    other = sqlite3.connect(tmp_path / "other.db", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    (line,) = place(f"sqlite:///{tmp_path / 'other.db'}")
+    other.close()
+    assert "other.db cannot be used (database is locked): this run is tracked in sqlite" in line
+    assert tracked_cells(tmp_path / "mlflow.db") == ["glass.decision_tree", "glass.knn"]
+    assert tracked_cells(tmp_path / "other.db") == []
+
+
+@pytest.mark.slow
+def test_project_s_database_is_locked__not_tracked(place, tmp_path):
+    lock = sqlite3.connect(tmp_path / "mlflow.db", isolation_level=None)
+    lock.execute("BEGIN EXCLUSIVE")
+    (line,) = place(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    lock.close()
+    assert "cannot be used (database is locked): this run is not tracked" in line
+
+
 @pytest.mark.parametrize(
     "revision",
     [

@@ -36,6 +36,8 @@ class Limits:
         Of one table; cells are its rows times its columns.
     levels : int
         Nominal values that an ARFF file may declare, all columns together.
+    line : int
+        Characters of one line of a CSV file.
     """
 
     downloaded_bytes: int = 8 * 2**30
@@ -45,6 +47,7 @@ class Limits:
     columns: int = 100_000
     cells: int = 2_000_000_000
     levels: int = 1_000_000
+    line: int = 100_000_000
 
     @classmethod
     def now(cls) -> Limits:

@@ -16,7 +16,7 @@ from qcl_mixnet.project.datasets import CellDataset
 from qcl_mixnet.project.git import git_commit
 from qcl_mixnet.project.tracked_run import Place, begin_tracking
 from qcl_mixnet.project.tracking import open_run_id, quick_calls, tracking_problem
-from qcl_mixnet.project.tracking_addresses import is_server, public_address, reason
+from qcl_mixnet.project.tracking_addresses import is_server, public_address, public_values, reason
 from qcl_mixnet.project.tracking_databases import setting_up, sqlite_file
 
 logger = logging.getLogger(__name__)
@@ -71,6 +71,7 @@ class TrackingHooks:
 
         if not self.uri and not self.away:
             return
+        run_params = public_values(run_params)  # they become tags
         names = run_params.get("pipeline_names") or ["__default__"]
         if set(names) & set(self._configured("disable_tracking", "pipelines") or []):
             return

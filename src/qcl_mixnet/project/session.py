@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from inspect import signature
+from pathlib import Path
 from typing import Any, cast
 
 import click
@@ -25,6 +26,7 @@ from qcl_mixnet.evaluation.wording import count
 from qcl_mixnet.project.configuration import expanded
 from qcl_mixnet.project.configuration_loader import ProjectConfigLoader
 from qcl_mixnet.project.folder_lock import folder_lock
+from qcl_mixnet.project.full_disk import told_when_full
 from qcl_mixnet.project.interruption import interruptible
 from qcl_mixnet.project.kedro_mlflow_hooks import data_folder
 from qcl_mixnet.project.parameters import ConfigurationError, parse_section
@@ -139,7 +141,12 @@ class BenchmarkSession(KedroSession):
         self._given = given
         before, status = open_run_id(), "FAILED"
         try:
-            with interruptible(), running(), self._data_folder(given):
+            with (
+                told_when_full(self._results),
+                interruptible(),
+                running(),
+                self._data_folder(given),
+            ):
                 outputs = super().run(**given)
             status = "FINISHED"
             return outputs
@@ -156,6 +163,9 @@ class BenchmarkSession(KedroSession):
             raise
         finally:
             end_tracking(before, status)
+
+    def _results(self) -> Path:
+        return data_folder(self._get_config_loader())
 
     def load_context(self) -> KedroContext:
         """Make the context, and check what a run was asked for before it looks for that."""

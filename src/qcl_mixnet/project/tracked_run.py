@@ -81,8 +81,13 @@ class TrackedRun:
 
     def finish(self, status: str) -> None:
         """Say how the run ended, and send what can be sent."""
-        for ledger in self.ledgers:
-            ledger.add_end(status)
+        try:
+            for ledger in self.ledgers:
+                ledger.add_end(status)
+        except OSError as error:  # such as of a full disk
+            logger.warning(
+                "How this run ended cannot be noted down (%s): MLflow shows it as killed.", error
+            )
         try:
             if self.sender is not None:
                 self.sender.stop(STOPPED_SECONDS if status == "KILLED" else None)

@@ -117,8 +117,7 @@ class Ledger:
     @property
     def report(self) -> dict[str, Any] | None:
         """What the run itself gets at its end; None as long as there is nothing."""
-        path = self.folder / _REPORT
-        return _read(path) if path.exists() else None
+        return _read_or_none(self.folder / _REPORT)
 
     def add_report(self, report: Mapping[str, Any]) -> None:
         """Keep parameters, metrics, tags and files for the run itself."""
@@ -126,10 +125,9 @@ class Ledger:
 
     @property
     def end(self) -> tuple[str, int]:
-        """Status and time of the end; killed if nobody could write it down."""
-        path = self.folder / _END
-        if path.exists():
-            end = _read(path)
+        """Status and time of the end; killed if nobody could write it down, or it is damaged."""
+        end = _read_or_none(self.folder / _END)
+        if end is not None and {"status", "time"} <= end.keys():
             return end["status"], end["time"]
         return "KILLED", int(1000 * max(p.stat().st_mtime for p in self.folder.iterdir()))
 
@@ -140,7 +138,9 @@ class Ledger:
     def row(self, cell: str) -> str | None:
         """Id of a cell's row; "" where sending it began, None where it did not."""
         path = self.folder / (cell + _ROW)
-        return _read(path)["run_id"] if path.exists() else None
+        if not path.exists():
+            return None
+        return str((_read_or_none(path) or {}).get("run_id", ""))  # one that is damaged was begun
 
     def add_row(self, cell: str, run_id: str) -> None:
         """Keep the id of a cell's row; "" before it is sent, so that it is looked for later."""
@@ -163,9 +163,8 @@ class Ledger:
             found = folder.glob(f"*/{RECORD}") if thorough else [folder / RECORD]
             for path in found:
                 try:
-                    record = json.loads(path.read_text(encoding="utf-8"))
-                    mine = record.get("run") == run.key
-                except (OSError, ValueError, AttributeError):
+                    mine = _read(path).get("run") == run.key
+                except (OSError, ValueError):
                     continue  # not there yet, or damaged: the runner computes it again
                 if mine:
                     yield name, path
@@ -212,7 +211,23 @@ def _is_old(folder: Path) -> bool:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text(encoding="utf-8"))
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except RecursionError as error:
+        raise ValueError(f"{path} is nested too deep") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} holds no names with values")
+    return content
+
+
+def _read_or_none(path: Path) -> dict[str, Any] | None:
+    """Read a file that may be missing or damaged: MLflow gets less, the run goes on."""
+    try:
+        return _read(path)
+    except (OSError, ValueError) as error:
+        if path.exists():
+            logger.debug("%s is damaged (%s)", path, error)
+        return None
 
 
 def _write(path: Path, content: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
 
 from qcl_mixnet.data.errors import DataError, SourceUnavailableError
 from qcl_mixnet.data.limits import LIMITS_VARIABLE, Limits
@@ -140,6 +140,25 @@ def hidden(url: str) -> str:
     parts = urlsplit(first)
     shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
     return "::".join([shown, *map(hidden, others)])
+
+
+def without_secrets_of(url: str, text: str) -> str:
+    """Take what `hidden` leaves out of an address out of a text, such as another library's error.
+
+    Parameters
+    ----------
+    url : str
+    text : str
+    """
+    secrets = set()
+    for part in map(urlsplit, url.split("::")):
+        info = part.netloc.rpartition("@")[0]
+        secrets |= {info, info.partition(":")[2], part.query, part.fragment}
+        secrets |= {value for _, value in parse_qsl(part.query)}
+    secrets |= {unquote(secret) for secret in secrets}
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        text = text.replace(secret, "***")
+    return text
 
 
 def file_digest(path: Path, algorithm: str = "sha256") -> str:

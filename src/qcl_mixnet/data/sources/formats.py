@@ -89,10 +89,20 @@ def _check_parquet(stream: BinaryIO, where: str) -> None:
 
 def _check_feather(stream: BinaryIO, where: str) -> None:
     try:
-        names = pa.ipc.open_file(stream).schema.names
-    except pa.ArrowInvalid:  # the first version of Feather has another layout
+        schema = pa.ipc.open_file(stream).schema
+    except pa.ArrowInvalid:  # the first version of Feather, which is never packed
         return
-    check_limit("columns", len(names), where, "columns")
+    check_limit("columns", len(schema.names), where, "columns")
+    if not schema.names:
+        return
+    # The rows are told by any column: one whose cells take few bytes is unpacked for it.
+    sizes = [field.type.bit_width if pa.types.is_primitive(field.type) else 999 for field in schema]
+    smallest = pa.ipc.IpcReadOptions(included_fields=[sizes.index(min(sizes))])
+    stream.seek(0)
+    file, n_rows = pa.ipc.open_file(stream, options=smallest), 0
+    for i in range(file.num_record_batches):
+        n_rows += file.get_batch(i).num_rows
+        check_shape(n_rows, len(schema.names), where)
 
 
 def _is_decimal(column: pd.Series) -> bool:

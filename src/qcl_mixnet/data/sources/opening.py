@@ -23,7 +23,13 @@ import pyarrow as pa
 from qcl_mixnet.data.errors import DataError, SourceUnavailableError
 from qcl_mixnet.data.limits import Limits, check_limit, read_bounded, size_of
 from qcl_mixnet.data.sources.base import FetchContext
-from qcl_mixnet.data.sources.download import download, file_digest, head_fields, hidden
+from qcl_mixnet.data.sources.download import (
+    download,
+    file_digest,
+    head_fields,
+    hidden,
+    without_secrets_of,
+)
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -84,7 +90,7 @@ class Place:
         if self.url and _is_web(self.url):
             return {"remote": head_fields(self.url, timeout=context.timeout)}
         try:
-            with _as_unavailable(str(self)):
+            with _as_unavailable(str(self), str(self.url)):
                 filesystem, name = _fsspec().core.url_to_fs(self.url)
                 found = filesystem.info(name)
         except DataError:  # that it cannot be reached is said by whoever reads it
@@ -124,7 +130,7 @@ class Place:
                     backoff=context.backoff,
                 )
                 return fetched.read_bytes()
-        with _as_unavailable(str(self)), _fsspec().open(self.url, "rb") as stream:
+        with _as_unavailable(str(self), self.url), _fsspec().open(self.url, "rb") as stream:
             most = Limits.now().downloaded_bytes
             content = stream.read(most + 1)
             check_limit("downloaded_bytes", len(content), str(self), "bytes or more")
@@ -246,8 +252,8 @@ def _fsspec() -> ModuleType:
 
 
 @contextmanager
-def _as_unavailable(where: str) -> Iterator[None]:
-    """Turn what file systems raise into one sentence."""
+def _as_unavailable(where: str, url: str) -> Iterator[None]:
+    """Turn what file systems raise into one sentence, without the secrets of the address."""
     try:
         yield
     except DataError:
@@ -259,7 +265,7 @@ def _as_unavailable(where: str) -> Iterator[None]:
     except FileNotFoundError as error:
         raise SourceUnavailableError(f"there is no file {where}") from error
     except _access_errors() as error:
-        cause = " ".join(str(error).split()) or type(error).__name__
+        cause = without_secrets_of(url, " ".join(str(error).split())) or type(error).__name__
         raise SourceUnavailableError(f"{where} cannot be reached ({cause})") from error
 
 
