@@ -97,7 +97,7 @@ class ProjectConfigLoader(OmegaConfigLoader):
             raise ConfigurationError(f"{problem}; correct it.")
 
         files = [
-            (str(path), yaml.load(path.read_bytes(), YAML_LOADER))
+            (str(path), YAML_LOADER(path.read_bytes()).get_single_data())
             for path in self.files(self.config_patterns["parameters"])
         ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
-import pickle
+import pickle  # nosec B403 - of what its own driver sends over their pipe
 import traceback
 from collections.abc import Callable
 from logging.handlers import QueueHandler
@@ -65,7 +65,7 @@ def serve(file: int) -> None:
     channel.send(READY)
     while task := receive_task(connection):
         try:
-            value = pickle.loads(task)()
+            value = pickle.loads(task)()  # nosec B301 - see the import
             message = pickle.dumps((DONE, value, left_behind(before)))
         # Whatever a task raises is a message, also what is meant to end the process.
         except BaseException as error:
