@@ -13,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from tests.project.records import make_record
 
 from qcl_mixnet import ModelFileError, QCLMixNetClassifier, load_fitted
 from qcl_mixnet.data.errors import DataError
@@ -25,7 +26,6 @@ from qcl_mixnet.evaluation.cell_folder import CellFolder
 from qcl_mixnet.inspection.plan import read_plan
 from qcl_mixnet.replay.cache import CandidateFolder
 from qcl_mixnet.trial.folder import RECORD_FILE, SavedTrial
-from tests.project.records import make_record
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = sorted(ROOT.glob("src/**/*.py"))
