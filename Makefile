@@ -23,7 +23,7 @@ IS_HERE = import os, re, sys; found = re.search(r"(/[^\"\n]*)/python", open("$(B
 	sys.exit(not (found and os.path.isdir(found[1]) and os.path.samefile(found[1], "$(BIN)")))
 DEAD_VENV := $(shell [ ! -e $(VENV) ] || $(BIN)/python -I -c '$(IS_HERE)' 2>/dev/null || echo yes)
 
-.PHONY: run test test-processors test-lowest lint docs format viz mlflow lock clean help
+.PHONY: run test test-browser report-image test-processors test-lowest lint docs format viz mlflow lock clean help
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -33,6 +33,16 @@ run: $(VENV)/.project ## set up and run the whole pipeline on the embedded data
 
 test: $(VENV)/.dev ## run the test suite
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=auto --dist=worksteal $(ARGS)
+
+test-browser: $(VENV)/.dev ## run the tests of the report's page in headless Chromium
+	$(BIN)/python -m pytest -m browser $(ARGS)
+
+# Needs Chromium, and a run before it: make run.
+REPORT ?= data/08_reporting/latest/report.html
+
+report-image: ## renew the picture of a report in the documentation, from REPORT=<page>
+	chromium --headless --no-sandbox --hide-scrollbars --window-size=1200,1650 \
+		--screenshot=docs/images/report.png "file://$(abspath $(REPORT))"
 
 # The numerical tests as libraries behave on other processors; each compiles the kernels anew.
 PROCESSORS := Haswell:avx2:AVX2:haswell Nehalem:default:SSE4_2:nehalem
@@ -56,11 +66,12 @@ test-lowest: ## run the test suite with the oldest versions that pyproject.toml 
 		--resolution lowest-direct --editable ".[dev]"
 	OMP_NUM_THREADS=1 $(LOWEST)/bin/python -m pytest --numprocesses=auto --dist=worksteal $(ARGS)
 
-lint: $(VENV)/.dev ## ruff, mypy and the import contracts
+lint: $(VENV)/.dev ## ruff, mypy, the import contracts and bandit
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive src
 
 docs: $(VENV)/.docs ## build the documentation into site/; a dead link is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict $(ARGS)

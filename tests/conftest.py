@@ -137,12 +137,30 @@ def words():
     return _words
 
 
+def _load(path):
+    """Load a module that tests of several folders use."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
 @pytest.fixture(scope="session")
 def own_tables():
     """The module that makes files as users have them, for tests of any folder."""
-    path = Path(__file__).parent / "inspection" / "own_tables.py"
-    spec = importlib.util.spec_from_file_location("own_tables", path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["own_tables"] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
+    return _load(Path(__file__).parent / "inspection" / "own_tables.py")
+
+
+@pytest.fixture
+def server(tmp_path):
+    """An MLflow server in memory that can be brought into trouble."""
+    module = _load(Path(__file__).parent / "project" / "tracking_server.py")
+    with module.tracking_server(tmp_path / "artifacts") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def make_record():
+    """Makes a cell's record as a run writes it, with changes."""
+    return _load(Path(__file__).parent / "project" / "records.py").make_record

@@ -21,8 +21,8 @@ def test_python_blocks__run_and_print_what_the_page_says(capsys):
     plt.close("all")
     printed = capsys.readouterr().out
     numbers = [float(word) for word in re.findall(r"\d+\.?\d*", printed)]
-    for said in (19350, 5660, 0.968, 6930, 0.909, 131, 0.570, 0.88, 0.96):
-        assert any(number == pytest.approx(said, rel=1e-3) for number in numbers), said
+    for said in (19350, 6115, 0.968, 6930, 0.903, 116, 0.570, 0.88, 0.96):
+        assert any(number == pytest.approx(said, rel=2e-3) for number in numbers), said
         assert f"{said:,}".removeprefix("0") in PAGE
     fraud = names["model"].predict_proba(names["X_new"])[:, 1]
     where = names["np"].where

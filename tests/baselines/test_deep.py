@@ -8,6 +8,7 @@ from sklearn.base import clone
 from sklearn.datasets import make_classification
 from sklearn.metrics import f1_score
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from tests.estimators.repeated_rows import EXPECTED_FAILURES
 
 from qcl_mixnet.baselines import deep
 from qcl_mixnet.baselines.deep import (
@@ -22,7 +23,8 @@ from qcl_mixnet.baselines.deep import (
     ResNetClassifier,
 )
 from qcl_mixnet.engine.stacking import Linear, stack
-from qcl_mixnet.estimators.base import TestSelectionWarning, fit_members
+from qcl_mixnet.estimators.base import fit_members
+from qcl_mixnet.estimators.training_options import TestSelectionWarning
 
 # Small and quick to learn: what is tested here does not depend on the widths.
 TINY = [
@@ -55,7 +57,10 @@ def make_clusters(sizes=(120, 40, 12)):
     return X, y
 
 
-@parametrize_with_checks([make(model, epochs=4, learning_rate=1e-1) for model in TINY])
+@parametrize_with_checks(
+    [make(model, epochs=4, learning_rate=1e-1) for model in TINY],
+    expected_failed_checks=lambda _: EXPECTED_FAILURES,
+)
 def test_scikit_learn_s_own_checks(estimator, check, run_check):
     run_check(estimator, check)
 

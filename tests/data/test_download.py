@@ -144,3 +144,25 @@ def test_download__folder_cannot_be_made__says_so(server, tmp_path):
     (tmp_path / "taken").write_text("a file")
     with pytest.raises(DataError, match="choose another folder"):
         download(f"{server.url}/f", tmp_path / "taken" / "sub" / "f", **QUICK)
+
+
+@pytest.mark.parametrize("cut", [0, len(BODY) - 3000], ids=["announced", "as it comes"])
+def test_download__more_bytes_than_allowed__is_refused_and_the_older_file_stays(
+    server, reply, path, cut
+):
+    server.serve("/f", reply(BODY))
+    download(f"{server.url}/f", path, **QUICK)
+    server.serve("/g", reply(BODY + b"more", cut=cut))
+    with pytest.raises(DataError, match=r"has 8,0\d\d bytes or more, and the limit is 1,000; corr"):
+        download(f"{server.url}/g", path, md5="0" * 32, most_bytes=1000, **QUICK)
+    assert path.read_bytes() == BODY
+    assert not [file for file in path.parent.iterdir() if file.name.endswith(".part")]
+
+
+def test_download__limit_of_the_process__counts(server, reply, path, monkeypatch):
+    server.serve("/f", reply(BODY))
+    monkeypatch.setenv("QCL_MIXNET_LIMITS", "downloaded_bytes=7999")
+    with pytest.raises(DataError, match="and the limit is 7,999"):
+        download(f"{server.url}/f", path, **QUICK)
+    monkeypatch.setenv("QCL_MIXNET_LIMITS", "downloaded_bytes=8000")
+    assert download(f"{server.url}/f", path, **QUICK).read_bytes() == BODY

@@ -48,6 +48,29 @@ def naive_recall(wish, scores, positive):
     return best[1]
 
 
+@pytest.mark.parametrize(
+    "wish", [RecallAtLeast("a", 0.7), PrecisionAtLeast("a", 0.5), AlertsAtMost("a", 200)], ids=str
+)
+def test_weights__alike__are_none_and_uneven_ones_are_worth_fewer_rows(wish):
+    scores, positive = make_rows(np.random.default_rng(3), n=800)
+    plain = choose_threshold(wish, scores, positive)
+    assert choose_threshold(wish, scores, positive, np.full(800, 2.5)) == plain
+    # The same shares, of rows that are worth a few: the promise needs a wider margin.
+    weights = np.where(np.arange(800) % 8 == 0, 100.0, 0.01)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", OperatingPointWarning)
+        cautious = choose_threshold(wish, scores, positive, weights)
+        few = choose_threshold(wish, scores[::8], positive[::8])
+    assert cautious == pytest.approx(few, abs=0.08)
+
+
+def test_weights__too_few_rows__says_what_they_are_worth():
+    scores, positive = np.linspace(0, 1, 40), np.arange(40) >= 20
+    weights = np.where(np.arange(40) == 39, 1000.0, 1.0)
+    with pytest.warns(OperatingPointWarning, match=r"^1\.0 out-of-fold rows of class 'a' cannot"):
+        choose_threshold(RecallAtLeast("a", 0.9), scores, positive, weights)
+
+
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("digits", [None, 1])
 def test_recall__threshold__as_one_by_one(seed, digits):

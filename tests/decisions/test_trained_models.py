@@ -35,9 +35,8 @@ MODELS = {
         n_members=4, epochs=10, random_state=seed, device="cpu"
     ),
 }
-# Measured: 1.054, 1.019, 1.081. The networks' out-of-fold rows are those of single ones, whose
-# probabilities are more extreme than their mean.
-ABOVE_BEST = {"logistic": 1.06, "boosting": 1.03, "mixnet": 1.1}
+# Measured: 1.023, 1.025, 1.032.
+ABOVE_BEST = 1.05
 PROMISES = [
     (RecallAtLeast(1, 0.8), lambda alert, true: alert[true].mean() >= 0.8),
     (PrecisionAtLeast(1, 0.6), lambda alert, true: true[alert].mean() >= 0.6),
@@ -57,10 +56,9 @@ def make_rows(kind, seed):
 @cache
 def trained(name):
     """For four tables and ten seeds: the model, and probabilities and labels of fresh rows."""
-    n_seeds = 10 if name != "mixnet" else 3
     done = []
     for kind in range(4):
-        for seed in range(n_seeds):
+        for seed in range(10):
             X, y = make_rows(kind, seed)
             model = MODELS[name](seed).fit(X[:N_ROWS], y[:N_ROWS])
             done.append((kind, model, model.predict_proba(X[N_ROWS:]), y[N_ROWS:]))
@@ -93,4 +91,4 @@ def test_costs__fresh_rows__less_than_the_argmax_on_every_table_and_near_the_bes
         extra = (COSTS[y, 1] - COSTS[y, 0])[np.argsort(-p[:, 1])]  # of one more alert
         best[kind] += COSTS[y, 0].mean() + min(0, extra.cumsum().min()) / len(y)
     assert (ours <= plain).all()
-    assert ours.sum() <= ABOVE_BEST[name] * best.sum()
+    assert ours.sum() <= ABOVE_BEST * best.sum()

@@ -53,7 +53,7 @@ class LinearLearner:
         reset_linear(layer, generator)
         return layer
 
-    def objective(self, network, x, labels, streams):
+    def objective(self, network, x, labels, streams, weights):
         assert labels.shape == x.shape[:-1]
         assert len(streams) == (len(x) if self.stackable else 1)
         return SquaredLogits(network, x)

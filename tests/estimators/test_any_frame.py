@@ -63,7 +63,8 @@ def frames(draw, n_columns):
 
 
 @pytest.mark.filterwarnings(
-    "ignore::qcl_mixnet.preprocessing.table_preprocessor.UnseenLevelsWarning"
+    "ignore::qcl_mixnet.preprocessing.table_preprocessor.UnseenLevelsWarning",
+    "ignore::qcl_mixnet.grouping.duplicates.DuplicateRowsWarning",
 )
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())

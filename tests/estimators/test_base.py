@@ -6,7 +6,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from qcl_mixnet import QCLMixNetClassifier
 from qcl_mixnet.engine.loop import TrainingDivergedError
-from qcl_mixnet.estimators.base import TestSelectionWarning
+from qcl_mixnet.estimators.training_options import TestSelectionWarning
 
 
 def make_table(n_samples=60, seed=0):
@@ -21,8 +21,8 @@ class Poisoned(QCLMixNetClassifier):
 
     poisoned_from = 2
 
-    def _objective(self, network, x, labels, streams):
-        objective = super()._objective(network, x, labels, streams)
+    def _objective(self, *args):
+        objective = super()._objective(*args)
         start = objective.start_epoch
         state = {"epoch": 0}
 

@@ -12,10 +12,11 @@ from sklearn.model_selection import GridSearchCV, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from tests.estimators.repeated_rows import EXPECTED_FAILURES
 
 from qcl_mixnet import QCLMixNetClassifier
 from qcl_mixnet.engine.loop import TrainingDivergedError
-from qcl_mixnet.estimators.base import TestSelectionWarning
+from qcl_mixnet.estimators.training_options import TestSelectionWarning
 
 
 def make_table(n_rows=120, seed=0, weights=(0.85, 0.15)):
@@ -24,7 +25,10 @@ def make_table(n_rows=120, seed=0, weights=(0.85, 0.15)):
     )
 
 
-@parametrize_with_checks([QCLMixNetClassifier(epochs=8, random_state=0, max_learning_rate=5e-2)])
+@parametrize_with_checks(
+    [QCLMixNetClassifier(epochs=8, random_state=0, max_learning_rate=5e-2)],
+    expected_failed_checks=lambda _: EXPECTED_FAILURES,
+)
 def test_scikit_learn_s_own_checks(estimator, check, run_check):
     run_check(estimator, check)
 

@@ -179,7 +179,7 @@ def single_models(n=3, **parameters):
 
 
 @pytest.mark.parametrize("checkpoint", ["last", "validation", "test"])
-@pytest.mark.filterwarnings("ignore::qcl_mixnet.estimators.base.TestSelectionWarning")
+@pytest.mark.filterwarnings("ignore::qcl_mixnet.estimators.training_options.TestSelectionWarning")
 def test_fit_members__own_tables__are_as_each_alone(group_sizes, checkpoint):
     tables = [make_table(seed=seed) for seed in range(3)]
     eval_sets = tables if checkpoint == "test" else [None] * 3

@@ -272,7 +272,7 @@ def test_fit__indexes_that_disagree__rows_go_by_position():
     np.testing.assert_array_equal(model.predict_proba(X), expected.predict_proba(X.to_numpy()))
 
 
-@pytest.mark.filterwarnings("ignore::qcl_mixnet.estimators.base.TestSelectionWarning")
+@pytest.mark.filterwarnings("ignore::qcl_mixnet.estimators.training_options.TestSelectionWarning")
 def test_fit__eval_set_labels_in_any_container__choose_the_same_epoch():
     rng = np.random.default_rng(0)
     X, labels = rng.normal(size=(30, 2)), [0, 1, 2] * 10
@@ -292,7 +292,7 @@ def test_fit__eval_set_labels_in_any_container__choose_the_same_epoch():
         ([0, 1], "inconsistent numbers of samples"),
     ],
 )
-@pytest.mark.filterwarnings("ignore::qcl_mixnet.estimators.base.TestSelectionWarning")
+@pytest.mark.filterwarnings("ignore::qcl_mixnet.estimators.training_options.TestSelectionWarning")
 def test_fit__unusable_eval_set_labels__are_refused(y, message):
     model = QCLMixNetClassifier(epochs=1, checkpoint="test")
     X = np.arange(6.0).reshape(3, 2)

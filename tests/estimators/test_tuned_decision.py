@@ -202,10 +202,10 @@ class Recorder(ClassifierMixin, BaseEstimator):
 def test_fit__parameters__are_cut_to_the_rows_of_each_fold():
     X, y = imbalanced(60)
     Recorder.seen.clear()
-    tuned(Recorder(), cv=3).fit(X, y, sample_weight=X[:, 0] * 2, note="all")
+    tuned(Recorder(), cv=3).fit(X, y, sample_weight=np.exp(X[:, 0]), note="all")
     assert [len(rows) for rows, *_ in Recorder.seen] == [40, 40, 40, 60]
     for rows, weights, note in Recorder.seen:
-        np.testing.assert_array_equal(weights, rows * 2)
+        np.testing.assert_array_equal(weights, np.exp(rows))
         assert note == "all"
 
 
@@ -216,11 +216,11 @@ def test_fit__metadata_routing__hands_on_what_was_requested():
     with config_context(enable_metadata_routing=True):
         inner = Recorder().set_fit_request(sample_weight=True)
         model = tuned(inner, cv=GroupKFold(3).set_split_request(groups=True))
-        model.fit(X, y, sample_weight=X[:, 0] * 2, groups=groups)
+        model.fit(X, y, sample_weight=np.exp(X[:, 0]), groups=groups)
         with pytest.raises(ValueError, match="note"):
             model.fit(X, y, note="not requested")
     for k, (rows, weights, note) in enumerate(Recorder.seen[:3]):
-        np.testing.assert_array_equal(weights, rows * 2)
+        np.testing.assert_array_equal(weights, np.exp(rows))
         assert note is None
         assert len(set(groups[np.isin(X[:, 0], rows)])) == 2, k
 

@@ -50,7 +50,7 @@ def test_losses__rows_of_zeros__are_the_library_s_with_finite_gradients(zero, di
     by_kernel = np.empty((1, 6))
     gradient = np.empty((1, 8, 4))
     hybrid_loss(
-        logits.numpy()[None], mine.detach().numpy()[None], LABELS.numpy()[None],
+        logits.numpy()[None], mine.detach().numpy()[None], LABELS.numpy()[None], None,
         np.zeros((1, 2, 4)), *kernel_options(loss.options, np.dtype(np.float64)), by_kernel,
         np.empty((1, 8, 2)), gradient, np.empty((1, 2, 4)),
     )  # fmt: skip

@@ -10,7 +10,7 @@ from qcl_mixnet.evaluation import cell_folder
 from qcl_mixnet.evaluation.cell_folder import CellFolder
 from qcl_mixnet.evaluation.cells import CellResult
 
-KEY, OTHER_KEY = "abc" * 22, "def" * 22
+KEY, OTHER_KEY = "abc" * 21 + "d", "def" * 21 + "a"  # the first is that of `make_record`
 PREDICTIONS = pd.DataFrame({"repeat": [0, 0], "y_true": [0, 1], "proba_0": [0.9, 0.2]})
 HISTORY = pd.DataFrame({"repeat": [0, 0], "epoch": [1, 2], "loss": [0.7, 0.5]})
 
@@ -26,13 +26,17 @@ def fail_to_write(self, path, *args, **kwargs):
     raise OSError("No space left on device")
 
 
-def make_result(history=HISTORY, **changes):
-    record = {"status": "ok", "error": None, "key": KEY, "metrics": {"macro_f1": 0.5}, **changes}
-    return CellResult(record, PREDICTIONS, history)
+@pytest.fixture
+def make_result(make_record):
+    def make(history=HISTORY, **changes):
+        return CellResult(make_record(**changes), PREDICTIONS, history)
+
+    return make
 
 
-def failed_result():
-    return CellResult({"status": "failed", "error": "E: no", "key": KEY})
+@pytest.fixture
+def failed_result(make_record):
+    return CellResult(make_record(status="failed", error="E: no", metrics={}, repeats=[]))
 
 
 def save(cell, result):
@@ -50,17 +54,17 @@ def test_absent__is_none_without_a_word(cell, caplog):
     assert caplog.text == ""
 
 
-def test_save__round_trip(cell):
+def test_save__round_trip(cell, make_result):
     save(cell, make_result())
     loaded = cell.result(KEY)
-    assert loaded.record.items() >= make_result().record.items()
+    assert {**loaded.record, "files": {}} == make_result().record
     pd.testing.assert_frame_equal(loaded.predictions, PREDICTIONS)
     pd.testing.assert_frame_equal(loaded.history, HISTORY)
     assert cell.record(KEY) == loaded.record
     assert files(cell.folder(KEY)) == ["fit.json", "history.parquet", "predictions.parquet"]
 
 
-def test_save__another_key__both_results_are_kept(cell):
+def test_save__another_key__both_results_are_kept(cell, make_result):
     save(cell, make_result())
     other = CellResult({**make_result().record, "key": OTHER_KEY}, PREDICTIONS.assign(y_true=0))
     save(cell, other)
@@ -69,14 +73,14 @@ def test_save__another_key__both_results_are_kept(cell):
     assert cell.result("0" * 64) is None
 
 
-def test_save__model_without_epochs__has_no_history(cell):
+def test_save__model_without_epochs__has_no_history(cell, make_result):
     save(cell, make_result(history=pd.DataFrame()))
     assert files(cell.folder(KEY)) == ["fit.json", "predictions.parquet"]
     assert cell.result(KEY).history.empty
 
 
-def test_save__failed_result__is_a_record_alone(cell):
-    save(cell, failed_result())
+def test_save__failed_result__is_a_record_alone(cell, failed_result):
+    save(cell, failed_result)
     assert files(cell.folder(KEY)) == ["fit.json"]
     assert cell.result(KEY).failed
     assert cell.result(KEY).predictions.empty
@@ -84,15 +88,11 @@ def test_save__failed_result__is_a_record_alone(cell):
 
 @pytest.mark.parametrize(
     ("again", "left"),
-    [
-        (make_result(history=pd.DataFrame()), ["fit.json", "predictions.parquet"]),
-        (failed_result(), ["fit.json"]),
-    ],
-    ids=["no history", "failed"],
+    [("no history", ["fit.json", "predictions.parquet"]), ("failed", ["fit.json"])],
 )
-def test_save__same_key_again__the_old_files_go(cell, again, left):
+def test_save__same_key_again__the_old_files_go(cell, again, left, make_result, failed_result):
     save(cell, make_result())
-    save(cell, again)
+    save(cell, failed_result if again == "failed" else make_result(history=pd.DataFrame()))
     assert files(cell.folder(KEY)) == left
     assert files(cell.path) == left
     assert sorted(cell.record(KEY)["files"]) == left[1:]
@@ -100,7 +100,7 @@ def test_save__same_key_again__the_old_files_go(cell, again, left):
 
 @pytest.mark.parametrize("name", ["predictions.parquet", "history.parquet"])
 @pytest.mark.parametrize("damage", ["changed", "removed"])
-def test_record__damaged_file__is_none_with_a_warning(cell, caplog, name, damage):
+def test_record__damaged_file__is_none_with_a_warning(cell, caplog, name, damage, make_result):
     save(cell, make_result())
     path = cell.folder(KEY) / name
     if damage == "removed":
@@ -120,7 +120,7 @@ def test_record__damaged_file__is_none_with_a_warning(cell, caplog, name, damage
     [b"", b'{"status": "ok"', b"{}", b'{"key": "other", "files": {}}', b"\x00\x00", b"[]", b"null",
      b"3", b"\xff\xfe\xfa", json.dumps({"key": KEY, "files": []}).encode()],
 )  # fmt: skip
-def test_record__damaged__is_none_with_a_warning(cell, caplog, content):
+def test_record__damaged__is_none_with_a_warning(cell, caplog, content, make_result):
     save(cell, make_result())
     (cell.folder(KEY) / "fit.json").write_bytes(content)
     assert cell.result(KEY) is None
@@ -129,7 +129,7 @@ def test_record__damaged__is_none_with_a_warning(cell, caplog, content):
 
 
 @pytest.mark.parametrize("before", [False, True], ids=["first", "again"])
-def test_save__tables_cannot_be_written__there_is_no_result(cell, monkeypatch, before):
+def test_save__tables_cannot_be_written__there_is_no_result(cell, monkeypatch, before, make_result):
     if before:
         save(cell, make_result())
     with monkeypatch.context() as patch:
@@ -142,7 +142,9 @@ def test_save__tables_cannot_be_written__there_is_no_result(cell, monkeypatch, b
     assert not [name for name in left if name.startswith(".")]
 
 
-def test_save__record__is_completed_and_written_after_everything_else(cell, monkeypatch):
+def test_save__record__is_completed_and_written_after_everything_else(
+    cell, monkeypatch, make_result
+):
     order = []
 
     def note(source, target):
@@ -160,7 +162,7 @@ def test_save__record__is_completed_and_written_after_everything_else(cell, monk
     assert cell.record(KEY)["run"] == 7
 
 
-def test_discard__result_without_a_record__is_gone_and_others_stay(cell):
+def test_discard__result_without_a_record__is_gone_and_others_stay(cell, make_result):
     save(cell, make_result(key=OTHER_KEY))
     cell.write(make_result())
     (cell.folder(KEY) / ".predictions.parquet.1.part").touch()
@@ -170,7 +172,7 @@ def test_discard__result_without_a_record__is_gone_and_others_stay(cell):
     assert cell.record(OTHER_KEY) is not None
 
 
-def test_save__infinite_and_missing_metrics__are_null_in_strict_json(cell):
+def test_save__infinite_and_missing_metrics__are_null_in_strict_json(cell, make_result):
     save(cell, make_result(metrics={"macro_f1": 0.5, "roc_auc_ovr": float("nan")}))
 
     def refuse(constant):
@@ -182,7 +184,9 @@ def test_save__infinite_and_missing_metrics__are_null_in_strict_json(cell):
 
 
 @pytest.mark.parametrize("links", [True, False], ids=["links", "no links"])
-def test_show__lays_the_files_of_one_result_beside_the_folders(cell, monkeypatch, links):
+def test_show__lays_the_files_of_one_result_beside_the_folders(
+    cell, monkeypatch, links, make_result
+):
     if not links:  # as on a memory stick
         monkeypatch.setattr(cell_folder.os, "link", _no_links)
     save(cell, make_result())
@@ -203,14 +207,46 @@ def _no_links(source, target):
     raise OSError("links are not supported")
 
 
-def test_show__what_is_shown_already__is_not_written_again(cell):
+def test_show__what_is_shown_already__is_not_written_again(cell, make_result):
     save(cell, make_result())
     before = (cell.path / "fit.json").stat().st_ctime_ns
     cell.show(KEY)
     assert (cell.path / "fit.json").stat().st_ctime_ns == before
 
 
-def test_receive__files_of_another_folder__are_taken_over(cell, tmp_path):
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda record: record.pop("seconds"), "it lacks 'seconds'"),
+        (lambda record: record.pop("repeats"), "it lacks 'repeats'"),
+        (lambda record: record["repeats"][0].pop("metrics"), "it lacks 'repeats.0.metrics'"),
+        (lambda record: record["metrics"].pop("macro_f1"), "it lacks 'macro_f1'"),
+        (lambda record: record.update(status="done"), "its 'status' is wrong"),
+        (lambda record: record.update(seconds="long"), "its 'seconds' is wrong"),
+        (lambda record: record.update(status="failed"), "it failed without an error"),
+    ],
+)
+def test_record__edited_by_hand__is_none_and_the_field_is_named(
+    cell, make_result, caplog, change, told
+):
+    save(cell, make_result())
+    path = cell.folder(KEY) / "fit.json"
+    record = json.loads(path.read_text())
+    change(record)
+    path.write_text(json.dumps(record))
+    assert cell.record(KEY) is None
+    assert f"is damaged ({told}); the cell is computed again." in caplog.text
+
+
+def test_show__half_file_of_a_killed_run__is_not_shown(cell, make_result):
+    save(cell, make_result())
+    (cell.folder(KEY) / ".predictions.parquet.abc.part").write_bytes(b"PAR1 half")
+    (cell.path / "fit.json").unlink()
+    cell.show(KEY)
+    assert files(cell.path) == ["fit.json", "history.parquet", "predictions.parquet"]
+
+
+def test_receive__files_of_another_folder__are_taken_over(cell, tmp_path, make_result):
     elsewhere = CellFolder(tmp_path / "elsewhere")
     record = elsewhere.write(make_result())
     save(cell, make_result(history=HISTORY.head(1)))
@@ -222,7 +258,7 @@ def test_receive__files_of_another_folder__are_taken_over(cell, tmp_path):
     pd.testing.assert_frame_equal(cell.result(KEY).history, HISTORY)
 
 
-def test_receive__no_history__that_of_before_is_gone(cell, tmp_path):
+def test_receive__no_history__that_of_before_is_gone(cell, tmp_path, make_result):
     elsewhere = CellFolder(tmp_path / "elsewhere")
     record = elsewhere.write(make_result(history=pd.DataFrame()))
     save(cell, make_result())
@@ -230,14 +266,14 @@ def test_receive__no_history__that_of_before_is_gone(cell, tmp_path):
     assert files(cell.folder(KEY)) == ["predictions.parquet"]
 
 
-def test_receive__another_file_than_the_record_says__is_an_error(cell, tmp_path):
+def test_receive__another_file_than_the_record_says__is_an_error(cell, tmp_path, make_result):
     record = CellFolder(tmp_path / "elsewhere").write(make_result())
     with pytest.raises(OSError, match=r"predictions\.parquet is not the file"):
         cell.receive(record, lambda name, path: path.write_bytes(b"PAR1 other"))
     assert cell.record(KEY) is None
 
 
-def test_newest_record__of_any_key__that_came_to_its_end(cell):
+def test_newest_record__of_any_key__that_came_to_its_end(cell, make_result):
     assert cell.newest_record() is None
     for key, day, status in (("a" * 64, 3, "ok"), ("b" * 64, 4, "ok"), ("c" * 64, 5, "failed")):
         save(cell, make_result(key=key, finished_at=f"2026-01-0{day}", status=status))

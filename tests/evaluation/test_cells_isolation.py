@@ -69,3 +69,14 @@ def test_run_cell__another_seed__another_network():
     first, second = run(QCL_MIXNET, data), run(QCL_MIXNET, other, seed=SEED + 1)
     np.testing.assert_array_equal(first.predictions["row"], second.predictions["row"])
     assert not np.array_equal(columns(first, "proba_"), columns(second, "proba_"))
+
+
+def test_run_cell__error_that_cannot_be_encoded__is_told_with_its_escape(monkeypatch):
+    def fail(*_):
+        raise RuntimeError("no file named a\ud800")
+
+    monkeypatch.setattr(Probe, "_fail", fail)
+    record = run(PROBE).record
+    assert record["error"] == "RuntimeError: no file named a\\ud800"
+    for text in (record["error"], record["traceback"], *record["warnings"]):
+        text.encode("utf-8")

@@ -11,6 +11,8 @@ SCHEMA = {
     "rows": 12, "features": 3, "classes": 3, "class_counts": {"x": 6, "y": 4, "z": 2},
     "class_names": ["x", "y", "z"],
     "provenance": {"dataset": "mine", "source": "openml", "origin": "somewhere"},
+    "split_by": {"groups": "patient"},
+    "rows_seen_in_training": {"features": [2, 1], "features_and_label": [1, 0]},
 }  # fmt: skip
 SPLITS = pd.DataFrame(
     {
@@ -39,8 +41,16 @@ def test_describe__by_hand():
         "n_features": 3, "n_classes": 3, "smallest_class": 2, "imbalance_ratio": 3.0,
         "test_imbalance_ratio": 3.0, "classes_absent_from_test": 1, "printed_rows": 13,
         "printed_features": 4, "printed_classes": 3, "printed_imbalance_ratio": 5.5,
-        "source": "openml",
+        "source": "openml", "split_by": "groups: patient", "rows_seen_in_training": 3,
+        "rows_seen_with_label": 1,
     }  # fmt: skip
+
+
+def test_describe__schema_of_an_older_version__counts_nothing():
+    older = {key: SCHEMA[key] for key in SCHEMA if key not in ("split_by", "rows_seen_in_training")}
+    described = describe(older).iloc[0]
+    assert described["split_by"] == ""
+    assert described["rows_seen_in_training"] is pd.NA
 
 
 def test_describe__entry_of_the_roster__is_taken_as_well():

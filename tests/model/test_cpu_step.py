@@ -24,6 +24,7 @@ BATCHES = {
 }
 NETWORKS = [
     {}, {"quantum": False}, {"attention": False}, {"gate": "input"}, {"quantum": "variational"},
+    {"attention_rank": 2},
 ]  # fmt: skip
 LOSSES = [
     {"intra_class": "mse"},

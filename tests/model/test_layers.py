@@ -83,3 +83,16 @@ def test_value_attention__initial_spread_is_that_of_multihead_attention():
     assert attention.out.weight.std().item() == pytest.approx(
         theirs.out_proj.weight.std().item(), rel=0.02
     )
+
+
+def test_value_attention__of_a_rank__two_narrow_products_with_the_spread_of_the_wide_ones():
+    full, low = ValueAttention(300), ValueAttention(300, rank=20)
+    for attention in (full, low):
+        attention.reset_parameters(torch.Generator().manual_seed(0))
+    assert low.value.weight.shape == (20, 300)
+    assert low.out.weight.shape == (300, 20)
+    x = torch.randn(2000, 300, generator=torch.Generator().manual_seed(1))
+    expected = x @ low.value.weight.T @ low.out.weight.T
+    torch.testing.assert_close(low(x), expected, atol=1e-5, rtol=1e-4)
+    assert torch.linalg.matrix_rank(low.out.weight @ low.value.weight) == 20
+    assert low(x).std().item() == pytest.approx(full(x).std().item(), rel=0.05)

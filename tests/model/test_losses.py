@@ -38,22 +38,23 @@ def make_batch(labels, seed=0, dtype=torch.float64, n_classes=None):
     return logits.to(dtype), embeddings.to(dtype), labels, loss.to(dtype)
 
 
-def by_autograd(loss, logits, embeddings, labels):
+def by_autograd(loss, logits, embeddings, labels, weights=None):
     """Terms, and derivatives of the total by logits, embeddings and centroids."""
     inputs = [logits.clone().requires_grad_(), embeddings.clone().requires_grad_()]
-    terms = loss(*inputs, labels)
+    terms = loss(*inputs, labels, weights)
     terms.total.backward()
     return torch.stack(terms).detach(), *(i.grad for i in inputs), loss.centroids.grad
 
 
-def by_kernel(loss, logits, embeddings, labels):
+def by_kernel(loss, logits, embeddings, labels, weights=None):
     """The same of a group of one, from the kernel."""
     centroids = loss.centroids.detach()
     arrays = [t.unsqueeze(0).numpy() for t in (logits, embeddings, labels, centroids)]
     gradients = [np.full_like(arrays[i], np.nan) for i in (0, 1, 3)]
     terms = np.full((1, len(LossTerms._fields)), np.nan, arrays[0].dtype)
     options = kernel_options(loss.options, arrays[0].dtype)
-    hybrid_loss(*arrays, *options, terms, *gradients)
+    of_rows = None if weights is None else weights.unsqueeze(0).numpy()
+    hybrid_loss(*arrays[:3], of_rows, arrays[3], *options, terms, *gradients)
     return tuple(torch.from_numpy(array[0]) for array in (terms, *gradients))
 
 
@@ -72,15 +73,18 @@ def dot(u, v):
     return sum(a * b for a, b in zip(u, v, strict=True))
 
 
-def naive_hybrid_loss(logits, embeddings, labels, centroids, squared=False, mse=False):
-    """Eq. 9-16 in plain Python floats."""
+def naive_hybrid_loss(
+    logits, embeddings, labels, centroids, squared=False, mse=False, weights=None
+):
+    """Eq. 9-16 in plain Python floats; rows and anchors count by their weights."""
     n = len(labels)
+    w = weights or [1.0] * n
     focal = intra = 0.0
-    for row, e, y in zip(logits, embeddings, labels, strict=True):
+    for row, e, y, of_row in zip(logits, embeddings, labels, w, strict=True):
         p = math.exp(row[y]) / sum(math.exp(v) for v in row)
-        focal += (1 - p) ** 3.0 * -math.log(p) / n
+        focal += of_row * (1 - p) ** 3.0 * -math.log(p) / n
         squares = [(a - b) ** 2 for a, b in zip(e, centroids[y], strict=True)]
-        intra += (sum(squares) / len(e) if mse else sum(squares)) / n
+        intra += of_row * (sum(squares) / len(e) if mse else sum(squares)) / n
     present = sorted(set(labels))
     gaps = [
         norm([a - b for a, b in zip(centroids[j], centroids[k], strict=True)])
@@ -96,10 +100,10 @@ def naive_hybrid_loss(logits, embeddings, labels, centroids, squared=False, mse=
         positives = [p for p in range(n) if p != i and labels[p] == labels[i]]
         if positives and len(present) > 1:  # nothing to contrast a lone class with
             denominator = sum(math.exp(dot(z[i], z[a]) / 0.2) for a in range(n) if a != i)
-            anchors.append(
-                -sum(math.log(math.exp(dot(z[i], z[p]) / 0.2) / denominator) for p in positives)
-                / len(positives)
-            )
+            mean = sum(
+                math.log(math.exp(dot(z[i], z[p]) / 0.2) / denominator) for p in positives
+            ) / len(positives)
+            anchors.append(-w[i] * mean)
     supcon = sum(anchors) / len(anchors) if anchors else 0.0
 
     violations = []
@@ -120,7 +124,7 @@ def naive_hybrid_loss(logits, embeddings, labels, centroids, squared=False, mse=
                 to_q = norm([a - b for a, b in zip(z[i], z[q], strict=True)])
                 value = (to_p**2 - to_q**2 if squared else to_p - to_q) + 0.5
                 if value > 0:
-                    violations.append(value)
+                    violations.append(w[i] * value)
     triplet = sum(violations) / len(violations) if violations else 0.0
     return 0.5 * (focal + 0.8 * intra + inter) + 0.5 * (supcon + triplet)
 
@@ -183,6 +187,78 @@ def test_hybrid_loss__value_and_gradients_equal_pytorch_metric_learning(form, la
     (total, *_), *gradients = form(loss, logits, embeddings, y)
     for mine, theirs in zip((total, *gradients), expected, strict=True):
         torch.testing.assert_close(mine, theirs, rtol=1e-8, atol=1e-8)
+
+
+def make_weights(n_rows):
+    weights = torch.from_numpy(np.random.default_rng(n_rows).gamma(0.7, size=n_rows))
+    return weights / weights.mean()
+
+
+@pytest.mark.parametrize("labels", BATCHES.values(), ids=BATCHES.keys())
+@FORMS
+def test_hybrid_loss__weighted_rows__equals_naive_loops(form, labels):
+    logits, embeddings, y, loss = make_batch(labels)
+    weights = make_weights(len(labels))
+    expected = naive_hybrid_loss(
+        logits.tolist(),
+        embeddings.tolist(),
+        labels,
+        loss.centroids.tolist(),
+        weights=weights.tolist(),
+    )
+    terms, *_ = form(loss, logits, embeddings, y, weights)
+    assert terms[0].item() == pytest.approx(expected, rel=1e-9)
+    assert terms[0].item() != pytest.approx(form(loss, logits, embeddings, y)[0][0].item())
+
+
+@pytest.mark.parametrize("labels", BATCHES.values(), ids=BATCHES.keys())
+@pytest.mark.parametrize("option", [{}, {"intra_class": "mse", "focal_gamma": 1.5}], ids=str)
+@FORMS
+def test_hybrid_loss__weighted_rows__value_and_gradients_equal_the_reference(form, labels, option):
+    logits, embeddings, y, plain = make_batch(labels)
+    loss = HybridLoss(len(plain.centroids), 8, LossOptions(**option)).double()
+    loss.load_state_dict(plain.state_dict())
+    reference, weights = ReferenceLoss(loss), make_weights(len(labels))
+    inputs = [logits.clone().requires_grad_(), embeddings.clone().requires_grad_()]
+    value = reference(*inputs, y, weights)
+    value.backward()
+    expected = value.detach(), *(i.grad for i in inputs), reference.centroids.grad
+    (total, *_), *gradients = form(loss, logits, embeddings, y, weights)
+    for mine, theirs in zip((total, *gradients), expected, strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-8, atol=1e-8)
+
+
+@FORMS
+def test_hybrid_loss__sum_over_anchors__each_times_its_weight(form):
+    logits, embeddings, y, _ = make_batch(BATCHES["balanced"])
+    loss = HybridLoss(3, 8, LossOptions(supcon_reduction="sum")).double()
+    weights = make_weights(18)
+    alone = [
+        form(loss, logits, embeddings, y, torch.eye(18, dtype=torch.float64)[i])[0][4]
+        for i in range(18)
+    ]
+    together = form(loss, logits, embeddings, y, weights)[0][4]
+    assert together.item() == pytest.approx(float(weights @ torch.stack(alone)))
+
+
+@FORMS
+def test_hybrid_loss__weights_of_1__are_no_weights(form):
+    *inputs, loss = make_batch(BATCHES["rare class of one row"])
+    without = form(loss, *inputs)
+    loss.zero_grad()
+    for mine, theirs in zip(form(loss, *inputs, torch.ones(15).double()), without, strict=True):
+        torch.testing.assert_close(mine, theirs)
+
+
+@FORMS
+def test_focal_and_intra__whole_weights__are_those_of_repeated_rows(form):
+    logits, embeddings, y, loss = make_batch([0, 0, 1, 2, 1])
+    times = torch.tensor([3, 1, 2, 1, 5])
+    repeated = (tensor.repeat_interleave(times, 0) for tensor in (logits, embeddings, y))
+    _, focal, intra, inter, *_ = form(loss, *repeated)[0].tolist()
+    weights = times / times.double().mean()
+    _, *mine = form(loss, logits, embeddings, y, weights)[0].tolist()
+    assert mine[:3] == pytest.approx([focal, intra, inter], rel=1e-12)
 
 
 def test_reference_loss__equals_naive_loops():

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from qcl_mixnet.model.layers import QuantumEntanglementLayer
-from qcl_mixnet.model.network import QCLMixNet
+from qcl_mixnet.model.network import FULL_ATTENTION_WIDTH, QCLMixNet, attention_rank
 from qcl_mixnet.model.variational import VariationalLayer
 
 
@@ -60,3 +60,18 @@ def test_no_attention__leaves_the_entangled_row():
 @pytest.mark.parametrize("n_features", [1, 700])
 def test_forward__odd_widths(n_features):
     assert build(n_features=n_features, n_classes=100)(torch.randn(3, n_features)).shape == (3, 100)
+
+
+def test_attention_rank__up_to_the_limit_none_above_that_of_the_layer_behind():
+    assert attention_rank(1) is attention_rank(FULL_ATTENTION_WIDTH) is None
+    assert attention_rank(FULL_ATTENTION_WIDTH + 1) == 64 == build().hidden[0].out_features
+
+
+def test_build__attention_of_a_rank__grows_with_the_width_and_not_with_its_square():
+    def size(n_features):
+        with torch.device("meta"):
+            network = QCLMixNet(n_features, 3, attention_rank=64)
+        return sum(parameter.numel() for parameter in network.parameters())
+
+    per_column = 1 + (64 + 64 + 1) + 64  # theta; value, out and its bias; the hidden layer
+    assert size(20_000) - size(10_000) == 10_000 * per_column

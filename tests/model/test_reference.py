@@ -121,17 +121,20 @@ MADE_BY = pytest.mark.parametrize(
 )
 
 
-def run_both(dtype, epochs, n_rows=93, made_by=Recorder):
+def run_both(dtype, epochs, n_rows=93, made_by=Recorder, weights=None):
     """Train both; 93 rows in batches of 16 are 6 steps an epoch."""
     options, mixup = TrainingOptions(epochs=epochs, batch_size=16), MixupOptions()
     x, y = make_problem(dtype, n_rows)
     net, loss = make_model(dtype)
     reference, reference_loss = make_reference(net, loss)
     expected = train_reference(
-        reference, reference_loss, x, y, options, mixup, Streams.from_seed(3)
+        reference, reference_loss, x, y, options, mixup, Streams.from_seed(3), weights
     )
     network, losses, streams = stack([net]), stack([loss]), Streams.from_seed(3)
-    objective = made_by(network, losses, x.unsqueeze(0), y.unsqueeze(0), mixup, [streams.mixup])
+    of_rows = None if weights is None else weights.unsqueeze(0)
+    objective = made_by(
+        network, losses, x.unsqueeze(0), y.unsqueeze(0), mixup, [streams.mixup], of_rows
+    )
     train(network, objective, n_rows, options, [streams.batches])
     unstack(network, [net])
     unstack(losses, [loss])
@@ -153,6 +156,20 @@ def test_train__float64__54_steps__follows_the_reference_to_the_last_buffer(made
         torch.testing.assert_close(
             mine[name], theirs[name], rtol=1e-9, atol=atol, msg=lambda m, n=name: f"{n}: {m}"
         )
+
+
+@MADE_BY
+def test_train__float64__weighted_rows__follows_the_reference(made_by):
+    weights = torch.from_numpy(np.random.default_rng(4).gamma(1.0, size=93))
+    weights /= weights.mean()
+    (net, loss, losses), (reference, reference_loss, expected) = run_both(
+        torch.float64, epochs=3, made_by=made_by, weights=weights
+    )
+    np.testing.assert_allclose(losses, expected, rtol=1e-9)
+    torch.testing.assert_close(loss.centroids, reference_loss.centroids, rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(net.classifier.weight, reference.fc_3.weight, rtol=1e-9, atol=1e-9)
+    _, (_, _, without) = run_both(torch.float64, epochs=3, made_by=made_by)
+    assert np.abs(np.subtract(losses, without)).max() > 0.01
 
 
 @MADE_BY
@@ -225,3 +242,10 @@ def test_train_reference__leaves_the_global_generator_alone():
     options = TrainingOptions(epochs=1, batch_size=16)
     train_reference(reference, reference_loss, x, y, options, MixupOptions(), Streams.from_seed(3))
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_reference_network__attention_that_is_not_the_paper_s__is_refused():
+    for parts in ({"attention_rank": 2}, {"attention": False}):
+        network = QCLMixNet.build(5, 3, generator=torch.Generator(), **parts)
+        with pytest.raises(ValueError, match="of full rank, alone"):
+            ReferenceNetwork(network)

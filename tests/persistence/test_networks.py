@@ -22,6 +22,7 @@ def round_trip(networks):
     [
         {}, {"quantum": False}, {"attention": False}, {"gate": "input", "theta_std": 0.5},
         {"quantum": "variational"}, {"quantum": "variational", "n_qubits": 6, "gate": "input"},
+        {"attention_rank": 2},
     ],
     ids=str,
 )  # fmt: skip

@@ -1,6 +1,8 @@
 """The main job in the test environment, as a user runs it."""
 
+import html
 import json
+import re
 from pathlib import Path
 
 import mlflow
@@ -47,11 +49,19 @@ def test_full__every_model__files_tables_and_mlflow_agree(project, runner, capsy
     assert board["mean_rank"].sum() == pytest.approx(n_ranked * (n_ranked + 1) / 2)  # 1 + 2 + ...
     expected = {
         "leaderboard.md", "macro_f1.csv", "per_class.csv", "comparison_with_control.csv",
+        "control_confusion.csv", "control_calibration.csv", "provenance.csv", "report.html",
         *(f"tables/{name}.{form}" for name in TABLES for form in ("csv", "md", "tex")),
         *(f"figures/{name}.{form}" for name in FIGURES for form in ("png", "svg")),
     }  # fmt: skip
     for name in expected:
         assert (project.data / "08_reporting/latest" / name).stat().st_size > 0
+
+    check_page(project.data / "08_reporting/latest", board)
+    provenance = pd.read_csv(project.data / "08_reporting/latest/provenance.csv")
+    assert len(provenance) == n_cells
+    assert set(provenance["environment"]) == {"test"}
+    confusion = pd.read_csv(project.data / "08_reporting/latest/control_confusion.csv")
+    assert confusion.groupby("dataset")["rows"].sum().to_dict() == {"glass": 43, "lymph": 30}
 
     runs = mlflow.search_runs(search_all_experiments=True)
     parent = runs[runs["tags.mlflow.runName"] == "full"].iloc[0]
@@ -85,6 +95,34 @@ def test_full__every_model__files_tables_and_mlflow_agree(project, runner, capsy
     assert f"Mean ranks by macro F1 over {len(DATASETS)} data sets" in shown
     assert f"Friedman chi2({n_ranked - 1})" in shown
     assert str(project.data / "08_reporting") in shown.replace("\n", "")
+    *_, last = shown.strip().splitlines()
+    assert Path(last.removeprefix("Report: ")).name == "report.html"
+    assert Path(last.removeprefix("Report: ")).is_file()
+
+
+def check_page(reports, board):
+    """The page, the Markdown and the CSV files agree to the printed digit."""
+    page = (reports / "report.html").read_text(encoding="utf-8")
+    board_rows, heat_rows = (
+        [re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", row) for row in re.findall("<tr.*?</tr>", part)]
+        for part in (
+            re.search(f'<table id="{table}".*?<tbody>(.*?)</tbody>', page, re.S)[1]
+            for table in ("board", "heat")
+        )
+    )
+    markdown = (reports / "leaderboard.md").read_text(encoding="utf-8").splitlines()
+    printed = [line.strip("| ").split(" | ") for line in markdown if line.startswith("| ")][2:]
+    assert board_rows == printed
+    assert [[row[2], row[5], row[9]] for row in board_rows] == [
+        [f"{row.mean_rank:.2f}", f"{row.macro_f1:.3f}", f"{row.fit_seconds:.1f}"]
+        for row in board.itertuples()
+    ]
+    scores = pd.read_csv(reports / "macro_f1.csv", index_col="dataset")
+    metrics = pd.read_csv(reports / "metrics.csv").drop_duplicates("model")
+    labels = dict(zip(metrics["model"], metrics["label"], strict=True))
+    shown = {row[0]: row[1:] for row in heat_rows}
+    for model, column in scores.items():
+        assert shown[labels[model]] == [f"{column[name]:.3f}" for name in ("lymph", "glass")]
 
 
 @pytest.mark.slow
@@ -100,13 +138,14 @@ def test_full__workers_that_inherit_nothing__no_stray_runs(project, small, monke
 def test_full__again__computes_nothing_and_makes_the_same_tables(project, small, capsys):
     project.run(params=small)
     before = project.finished_at()
-    table = (project.data / "08_reporting/latest/metrics.csv").read_text()
+    reports = project.data / "08_reporting/latest"
+    made = [(reports / name).read_bytes() for name in ("metrics.csv", "report.html")]
     capsys.readouterr()
 
     project.run(params=small)
 
     assert project.finished_at() == before
-    assert (project.data / "08_reporting/latest/metrics.csv").read_text() == table
+    assert [(reports / name).read_bytes() for name in ("metrics.csv", "report.html")] == made
     assert "4 cells are up to date, 0 to compute." in capsys.readouterr().out
 
 
@@ -187,6 +226,8 @@ def test_full__failing_model__is_recorded_ranked_last_and_retried(project):
     board = pd.read_csv(project.data / "08_reporting/latest/leaderboard.csv").set_index("model")
     assert board.loc["knn", "mean_rank"] == 3
     assert board.loc["knn", "n_failed"] == 2
+    page = (project.data / "08_reporting/latest/report.html").read_text(encoding="utf-8")
+    assert html.escape(record["error"]) in page
     runs = mlflow.search_runs(search_all_experiments=True)
     assert (runs[runs["tags.model"] == "knn"]["status"] == "FAILED").all()
 

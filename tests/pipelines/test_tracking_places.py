@@ -18,7 +18,7 @@ QUICK = {"grid": {"datasets": "glass", "models": "decision_tree+knn"}}
 @pytest.fixture
 def place(project, monkeypatch, tmp_path, caplog):
     """Run with MLFLOW_TRACKING_URI at a place, in a project with a database of its own."""
-    monkeypatch.setattr("qcl_mixnet.project.hooks.project_root", lambda: tmp_path)
+    monkeypatch.setattr("qcl_mixnet.project.kedro_mlflow_hooks.project_root", lambda: tmp_path)
 
     def run(uri):
         caplog.clear()
@@ -65,7 +65,7 @@ def test_project_s_database_is_read_only__not_tracked(place, tmp_path, capsys):
     assert (tmp_path / "mlflow.db").read_bytes() == before
     assert "MLflow run" not in capsys.readouterr().out
     record = json.loads((tmp_path / "data/07_model_output/glass/knn/fit.json").read_text())
-    assert record["mlflow_run_id"] is None
+    assert record["run"] is None
     assert mlflow.active_run() is None
 
 
@@ -73,6 +73,27 @@ def test_project_s_database_is_none__not_tracked(place, tmp_path):
     (tmp_path / "mlflow.db").write_text("a text" * 1000)
     (line,) = place(f"sqlite:///{tmp_path / 'mlflow.db'}")
     assert "(file is not a database): this run is not tracked" in line
+
+
+@pytest.mark.slow
+def test_database_is_locked__tracked_in_the_project_s(place, tmp_path, empty_database):
+    shutil.copy(empty_database, tmp_path / "other.db")
+    other = sqlite3.connect(tmp_path / "other.db", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    (line,) = place(f"sqlite:///{tmp_path / 'other.db'}")
+    other.close()
+    assert "other.db cannot be used (database is locked): this run is tracked in sqlite" in line
+    assert tracked_cells(tmp_path / "mlflow.db") == ["glass.decision_tree", "glass.knn"]
+    assert tracked_cells(tmp_path / "other.db") == []
+
+
+@pytest.mark.slow
+def test_project_s_database_is_locked__not_tracked(place, tmp_path):
+    lock = sqlite3.connect(tmp_path / "mlflow.db", isolation_level=None)
+    lock.execute("BEGIN EXCLUSIVE")
+    (line,) = place(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    lock.close()
+    assert "cannot be used (database is locked): this run is not tracked" in line
 
 
 @pytest.mark.parametrize(
@@ -96,7 +117,7 @@ def test_place_that_only_kedro_mlflow_can_try__tracked_in_the_project_s(place, t
     assert tracked_cells(tmp_path / "mlflow.db") == ["glass.decision_tree", "glass.knn"]
 
 
-def test_run_cannot_be_opened__not_tracked(place, tmp_path, monkeypatch):
+def test_run_cannot_be_opened__is_noted_down(place, tmp_path, monkeypatch):
     def full(*args, **kwargs):
         raise MlflowException("(sqlite3.OperationalError) database or disk is full\n[SQL: INSERT]")
 
@@ -104,7 +125,7 @@ def test_run_cannot_be_opened__not_tracked(place, tmp_path, monkeypatch):
     (line,) = place(f"sqlite:///{tmp_path / 'mlflow.db'}")
     assert line.startswith(
         f"MLflow at sqlite:///{tmp_path / 'mlflow.db'} cannot open a run ((sqlite3."
-        "OperationalError) database or disk is full): this run is not tracked."
+        "OperationalError) database or disk is full): it is noted down, and the end of this run or "
     )
 
 

@@ -9,7 +9,7 @@ from qcl_mixnet.evaluation.cells import CellResult
 from qcl_mixnet.project.datasets import CellDataset, TableDataset, Unavailable
 from qcl_mixnet.project.tracking import RunBinding
 
-KEY = "abc" * 22
+KEY = "abc" * 21 + "d"  # of `make_record`
 TABLE = pd.DataFrame({"a": [1.5, None, 3.0], "b": ["x", "y", None], "target": [0, 1, 0]})
 PREDICTIONS = pd.DataFrame({"repeat": [0, 0], "y_true": [0, 1], "proba_0": [0.9, 0.2]})
 HISTORY = pd.DataFrame({"repeat": [0, 0], "epoch": [1, 2], "loss": [0.7, 0.5]})
@@ -39,6 +39,14 @@ def test_table__round_trip__with_its_provenance(table):
     pd.testing.assert_frame_equal(loaded, data)
     assert loaded.attrs == {"provenance": {"dataset": "mine", "rows": 3}}
     assert files(table.path.parent) == ["table.parquet"]
+
+
+@pytest.mark.parametrize("provenance", ["me", [1], 3])
+def test_table__provenance_edited_by_hand__is_that_of_nobody(table, provenance):
+    data = TABLE.copy()
+    data.attrs["provenance"] = provenance
+    table.save(data)
+    assert table.load().attrs == {}
 
 
 def test_table__saved_again__is_replaced(table):
@@ -116,9 +124,10 @@ def cell(tmp_path):
     return CellDataset(path=str(tmp_path / "glass" / "knn"), dataset="glass", model="knn")
 
 
-def make_result():
-    record = {"status": "ok", "error": None, "key": KEY, "metrics": {"macro_f1": 0.5}}
-    return CellResult(record, PREDICTIONS, HISTORY)
+@pytest.fixture
+def make_result(make_record):
+    record = {k: v for k, v in make_record().items() if k not in {"dataset", "model"}}
+    return lambda: CellResult(record, PREDICTIONS, HISTORY)
 
 
 def test_cell__absent__is_an_empty_folder(cell):
@@ -126,7 +135,7 @@ def test_cell__absent__is_an_empty_folder(cell):
     assert cell.load().result(KEY) is None
 
 
-def test_cell__saved__is_found_under_its_key_with_its_names(cell):
+def test_cell__saved__is_found_under_its_key_with_its_names(cell, make_result):
     cell.save(make_result())
     assert cell.exists()
     loaded = cell.load().result(KEY)
@@ -134,30 +143,24 @@ def test_cell__saved__is_found_under_its_key_with_its_names(cell):
     pd.testing.assert_frame_equal(loaded.predictions, PREDICTIONS)
 
 
-def test_cell__tracking__comes_after_the_tables_and_before_the_record(cell, monkeypatch):
-    def note_tracking(binding, record, history, folder):
-        assert files(folder) == ["history.parquet", "predictions.parquet"]
-        assert record["model"] == "knn"
-        return "run 7"
-
-    monkeypatch.setattr("qcl_mixnet.project.datasets.log_cell", note_tracking)
-    cell.bind(RunBinding())
+def test_cell__tracked__its_record_says_by_which_run(cell, make_result):
+    cell.bind(RunBinding(key="k1"))
     cell.save(make_result())
-    assert cell.load().record(KEY)["mlflow_run_id"] == "run 7"
+    assert cell.load().record(KEY)["run"] == "k1"
 
 
-def test_cell__bound_to_a_run__its_provenance_is_in_the_record(cell):
+def test_cell__bound_to_a_run__its_provenance_is_in_the_record(cell, make_result):
     cell.bind(RunBinding({"git_commit": "abc-dirty", "environment": "paper"}))
     cell.save(make_result())
     record = cell.load().record(KEY)
     assert record["git_commit"] == "abc-dirty"
     assert record["environment"] == "paper"
-    assert record["mlflow_run_id"] is None  # nothing is tracked
+    assert record["run"] is None  # nothing is tracked
 
 
-def test_cell__not_bound__record_says_nothing_of_a_run(cell):
+def test_cell__not_bound__record_says_nothing_of_a_run(cell, make_result):
     cell.save(make_result())
-    assert not {"mlflow_run_id", "git_commit"} & set(cell.load().record(KEY))
+    assert not {"run", "git_commit"} & set(cell.load().record(KEY))
 
 
 def test_table__mode__is_that_of_any_other_file(tmp_path):

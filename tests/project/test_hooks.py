@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 from mlflow.utils.validation import _validate_metric_name
 
+from qcl_mixnet.project.git import git_commit
 from qcl_mixnet.project.hooks import (
     MAX_LABELS,
     check_writable,
-    git_commit,
     inference_metrics,
     speed_metrics,
 )

@@ -57,7 +57,7 @@ def test_load__base__six_data_sets_and_all_models():
     assert found.families == ["ablation", "dl", "gnn", "ml", "peer", "proposed"]
     assert found.statistics.control == "qcl_mixnet"
     # The class's other defaults are the paper's.
-    assert found.models["qcl_mixnet"].params == {"batch_size": 64}
+    assert found.models["qcl_mixnet"].params == {"batch_size": 64, "attention": "full"}
     assert found.models["qcl_mixnet"].preprocess is False
 
 

@@ -158,10 +158,15 @@ def catalog(tmp_path):
     )
 
 
-def save(catalog, status="ok", fingerprint="table", spec=SPEC, protocol=PROTOCOL):
-    key = cell_key(fingerprint, spec, protocol)
-    record = {"status": status, "error": None if status == "ok" else "E: no", "key": key}
-    catalog.save("glass.tree_result", CellResult(record))
+@pytest.fixture
+def save(make_record):
+    def save(catalog, status="ok", fingerprint="table", spec=SPEC, protocol=PROTOCOL):
+        key = cell_key(fingerprint, spec, protocol)
+        error = None if status == "ok" else "E: no"
+        record = make_record(status=status, error=error, key=key, model="tree")
+        catalog.save("glass.tree_result", CellResult(record))
+
+    return save
 
 
 def is_up_to_date(catalog):
@@ -174,7 +179,7 @@ def test_is_up_to_date__never_run__no(catalog):
     assert not is_up_to_date(catalog)
 
 
-def test_is_up_to_date__same_key__yes_whatever_came_later(catalog):
+def test_is_up_to_date__same_key__yes_whatever_came_later(catalog, save):
     save(catalog)
     assert is_up_to_date(catalog)
     save(catalog, protocol=EvaluationProtocol(seed=7))
@@ -191,12 +196,12 @@ def test_is_up_to_date__same_key__yes_whatever_came_later(catalog):
     ],
     ids=["table", "model", "protocol", "failed"],
 )
-def test_is_up_to_date__made_otherwise_or_failed__no(catalog, change):
+def test_is_up_to_date__made_otherwise_or_failed__no(catalog, change, save):
     save(catalog, **change)
     assert not is_up_to_date(catalog)
 
 
-def test_current_records__cells_of_the_pipeline__their_present_results(catalog, tmp_path):
+def test_current_records__cells_of_the_pipeline__their_present_results(catalog, tmp_path, save):
     assert current_records(Pipeline([CELL]), catalog) == []
     save(catalog)
     save(catalog, fingerprint="another table", status="failed")

@@ -101,7 +101,7 @@ class Guarded(Answering):
     key = ""
 
     def answer(self):
-        self.reply(200 if self.headers.get("Authorization") == self.key else 401)
+        self.reply(200 if self.headers.get("Authorization") == self.key else 401, b"{}")
 
 
 BASIC = "Basic " + base64.b64encode(b"me:s3cret").decode()

@@ -3,12 +3,14 @@ import subprocess
 
 import pytest
 
+from qcl_mixnet.project.hooks import tracked_parameters
 from qcl_mixnet.project.tracking import RunBinding
 from qcl_mixnet.project.tracking_addresses import (
     HideSecrets,
     hide_secrets,
     is_server,
     public_address,
+    public_values,
     reason,
     without_secrets,
 )
@@ -128,3 +130,15 @@ def test_hide_secrets__many_sessions_in_one_process__one_filter_a_handler():
         assert only.uri == "http://me:second2@host"
     finally:
         logging.getLogger().removeHandler(handler)
+
+
+def test_public_values__addresses_however_deep__lose_their_secrets():
+    parameters = {
+        "try": {"file": "https://me:s3cret@host/t.csv?sig=s3cret", "hours": 2, "target": "a: b? c"},
+        "files": ["zip::s3://me:s3cret@bucket/t.zip", "/home/me@work/t.csv", "C:/t.csv"],
+    }
+    assert public_values(parameters) == {
+        "try": {"file": "https://host/t.csv", "hours": 2, "target": "a: b? c"},
+        "files": ["zip::s3://bucket/t.zip", "/home/me@work/t.csv", "C:/t.csv"],
+    }
+    assert tracked_parameters(parameters)["try"]["file"] == "https://host/t.csv"

@@ -32,6 +32,6 @@ def _make_metrics(scores, families, *, repeats=2, not_run=(), test_selected=()):
     return pd.DataFrame(rows)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_metrics():
     return _make_metrics

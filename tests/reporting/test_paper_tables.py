@@ -65,6 +65,7 @@ DESCRIPTIONS = pd.DataFrame(
         "printed_classes": pd.array([2, None], dtype="Int64"),
         "printed_imbalance_ratio": pd.array([8.71, None], dtype="Float64"),
         "source": ["bundled", "file"],
+        "rows_seen_in_training": pd.array([3, None], dtype="Int64"),
     }
 )  # fmt: skip
 
@@ -74,12 +75,13 @@ def test_table1__by_hand():
     assert (table.name, table.text_columns) == ("table1", 3)
     assert list(table.body) == [
         "Data set", "Task", "Source", "Samples", "Features", "Classes", "Smallest",
-        "Ratio", "Ratio in test", "Absent in test",
+        "Ratio", "Ratio in test", "Absent in test", "Seen in training",
     ]  # fmt: skip
     assert table.body.to_numpy().tolist() == [
         ["Ecoli", "binary", "bundled", "336 (336)", "7 (8)", "2 (2)", "35", "8.60", "8.71 (8.71)",
-         "0"],
-        ["Tiny & odd", "binary", "file", "40", "3", "2", "4", "9.00", "7.00", "1"],
+         "0", "3"],
+        ["Tiny & odd", "binary", "file", "40", "3", "2", "4", "9.00", "7.00", "1",
+         "not counted"],
     ]  # fmt: skip
     pd.testing.assert_frame_equal(table.frame, DESCRIPTIONS)
     assert "Tiny \\& odd" in table.to_latex()

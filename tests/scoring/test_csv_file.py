@@ -9,6 +9,7 @@ import pytest
 from tests.scoring.conftest import read, refusal, training_table
 
 from qcl_mixnet.data.errors import DataError
+from qcl_mixnet.data.limits import LIMITS_VARIABLE
 from qcl_mixnet.preprocessing.table_preprocessor import TablePreprocessor
 from qcl_mixnet.scoring.table_file import open_table
 from qcl_mixnet.scoring.training_columns import ColumnRules, TrainingColumns
@@ -156,3 +157,15 @@ def test_chunks__csv_written_by_pandas__gap_of_one_column_is_read_back(write, on
     table = pd.DataFrame({"size": [1.0, np.nan, 3.0]})
     (part,) = read(write(table), one_column)
     np.testing.assert_array_equal(part.features["size"], table["size"])
+
+
+def test_open__csv_of_many_rows_within_the_limits_of_its_lines__is_scored(
+    write, columns, monkeypatch
+):
+    monkeypatch.setenv(LIMITS_VARIABLE, "rows=2,cells=10,columns=5,line=40")
+    path = write("size,weight,colour,grade,alive\n" + "1,1,red,1,True\n" * 10)
+    assert sum(len(part.features) for part in read(path, columns)) == 10
+    monkeypatch.setenv(LIMITS_VARIABLE, "columns=4")
+    assert "has 5 columns, and the limit is 4" in refusal(path, columns)
+    monkeypatch.setenv(LIMITS_VARIABLE, "line=40")
+    assert "characters or more in one line" in refusal(write("size," * 9 + "\n1\n"), columns)

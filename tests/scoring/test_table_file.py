@@ -224,3 +224,10 @@ def test_open__training_without_names_and_another_width__is_refused(write, unnam
     message = refusal(path, unnamed)
     assert f"has {len(names)} columns" in message
     assert "exactly 2 by position" in message
+
+
+def test_open__parquet_of_more_columns_than_the_limit__is_refused(write, columns, monkeypatch):
+    monkeypatch.setenv("QCL_MIXNET_LIMITS", "columns=4,rows=2,cells=2")
+    assert "has 5 columns, and the limit is 4" in refusal(write(training_table(), ".pq"), columns)
+    monkeypatch.setenv("QCL_MIXNET_LIMITS", "columns=5,rows=2,cells=2")
+    assert len(read(write(training_table(), ".pq"), columns)[0].features) == 4

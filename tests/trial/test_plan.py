@@ -88,3 +88,10 @@ def test_most_folds__rows_or_groups_of_the_rarest_class_or_steps_in_time():
 def test_time_limit__is_positive_and_finite(limit):
     with pytest.raises(ValidationError):
         TrialOptions(time_limit=limit)
+
+
+def test_groups__the_recommended_ensemble_has_no_more_networks_than_groups_to_leave_out():
+    options = TrialOptions(folds=3)
+    for n_groups, members in ((6, 4), (9, 6), (100, 10), (2, 2), (None, 10)):
+        plan = Plan.of(200, 3, options, n_groups=n_groups)
+        assert plan.specs["qcl_mixnet_recommended"].params["n_members"] == members

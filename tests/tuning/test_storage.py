@@ -87,3 +87,10 @@ def test_differences__nested__every_place_with_both_values():
         "b.c was [1] and is [1, 2]", "b.gone was 2 and is None", "new was None and is 3",
     ]  # fmt: skip
     assert differences(now, now) == []
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, "{"])
+def test_stored_study__setup_that_is_no_json__is_told_in_a_sentence(path, text):
+    with sqlite3.connect(path) as database:
+        database.execute("UPDATE study_user_attributes SET value_json = ?", (text,))
+    assert "is damaged" in refusal(path)

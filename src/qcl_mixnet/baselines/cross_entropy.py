@@ -18,7 +18,8 @@ from sklearn.utils._param_validation import Interval
 from torch import Tensor, nn
 
 from qcl_mixnet.engine.objectives import AutogradObjective
-from qcl_mixnet.estimators.base import Checkpoint, NetworkClassifier
+from qcl_mixnet.estimators.base import NetworkClassifier
+from qcl_mixnet.estimators.training_options import Checkpoint
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -46,6 +47,11 @@ class BaselineObjective(AutogradObjective):
     def start_epoch(self, order: Tensor) -> None:
         """Nothing is random here but the order of the rows."""
         self.order = order
+
+
+def weighted_mean(losses: Tensor, weights: Tensor | None) -> Tensor:
+    """Mean over the last axis of losses that rows count by; the weights are 1 in their mean."""
+    return losses.mean(-1) if weights is None else (losses * weights).mean(-1)
 
 
 @dataclass(kw_only=True, eq=False, repr=False)

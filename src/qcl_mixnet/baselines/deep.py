@@ -14,7 +14,12 @@ import torch
 from sklearn.utils._param_validation import StrOptions
 from torch import Tensor, nn
 
-from qcl_mixnet.baselines.cross_entropy import POSITIVE, BaselineObjective, CrossEntropyClassifier
+from qcl_mixnet.baselines.cross_entropy import (
+    POSITIVE,
+    BaselineObjective,
+    CrossEntropyClassifier,
+    weighted_mean,
+)
 from qcl_mixnet.baselines.deep_networks import (
     MLP,
     Cell,
@@ -25,9 +30,9 @@ from qcl_mixnet.baselines.deep_networks import (
     build,
 )
 from qcl_mixnet.engine.randomness import Streams
-from qcl_mixnet.engine.stacking import take_rows
-from qcl_mixnet.estimators.base import TRAINING_CONSTRAINTS
-from qcl_mixnet.estimators.chunks import in_chunks
+from qcl_mixnet.engine.stacking import take_rows, weighted_batch
+from qcl_mixnet.estimators.chunks import PREDICTION_CHUNK, in_chunks
+from qcl_mixnet.estimators.training_options import TRAINING_CONSTRAINTS
 
 # For each value of the table a convolution holds a hundred numbers, a recurrent layer that reads
 # columns a thousand: 2^16 values at a time take some 0.3 GB at most, however wide the table.
@@ -45,19 +50,25 @@ class CrossEntropyObjective(BaselineObjective):
         Training rows.
     labels : Tensor of shape (members, n_samples), int64
         Their encoded labels.
+    weights : Tensor of shape (members, n_samples), optional
+        How much they count, 1 in the mean.
     """
 
-    def __init__(self, network: nn.Module, x: Tensor, labels: Tensor):
+    def __init__(
+        self, network: nn.Module, x: Tensor, labels: Tensor, weights: Tensor | None = None
+    ):
         super().__init__(network)
-        self.x, self.labels = x, labels
+        self.x, self.labels, self.weights = x, labels, weights
 
     def __call__(self, batch: slice) -> Tensor:
         """Loss of a mini-batch, given as a slice of the epoch's order."""
         rows = self.order[:, batch]
-        logits = self.network(take_rows(self.x, rows))
+        weights = None if self.weights is None else self.weights.gather(1, rows)
+        with weighted_batch(self.network, weights):
+            logits = self.network(take_rows(self.x, rows))
         labels = self.labels.gather(1, rows)
         losses = nn.functional.cross_entropy(logits.mT, labels, reduction="none")
-        return losses.mean(1).unsqueeze(0)
+        return weighted_mean(losses, weights).unsqueeze(0)
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -77,13 +88,14 @@ class DeepClassifier(CrossEntropyClassifier):
         x: Tensor,
         labels: Tensor,
         streams: Sequence[Streams],  # noqa: ARG002
+        weights: Tensor | None,
     ) -> CrossEntropyObjective:
-        return CrossEntropyObjective(network, x, labels)
+        return CrossEntropyObjective(network, x, labels, weights)
 
     def _logits(self, network: nn.Module, x: Tensor) -> Tensor:
         """Logits of preprocessed rows; the wider they are, the fewer at a time."""
         n_rows = max(1, PREDICTION_VALUES // x.shape[-1])
-        return torch.cat([in_chunks(network, rows) for rows in x.split(n_rows, dim=-2)], dim=-2)
+        return in_chunks(network, x, min(PREDICTION_CHUNK, n_rows))
 
 
 @dataclass(kw_only=True, eq=False, repr=False)

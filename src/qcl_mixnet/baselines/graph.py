@@ -12,7 +12,12 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from qcl_mixnet.baselines.cross_entropy import POSITIVE, BaselineObjective, CrossEntropyClassifier
+from qcl_mixnet.baselines.cross_entropy import (
+    POSITIVE,
+    BaselineObjective,
+    CrossEntropyClassifier,
+    weighted_mean,
+)
 from qcl_mixnet.baselines.graph_networks import (
     GAT,
     GCN,
@@ -24,7 +29,7 @@ from qcl_mixnet.baselines.graph_networks import (
 )
 from qcl_mixnet.baselines.neighbor_graph import NeighborGraph, TrainingGraph
 from qcl_mixnet.engine.randomness import Streams
-from qcl_mixnet.estimators.base import TRAINING_CONSTRAINTS
+from qcl_mixnet.estimators.training_options import TRAINING_CONSTRAINTS
 
 # A row's logits depend on at most 156 rows (5 neighbours, 3 rounds): what so many rows to predict
 # need fits into memory whatever the number of training rows.
@@ -42,19 +47,31 @@ class GraphObjective(BaselineObjective):
         The training rows and their neighbours.
     labels : Tensor of shape (n_samples,), int64
         Encoded labels of the training rows.
+    weights : Tensor of shape (n_samples,), optional
+        How much they count, 1 in the mean. Messages are passed alike whatever a row weighs.
     """
 
     network: GraphNetwork
 
-    def __init__(self, network: GraphNetwork, graph: TrainingGraph, labels: Tensor):
+    def __init__(
+        self,
+        network: GraphNetwork,
+        graph: TrainingGraph,
+        labels: Tensor,
+        weights: Tensor | None = None,
+    ):
         super().__init__(network)
-        self.graph, self.labels = graph, labels
+        self.graph, self.labels, self.weights = graph, labels, weights
 
     def __call__(self, batch: slice) -> Tensor:
         """Loss of a mini-batch's own rows, not of the neighbours that they drag in."""
         rows = self.order[0, batch]  # of the only member
         logits = row_logits(self.network, self.graph, rows)
-        return nn.functional.cross_entropy(logits, self.labels[rows]).view(1, 1)
+        labels = self.labels[rows]
+        if self.weights is None:
+            return nn.functional.cross_entropy(logits, labels).view(1, 1)
+        losses = nn.functional.cross_entropy(logits, labels, reduction="none")
+        return weighted_mean(losses, self.weights[rows]).view(1, 1)
 
 
 def row_logits(network: GraphNetwork, graph: NeighborGraph, rows: Tensor) -> Tensor:
@@ -124,10 +141,11 @@ class GraphClassifier(CrossEntropyClassifier):
         x: Tensor,
         labels: Tensor,
         streams: Sequence[Streams],  # noqa: ARG002
+        weights: Tensor | None,
     ) -> GraphObjective:
         assert isinstance(network, GraphNetwork)  # what _build makes
         self.graph_ = TrainingGraph(x, self.n_neighbors)
-        return GraphObjective(network, self.graph_, labels)
+        return GraphObjective(network, self.graph_, labels, weights)
 
     @torch.no_grad()
     def _logits(self, network: nn.Module, x: Tensor) -> Tensor:

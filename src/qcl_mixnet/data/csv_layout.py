@@ -11,6 +11,7 @@ import csv
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple, TextIO
 
 from qcl_mixnet.data.csv_separator import (
@@ -20,6 +21,7 @@ from qcl_mixnet.data.csv_separator import (
     without_trailing_blanks,
 )
 from qcl_mixnet.data.errors import DataError
+from qcl_mixnet.data.limits import Limits, check_limit, check_shape
 
 _UNNAMED = re.compile(r"Unnamed: \d+(\.\d+)*")
 
@@ -126,6 +128,7 @@ def _read_header(stream: TextIO, separator: Separator, where: str, rules: Header
         wanted = f" number {rules.row} (from 0)" if rules.row else ""
         raise DataError(f"{where} has no columns: there is no row{wanted} of names in it")
     cells = rows[-1][1]
+    check_limit("columns", len(cells), where, "columns")
     if rules.row is None:
         alike = sum(map(str.__eq__, map(str.strip, cells), rules.names or ()))
         if rules.names and alike > len(rules.names) / 2:
@@ -148,9 +151,12 @@ def _fit_rows(
         return _names(header), len(header)
     stream.seek(0)
     used = width = len(named)
+    n_rows = 0
     lines: dict[int, int] = {}  # number of cells -> the first line that has so many
     for line, cells in _values(stream, separator, where, rules):
+        n_rows += 1
         if len(cells) not in lines:
+            check_limit("columns", len(cells), f"line {line} of {where}", "columns")
             lines[len(cells)] = line
         if len(cells) <= used:
             continue
@@ -160,6 +166,7 @@ def _fit_rows(
             header, rules = ["", *header], rules._replace(row_names=False)
         if used > len(header):
             raise _too_long(line, used, header, where, rules, is_first=line == min(lines.values()))
+    _check_rows(n_rows, width, where, rules)
     if short := [line for n, line in lines.items() if n < used]:
         n = next(n for n, line in lines.items() if line == min(short))
         raise _too_short(min(short), n, used, where, rules)
@@ -175,10 +182,19 @@ def _is_plain(n: int, stream: TextIO, separator: Separator, where: str, rules: H
         return False
     if rules.row is not None:
         take_rows(separator.rows(stream), rules.row + 1)
-    character, between = separator.character, n - 1
-    return all(
-        line.count(character) == between and '"' not in line for line in _checked(stream, where)
-    )
+    character, between, n_rows = separator.character, n - 1, 0
+    for line in _checked(stream, where):
+        if line.count(character) != between or '"' in line:
+            return False
+        n_rows += 1
+    _check_rows(n_rows, n, where, rules)
+    return True
+
+
+def _check_rows(n_rows: int, n_columns: int, where: str, rules: HeaderRules) -> None:
+    """Refuse a table that is too large to be read at once; one that is scored is not."""
+    if rules.has_source:
+        check_shape(n_rows, n_columns, where)
 
 
 def _values(
@@ -253,7 +269,11 @@ def _names(header: list[str]) -> list[str]:
 
 
 def _checked(stream: TextIO, where: str) -> Iterator[str]:
-    for line in stream:
+    longest = Limits.now().line
+    # A line is never read further than the limit: a file may have no end of line at all.
+    for line in iter(partial(stream.readline, longest + 1), ""):
+        if len(line) > longest:
+            check_limit("line", len(line), where, "characters or more in one line")
         if "\0" in line:
             raise DataError(
                 f"{where} holds NUL bytes, so it is damaged or in UTF-16; write it again in "

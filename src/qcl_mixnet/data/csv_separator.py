@@ -98,7 +98,7 @@ def sniff_separator(stream: TextIO, where: str) -> Separator:
     Raises
     ------
     DataError
-        If no likely character does, or a cell is too long to be one.
+        If no likely character does, or a line or a cell is too long to be one.
     """
     best, most = None, 1
     for character in _LIKELY_SEPARATORS:

@@ -142,7 +142,9 @@ def _with_provenance(
     origin: str,
 ) -> pd.DataFrame:
     check_names(frame.columns, name)
-    check_cells(frame.drop(columns=TARGET), name, entry.dates)
+    # Columns that only say how rows are split may be of any kind.
+    apart = [column for column in (entry.groups, entry.time) if column in frame.columns]
+    check_cells(frame.drop(columns=[TARGET, *apart]), name, entry.dates)
     frame = storable_table(frame, name)
     frame.attrs["provenance"] = {
         "dataset": name,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from qcl_mixnet.data.errors import DataError
 from qcl_mixnet.data.names import Name
@@ -51,6 +51,12 @@ class DatasetEntry(BaseModel):
         model then, and learns from training rows.
     rare_levels : {"error", "join"}
         Whether columns of more than 1000 levels are refused, or their rarest levels become one.
+    groups : str or None
+        Column of what rows belong to, such as a patient: no model sees it, and no split has a group
+        on both sides.
+    time : str or None
+        Column of numbers or dates: no model sees it, and models are tested on later rows than they
+        train on. A data set has groups or a time, not both.
     table1 : PublishedFigures or None
         The paper's figures, to compare with.
     notes : str or None
@@ -67,8 +73,19 @@ class DatasetEntry(BaseModel):
     url: str = ""
     dates: Dates = "error"
     rare_levels: RareLevels = "error"
+    groups: Name | None = None
+    time: Name | None = None
     table1: PublishedFigures | None = None
     notes: str | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if self.groups is not None and self.time is not None:
+            raise ValueError(
+                f"splits keep groups together (`groups: {self.groups}`) or go forward in time "
+                f"(`time: {self.time}`), not both; give one of them"
+            )
+        return self
 
 
 def parse_roster(mapping: Mapping[str, Any]) -> dict[str, DatasetEntry]:

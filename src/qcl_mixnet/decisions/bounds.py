@@ -22,7 +22,8 @@ def lower_bound(hits: Any, n: Any, confidence: float) -> FloatArray:
 
     Parameters
     ----------
-    hits, n : int or ndarray of int
+    hits, n : number or ndarray
+        Whole, or of weighted rows as many as these are worth.
     confidence : float
 
     Returns
@@ -31,7 +32,7 @@ def lower_bound(hits: Any, n: Any, confidence: float) -> FloatArray:
         0 where there were no hits.
     """
     hits, n = np.asarray(hits), np.asarray(n)
-    bound = beta.ppf(1 - confidence, np.maximum(hits, 1), n - hits + 1)
+    bound = beta.ppf(1 - confidence, np.where(hits > 0, hits, 1), n - hits + 1)
     return np.where(hits > 0, bound, 0.0)
 
 

@@ -19,6 +19,7 @@ def decision_scores(
     probabilities: NDArray[np.float64],
     labels: NDArray[np.int64],
     classes: NDArray[Any],
+    weights: NDArray[np.float64] | None = None,
 ) -> pd.DataFrame:
     """Score a decision class by class.
 
@@ -30,6 +31,8 @@ def decision_scores(
         Encoded.
     classes : ndarray of shape (n_classes,)
         What the codes stand for.
+    weights : ndarray of shape (n_samples,), optional
+        How much each row counts; all alike by default.
 
     Returns
     -------
@@ -43,9 +46,10 @@ def decision_scores(
     if len(labels) == 0:
         return pd.DataFrame(np.nan, index=pd.Index(classes, name="class"), columns=list(SCORES))
     precision, recall, f1, _ = precision_recall_fscore_support(
-        labels, chosen, labels=codes, zero_division=np.nan
+        labels, chosen, labels=codes, zero_division=np.nan, sample_weight=weights
     )
-    alerts = 1000 * np.bincount(chosen, minlength=len(codes)) / len(chosen)
+    counts = np.bincount(chosen, weights, minlength=len(codes))
+    alerts = 1000 * counts / (len(chosen) if weights is None else weights.sum())
     columns = dict(zip(SCORES, (precision, recall, f1, alerts), strict=True))
     return pd.DataFrame(columns, index=pd.Index(classes, name="class"))
 

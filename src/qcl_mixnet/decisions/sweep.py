@@ -60,6 +60,7 @@ def scores_at(
     thresholds: FloatArray,
     costs: tuple[FloatArray, FloatArray] | None = None,
     *,
+    weights: FloatArray | None = None,
     n_bootstraps: int,
     level: float,
     rng: np.random.Generator,
@@ -76,6 +77,8 @@ def scores_at(
         Ascending.
     costs : tuple of two ndarrays of shape (n_samples,), optional
         What each row costs as an alert, and what it costs otherwise.
+    weights : ndarray of shape (n_samples,), optional
+        How much each row counts; all alike by default. Samples draw rows alike.
     n_bootstraps : int
         Samples of as many rows, drawn with replacement.
     level : float
@@ -91,8 +94,10 @@ def scores_at(
     """
     as_alert, otherwise = costs or (np.zeros(len(scores)),) * 2
     place = np.searchsorted(thresholds, scores, side="right")
+    if weights is None:
+        weights = np.ones(len(scores))
     kinds, counts = np.unique(
-        np.column_stack([place, positive, as_alert, otherwise]), axis=0, return_counts=True
+        np.column_stack([place, positive, as_alert, otherwise, weights]), axis=0, return_counts=True
     )
     values = _at_thresholds(counts[None], kinds, len(thresholds), with_costs=costs is not None)
     size = max(1, _MOST_DRAWN // len(kinds))
@@ -116,7 +121,7 @@ def _at_thresholds(
     counts: NDArray[np.int64], kinds: FloatArray, n_thresholds: int, *, with_costs: bool
 ) -> Mapping[str, FloatArray]:
     """Scores `(n_draws, n_thresholds)` of samples that have each kind so often."""
-    place, positive, as_alert, otherwise = kinds.T
+    place, positive, as_alert, otherwise, weights = kinds.T
     n, codes = len(kinds), place.astype(np.int64)
 
     def above(values: FloatArray) -> FloatArray:
@@ -126,9 +131,9 @@ def _at_thresholds(
         sums = np.asarray(by_place, dtype=np.float64)[::-1].cumsum(axis=0)[::-1]
         return sums[1:].T  # below the first threshold nothing is an alert
 
-    rows = counts.sum(axis=1)[:, None]
-    alerts, hits = above(np.ones(n)), above(positive)
-    of_class = (counts @ positive)[:, None]
+    rows = (counts @ weights)[:, None]
+    alerts, hits = above(weights), above(weights * positive)
+    of_class = (counts @ (weights * positive))[:, None]
     with np.errstate(invalid="ignore", divide="ignore"):
         scores = {
             "precision": hits / alerts,
@@ -137,6 +142,6 @@ def _at_thresholds(
             "alerts_per_1000": 1000 * alerts / rows,
         }
     if with_costs:
-        total = (counts @ otherwise)[:, None] + above(as_alert - otherwise)
+        total = (counts @ (weights * otherwise))[:, None] + above(weights * (as_alert - otherwise))
         scores["cost_per_1000"] = 1000 * total / rows
     return scores

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +29,8 @@ from qcl_mixnet.decisions.wishes import (
 )
 
 FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
+# Numbers of rows: whole unless the rows are weighted.
+Counts = NDArray[Any]
 
 # Where the tests of precisions begin: each sequence has its share of the allowed error.
 _SEQUENCES = 8
@@ -44,20 +46,22 @@ class Steps:
     ----------
     thresholds : ndarray of shape (n_steps,)
         Different probabilities of the class.
-    alerts, hits : ndarray of int64, shape (n_steps,)
+    alerts, hits : ndarray of shape (n_steps,)
         Rows at or above a threshold, and rows of the class among them.
-    n_rows, n_positive : int
-        Rows, and rows of the class.
+    n_rows, n_positive : int or float
+        Rows, and rows of the class. Of weighted rows, what they are worth.
     """
 
     thresholds: FloatArray
-    alerts: IntArray
-    hits: IntArray
-    n_rows: int
-    n_positive: int
+    alerts: Counts
+    hits: Counts
+    n_rows: float
+    n_positive: float
 
     @classmethod
-    def of(cls, scores: FloatArray, positive: NDArray[np.bool_]) -> Steps:
+    def of(
+        cls, scores: FloatArray, positive: NDArray[np.bool_], weights: FloatArray | None = None
+    ) -> Steps:
         """Count at every different score.
 
         Parameters
@@ -66,10 +70,15 @@ class Steps:
             Probabilities of the class.
         positive : ndarray of bool, shape (n_samples,)
             Whether a row is of the class.
+        weights : ndarray of shape (n_samples,), optional
+            How often each row counts; once by default.
         """
         order = np.argsort(-scores, kind="stable")
         falling = scores[order]
         ends = np.flatnonzero(np.append(np.diff(falling) != 0, True))
+        if weights is not None:
+            alerts, hits = (np.cumsum((w * weights)[order]) for w in (1, positive))
+            return cls(falling[ends], alerts[ends], hits[ends], alerts[-1], hits[-1])
         hits = np.cumsum(positive[order], dtype=np.int64)
         return cls(falling[ends], ends + 1, hits[ends], len(scores), int(positive.sum()))
 
@@ -80,7 +89,12 @@ class Steps:
 
 
 def choose_threshold(
-    wish: Constraint, scores: FloatArray, positive: NDArray[np.bool_], *, stacklevel: int = 2
+    wish: Constraint,
+    scores: FloatArray,
+    positive: NDArray[np.bool_],
+    weights: FloatArray | None = None,
+    *,
+    stacklevel: int = 2,
 ) -> float:
     """Choose the threshold of a class for a constraint.
 
@@ -91,6 +105,10 @@ def choose_threshold(
         Probabilities of the class, for rows that the model has not seen.
     positive : ndarray of bool, shape (n_samples,)
         Whether a row is of the class.
+    weights : ndarray of shape (n_samples,), optional
+        How much each row counts. Weighted rows say less than as many alike ones: they are worth
+        `sum(w)**2 / sum(w**2)` of them (Kish: "Survey sampling", 1965), and the bounds, exact
+        otherwise, are approximate.
     stacklevel : int
         Of the warning, as `warnings.warn` counts from here.
 
@@ -114,7 +132,11 @@ def choose_threshold(
             f"There are no out-of-fold rows of class {wish.label!r}, so that nothing is known of "
             "its decision; give more rows of it."
         )
-    steps = Steps.of(scores, positive)
+    if weights is not None:
+        # A recall knows of rows of the class alone.
+        judged = weights[positive] if isinstance(wish, RecallAtLeast) else weights
+        weights = weights * (judged.sum() / (judged @ judged))
+    steps = Steps.of(scores, positive, weights)
     if isinstance(wish, RecallAtLeast):
         threshold, complaint = _for_recall(wish, steps)
     elif isinstance(wish, PrecisionAtLeast):
@@ -135,7 +157,7 @@ def _for_recall(wish: RecallAtLeast, steps: Steps) -> tuple[float, str]:
         low = float(lower_bound(n, n, wish.confidence))
         needed = int(np.ceil(np.log(1 - wish.confidence) / np.log(wish.recall)))
         return float(steps.thresholds[last]), (
-            f"{n} out-of-fold rows of class {wish.label!r} cannot promise a recall of "
+            f"{_told(n)} out-of-fold rows of class {wish.label!r} cannot promise a recall of "
             f"{wish.recall:g} with confidence {wish.confidence:g}: where all of them are found, "
             f"the recall of fresh rows is between {low:.3f} and 1; this threshold "
             f"({steps.thresholds[last]:.4g}) is used. {needed} rows would be enough, or a lower "
@@ -167,15 +189,15 @@ def _for_precision(wish: PrecisionAtLeast, steps: Steps) -> tuple[float, str]:
     if ends:
         return float(steps.thresholds[max(ends)]), ""
     best = int(np.argmax(bounds))
-    hits, alerts = int(steps.hits[best]), int(steps.alerts[best])
+    hits, alerts = steps.hits[best], steps.alerts[best]
     level = (1 + wish.confidence) / 2
     low, high = (float(bound(hits, alerts, level)) for bound in (lower_bound, upper_bound))
     return float(steps.thresholds[best]), (
-        f"{steps.n_rows} out-of-fold rows, {steps.n_positive} of class {wish.label!r}, cannot "
-        f"promise a precision of {wish.precision:g} with confidence {wish.confidence:g}: at the "
-        f"best threshold ({steps.thresholds[best]:.4g}), which is used, {hits} of {alerts} alerts "
-        f"are right, an interval of {low:.3f} to {high:.3f}. Ask for a lower precision or "
-        "confidence, or give more rows."
+        f"{_told(steps.n_rows)} out-of-fold rows, {_told(steps.n_positive)} of class "
+        f"{wish.label!r}, cannot promise a precision of {wish.precision:g} with confidence "
+        f"{wish.confidence:g}: at the best threshold ({steps.thresholds[best]:.4g}), which is "
+        f"used, {_told(hits)} of {_told(alerts)} alerts are right, an interval of {low:.3f} to "
+        f"{high:.3f}. Ask for a lower precision or confidence, or give more rows."
     )
 
 
@@ -186,14 +208,20 @@ def _for_alerts(wish: AlertsAtMost, steps: Steps) -> tuple[float, str]:
         return float(steps.thresholds[np.flatnonzero(few)[-1]]), ""
     allowed = np.flatnonzero(steps.alerts <= wish.rate * steps.n_rows)
     threshold = float(steps.thresholds[allowed[-1]]) if len(allowed) else NEVER
-    alerts = int(steps.alerts[allowed[-1]]) if len(allowed) else 0
+    alerts = steps.alerts[allowed[-1]] if len(allowed) else 0
     level = (1 + wish.confidence) / 2
     low, high = (
         1000 * float(bound(alerts, steps.n_rows, level)) for bound in (lower_bound, upper_bound)
     )
     return threshold, (
-        f"{steps.n_rows} out-of-fold rows cannot promise at most {wish.count:g} alerts for class "
-        f"{wish.label!r} in {wish.per:g} rows with confidence {wish.confidence:g}: the threshold "
-        f"that is used gives {alerts} of them, an interval of {low:.3g} to {high:.3g} alerts per "
-        "1,000 rows. Allow more alerts or a lower confidence, or give more rows."
+        f"{_told(steps.n_rows)} out-of-fold rows cannot promise at most {wish.count:g} alerts for "
+        f"class {wish.label!r} in {wish.per:g} rows with confidence {wish.confidence:g}: the "
+        f"threshold that is used gives {_told(alerts)} of them, an interval of {low:.3g} to "
+        f"{high:.3g} alerts per 1,000 rows. Allow more alerts or a lower confidence, or give more "
+        "rows."
     )
+
+
+def _told(n: float) -> str:
+    """A number of rows; of weighted ones, what they are worth."""
+    return f"{n:.1f}" if isinstance(n, float) else str(n)

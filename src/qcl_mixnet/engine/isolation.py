@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from sklearn import config_context
 
-from qcl_mixnet.engine.threads import forked, limited_threads
+from qcl_mixnet.engine.threads import fork_safe
 
 # What each library starts with.
 _NUMPY: dict[str, Any] = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}
@@ -52,6 +52,5 @@ def own_settings() -> Iterator[None]:
         # Every call of PyTorch is slower under a default device, so that it is set only if needed.
         if torch.get_default_device().type != "cpu":
             stack.enter_context(torch.device("cpu"))
-        if forked():
-            stack.enter_context(limited_threads(1))
+        stack.enter_context(fork_safe())
         yield

@@ -81,7 +81,12 @@ class Learner(Protocol):
         """
 
     def objective(
-        self, network: nn.Module, x: Tensor, labels: Tensor, streams: Sequence[Streams]
+        self,
+        network: nn.Module,
+        x: Tensor,
+        labels: Tensor,
+        streams: Sequence[Streams],
+        weights: Tensor | None,
     ) -> Objective:
         """Make the objective of the members of a group.
 
@@ -96,6 +101,8 @@ class Learner(Protocol):
         streams : sequence of Streams
             Each member's. `init` has drawn the network; what else the objective trains comes next
             from it. `mixup` is for its draws during the training.
+        weights : Tensor of shape (members, n_samples), float32, or None
+            Of the rows; likewise without the members axis. None: all alike.
 
         Returns
         -------
@@ -139,6 +146,8 @@ class PreparedMember:
     scored_x, scored_y : Tensor of shape (n_scored, n_inputs), ndarray of shape (n_scored,) or None
         Rows that the checkpoint is chosen on, and the codes of their labels; other labels than the
         training rows' have codes of their own.
+    weights, scored_weights : Tensor of shape (n_samples,), ndarray of shape (n_scored,) or None
+        Of the rows of `x`, and of those that the checkpoint is chosen on; None: all alike.
     """
 
     learner: Learner
@@ -149,6 +158,8 @@ class PreparedMember:
     out_of_bag: NDArray[np.int64] | None = None
     scored_x: Tensor | None = None
     scored_y: NDArray[np.int64] | None = None
+    weights: Tensor | None = None
+    scored_weights: NDArray[np.float64] | None = None
 
     @property
     def n_rows(self) -> int:
@@ -216,8 +227,8 @@ def _group_key(i: int, member: PreparedMember) -> Hashable:
     if not member.learner.stackable:
         return i
     scored = None if member.scored_x is None else member.scored_x.shape
-    own_rows = member.rows is not None
-    return member.learner.kind, member.x.shape, member.n_rows, own_rows, scored
+    has = member.rows is not None, member.weights is not None
+    return member.learner.kind, member.x.shape, member.n_rows, has, scored
 
 
 def _train_in_halves(members: Sequence[PreparedMember]) -> list[TrainedMember]:
@@ -250,11 +261,13 @@ def train_members(members: Sequence[PreparedMember]) -> list[TrainedMember]:
         for member in members
     ]
     network = stack(networks) if learner.stackable else _only(networks)
+    weights = [member.weights for member in members if member.weights is not None]
     objective = learner.objective(
         network,
         _joined([member.x for member in members]) if learner.stackable else first.x,
         _joined([member.labels for member in members]) if learner.stackable else first.labels,
         [member.streams for member in members],
+        _joined(weights) if weights and learner.stackable else first.weights,
     )
     options = learner.options(first.n_rows)
     rows = [member.rows for member in members if member.rows is not None]
@@ -291,7 +304,7 @@ def _joined(tensors: Sequence[Tensor]) -> Tensor:
 def _epoch_score(
     members: Sequence[PreparedMember],
 ) -> Callable[[nn.Module], NDArray[np.float64]] | None:
-    """Each member's macro F1 on its own rows, whatever classes these hold; None without rows."""
+    """Each member's macro F1 on its own rows, weighted, of the classes there; None without rows."""
     scored = [member.scored_x for member in members if member.scored_x is not None]
     if not scored:
         return None
@@ -303,7 +316,13 @@ def _epoch_score(
         predicted = predicted.reshape(len(members), -1)
         return np.array(
             [
-                f1_score(member.scored_y, codes, average="macro", zero_division=0)
+                f1_score(
+                    member.scored_y,
+                    codes,
+                    average="macro",
+                    zero_division=0,
+                    sample_weight=member.scored_weights,
+                )
                 for member, codes in zip(members, predicted, strict=True)
             ]
         )

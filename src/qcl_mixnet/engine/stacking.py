@@ -10,7 +10,8 @@ but for this; a network made of them, and of operations along the last two axes,
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import torch
@@ -81,10 +82,20 @@ class BatchNorm1d(nn.BatchNorm1d):
     Notes
     -----
     Shape: input and output `(batch, num_features)`; stacked, `(members, batch, num_features)`.
+
+    Attributes
+    ----------
+    row_weights : Tensor of shape (members, batch) or None
+        How much each row of a batch counts in its mean and variance, 1 in their mean; None: all
+        alike. `weighted_batch` sets it.
     """
+
+    row_weights: Tensor | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise each member's rows."""
+        if self.training and self.row_weights is not None:
+            return self._weighted(x, self.row_weights.unsqueeze(-1))
         if self.weight.dim() == 1:
             return super().forward(x)
         assert self.num_batches_tracked is not None  # for mypy: running averages are tracked
@@ -105,6 +116,46 @@ class BatchNorm1d(nn.BatchNorm1d):
             self.eps,
         )
         return normalized.view(batch, members, width).transpose(0, 1)
+
+    def _weighted(self, x: Tensor, row_weights: Tensor) -> Tensor:
+        """Normalise rows by statistics that count them by their weights."""
+        assert self.num_batches_tracked is not None  # for mypy, as above
+        assert self.running_mean is not None
+        assert self.running_var is not None
+        mean = (row_weights * x).mean(-2)
+        centered = x - mean.unsqueeze(-2)
+        variance = (row_weights * centered**2).mean(-2)
+        with torch.no_grad():
+            n_rows, momentum = x.shape[-2], self.momentum or 0.0
+            self.num_batches_tracked.add_(1)
+            self.running_mean.lerp_(mean, momentum)
+            self.running_var.lerp_(variance * (n_rows / (n_rows - 1)), momentum)
+        normalized = centered / (variance + self.eps).sqrt().unsqueeze(-2)
+        return normalized * self.weight.unsqueeze(-2) + self.bias.unsqueeze(-2)
+
+
+@contextmanager
+def weighted_batch(network: nn.Module, weights: Tensor | None) -> Iterator[None]:
+    """Let batch norm count the rows of a mini-batch by their weights.
+
+    Parameters
+    ----------
+    network : nn.Module
+        Stacked, and in training.
+    weights : Tensor of shape (members, batch) or None
+        Of the rows; None: all alike.
+    """
+    norms = []
+    if weights is not None:
+        norms = [module for module in network.modules() if isinstance(module, BatchNorm1d)]
+        weights = weights / weights.mean(-1, keepdim=True)
+    for norm in norms:
+        norm.row_weights = weights
+    try:
+        yield
+    finally:
+        for norm in norms:
+            norm.row_weights = None
 
 
 class Conv1d(nn.Conv1d):

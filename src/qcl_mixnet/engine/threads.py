@@ -1,4 +1,4 @@
-"""How many threads training uses on a CPU."""
+"""How many threads training and prediction use on a CPU."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from concurrent.futures import Executor, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from contextvars import ContextVar
 from itertools import pairwise
-from threading import Lock
-from typing import Any
+from threading import Lock, local
+from typing import Any, TypeVar
 
 import torch
 from joblib import cpu_count, effective_n_jobs
@@ -22,6 +22,9 @@ SHARED_FLOP = 500e6
 # Members that are worth a thread of their own: waking it takes as long as some of them.
 MIN_MEMBERS_PER_THREAD = 4
 
+Part = TypeVar("Part")
+Result = TypeVar("Result")
+
 _process = os.getpid()
 
 _Helpers = tuple[Executor, int] | None
@@ -31,14 +34,17 @@ _helpers: ContextVar[_Helpers] = ContextVar("helpers", default=None)
 def resolve_threads(n_jobs: int | None) -> int:
     """Number of threads that scikit-learn's `n_jobs` stands for.
 
-    None: as many as PyTorch uses; -1: all cores, -2: all but one, and so on. In a process that was
-    forked it is 1 (see `forked`).
+    None: as many as PyTorch uses, and no more than this process may use at a time, which the limit
+    of a container may make fewer than PyTorch sees; -1: all cores, -2: all but one, and so on. In a
+    process that was forked it is 1 (see `forked`).
     """
     if forked():
         return 1
+    if n_jobs is None:
+        return min(torch.get_num_threads(), cpu_count())
     # More threads than cores only wait for one another, and tens of thousands crash PyTorch.
     most = max(cpu_count(), torch.get_num_threads())
-    return torch.get_num_threads() if n_jobs is None else min(effective_n_jobs(n_jobs), most)
+    return min(effective_n_jobs(n_jobs), most)
 
 
 def forked() -> bool:
@@ -59,15 +65,87 @@ def forget_fork() -> None:
     _process = os.getpid()
 
 
+class _TorchLimit:
+    """A limit on PyTorch's threads that leaves nothing behind in other threads of Python.
+
+    Each has a number of its own, and takes that of the process when it first uses PyTorch. One that
+    does so while another is limited would take the limit for what was there before, and keep it.
+    """
+
+    def __init__(self) -> None:
+        self.lock, self.n_limited, self.outside = Lock(), 0, 0
+        self.here = local()
+
+    @contextmanager
+    def __call__(self, n_threads: int) -> Iterator[None]:
+        inside = getattr(self.here, "inside", False)
+        with self.lock:
+            if self.n_limited == 0:
+                self.outside = torch.get_num_threads()
+            before = torch.get_num_threads() if inside else self.outside
+            self.n_limited += 1
+        self.here.inside = True
+        torch.set_num_threads(n_threads)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
+            self.here.inside = inside
+            with self.lock:
+                self.n_limited -= 1
+
+
+_limited_torch = _TorchLimit()
+
+
 @contextmanager
 def limited_threads(n_jobs: int | None) -> Iterator[None]:
     """Let PyTorch's operations use the threads that `n_jobs` stands for."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(resolve_threads(n_jobs))
-    try:
+    with _limited_torch(resolve_threads(n_jobs)):
         yield
-    finally:
-        torch.set_num_threads(before)
+
+
+@contextmanager
+def fork_safe() -> Iterator[None]:
+    """Work on one thread where this process is a fork, and as ever where it is none.
+
+    Also a decorator. Beside PyTorch's threads it limits those of every OpenMP library that is
+    loaded: scikit-learn's and XGBoost's trees would wait for theirs in the same way.
+    """
+    if not forked():
+        yield
+        return
+    with limited_threads(1), ThreadpoolController().limit(limits=1, user_api="openmp"):
+        yield
+
+
+def each_on_one_thread(work: Callable[[Part], Result], parts: Sequence[Part]) -> list[Result]:
+    """Do independent parts of a work on as many threads as PyTorch would use, each on one of them.
+
+    PyTorch's own threads share every operation and wait for the slowest of them after each, which
+    where other processes use the cores takes many times as long as one thread does. Here a thread
+    takes the next part when it has done its own: one that has to wait holds up no other, and each
+    part comes out to the same bits whatever the number of threads.
+
+    Parameters
+    ----------
+    work : callable
+    parts : sequence
+        What `work` is called with, one at a time.
+
+    Returns
+    -------
+    list
+        What it returned, in the order of the parts.
+    """
+    n_threads = min(torch.get_num_threads(), len(parts))
+    with limited_threads(1):
+        if n_threads <= 1:
+            return [work(part) for part in parts]
+        with ThreadPoolExecutor(
+            n_threads, initializer=torch.set_num_threads, initargs=(1,)
+        ) as pool:
+            return list(pool.map(work, parts))
 
 
 class _BlasLimit:
@@ -98,6 +176,15 @@ class _BlasLimit:
 _limited_blas = _BlasLimit()
 
 
+def _renew_locks() -> None:
+    """Forget who held a lock when the process was forked: that thread is not in the child."""
+    _limited_torch.lock, _limited_blas.lock = Lock(), Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_locks)
+
+
 @contextmanager
 def training_threads(n_threads: int, n_members: int, step_flop: float) -> Iterator[None]:
     """Give a training `n_threads` threads of the CPU.
@@ -112,13 +199,12 @@ def training_threads(n_threads: int, n_members: int, step_flop: float) -> Iterat
     step_flop : float
         Floating-point operations in the matrix products of a step, for all members.
     """
-    before = torch.get_num_threads()
     token = _helpers.set(None)
     alone = n_threads == 1 or n_members < 2 * MIN_MEMBERS_PER_THREAD
     inside = n_threads if alone and step_flop >= SHARED_FLOP else 1
-    torch.set_num_threads(inside)
     try:
         with (
+            _limited_torch(inside),
             _limited_blas(inside),
             ThreadPoolExecutor(n_threads) as pool,
         ):
@@ -127,7 +213,6 @@ def training_threads(n_threads: int, n_members: int, step_flop: float) -> Iterat
             yield
     finally:
         _helpers.reset(token)
-        torch.set_num_threads(before)
 
 
 def member_shares(n_members: int) -> list[slice]:

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, fields
-from numbers import Integral, Real
-from typing import Any, ClassVar, Literal, Self, get_args
+from collections.abc import Sequence
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -20,41 +18,23 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import _safe_indexing, check_consistent_length, check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor, nn
 
 from qcl_mixnet.engine.devices import resolve_device
 from qcl_mixnet.engine.isolation import own_settings
-from qcl_mixnet.engine.loop import TrainingOptions, TrainingResult
+from qcl_mixnet.engine.loop import TrainingResult
 from qcl_mixnet.engine.members import PreparedMember, TrainedMember, train_groups
 from qcl_mixnet.engine.objectives import Objective
 from qcl_mixnet.engine.randomness import Streams
 from qcl_mixnet.estimators.chunks import in_chunks, softmax
 from qcl_mixnet.estimators.holdout import holdout_split
-from qcl_mixnet.estimators.labels import codes_among, encode_labels
+from qcl_mixnet.estimators.labels import codes_among, encode_counted
+from qcl_mixnet.estimators.learner import EstimatorLearner
 from qcl_mixnet.estimators.table_inputs import TableInputs
+from qcl_mixnet.estimators.training_options import TRAINING_CONSTRAINTS, TestSelectionWarning
+from qcl_mixnet.grouping.owners import IntArray, check_spread, owners_of
+from qcl_mixnet.preprocessing.row_weights import weigh_rows
 from qcl_mixnet.preprocessing.table_preprocessor import TablePreprocessor
-
-Checkpoint = Literal["last", "validation", "test"]
-
-# Checks of the parameters that all networks share; a subclass adds its own.
-TRAINING_CONSTRAINTS: dict[str, list[Any]] = {
-    "epochs": [Interval(Integral, 1, None, closed="left")],
-    "batch_size": [Interval(Integral, 2, None, closed="left"), StrOptions({"auto"})],
-    "learning_rate": [Interval(Real, 0, None, closed="neither")],
-    "max_learning_rate": [Interval(Real, 0, None, closed="neither"), None],
-    "weight_decay": [Interval(Real, 0, None, closed="left")],
-    "checkpoint": [StrOptions(set(get_args(Checkpoint)))],
-    "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-    "device": [str],
-    "random_state": ["random_state"],
-}
-
-
-class TestSelectionWarning(UserWarning):
-    """The checkpoint was chosen on rows that the result will be reported on."""
-
-    __test__ = False  # keeps pytest from collecting a class whose name starts with "Test"
 
 
 class NetworkClassifier(ClassifierMixin, TableInputs, ABC):
@@ -78,7 +58,12 @@ class NetworkClassifier(ClassifierMixin, TableInputs, ABC):
 
     @abstractmethod
     def _objective(
-        self, network: nn.Module, x: Tensor, labels: Tensor, streams: Sequence[Streams]
+        self,
+        network: nn.Module,
+        x: Tensor,
+        labels: Tensor,
+        streams: Sequence[Streams],
+        weights: Tensor | None,
     ) -> Objective:
         """Make the objective of the members of a group: `Learner.objective`."""
 
@@ -87,7 +72,15 @@ class NetworkClassifier(ClassifierMixin, TableInputs, ABC):
         return in_chunks(network, x)
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: ArrayLike, eval_set: tuple[Any, ArrayLike] | None = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: ArrayLike,
+        eval_set: tuple[Any, ArrayLike] | None = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        groups: ArrayLike | None = None,
+    ) -> Self:
         """Train on a table.
 
         Parameters
@@ -98,6 +91,12 @@ class NetworkClassifier(ClassifierMixin, TableInputs, ABC):
             Labels, at least two different ones.
         eval_set : tuple (X, y), optional
             Rows that `checkpoint="test"` selects the epoch on; refused with any other rule.
+        sample_weight : array-like of shape (n_samples,), optional
+            How much each row counts, 0 or more; a row of weight 0 is left out. Only their ratios
+            matter: see the page "Weights of rows".
+        groups : array-like of shape (n_samples,), optional
+            What each row belongs to, such as a patient. Folds, bags and held-out rows never part a
+            group. It is not stored.
 
         Returns
         -------
@@ -107,7 +106,7 @@ class NetworkClassifier(ClassifierMixin, TableInputs, ABC):
         Raises
         ------
         ValueError
-            When a parameter, the table or the labels are not usable, with the reason.
+            When a parameter, the table, the labels or the groups are not usable, with the reason.
         TrainingDivergedError
             When the loss is not finite in the first epoch. Later on, the last good epoch is kept,
             with a warning.
@@ -117,7 +116,7 @@ class NetworkClassifier(ClassifierMixin, TableInputs, ABC):
             tuned afterwards is not. A search or cross-validation stops, so that no partly trained
             network enters its scores.
         """
-        fit_members([self], [(X, y)], [eval_set])
+        fit_members([self], [(X, y)], [eval_set], [sample_weight], [groups])
         return self
 
     @staticmethod
@@ -125,9 +124,11 @@ class NetworkClassifier(ClassifierMixin, TableInputs, ABC):
         models: Sequence[NetworkClassifier],
         tables: Sequence[tuple[Any, ArrayLike]],
         eval_sets: Sequence[tuple[Any, ArrayLike] | None] | None = None,
+        weights: Sequence[ArrayLike | None] | None = None,
+        groups: Sequence[ArrayLike | None] | None = None,
     ) -> None:
         """Fit many estimators at once: `fit_members`."""
-        fit_members(models, tables, eval_sets)
+        fit_members(models, tables, eval_sets, weights, groups)
 
     def warm_up(self) -> None:
         """Do what only the first fit of a process does, before a clock starts.
@@ -137,7 +138,12 @@ class NetworkClassifier(ClassifierMixin, TableInputs, ABC):
         torch.optim.AdamW([torch.zeros(1)])
 
     def _prepare(
-        self, X: Any, y: ArrayLike, eval_set: tuple[Any, ArrayLike] | None = None
+        self,
+        X: Any,
+        y: ArrayLike,
+        eval_set: tuple[Any, ArrayLike] | None = None,
+        sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
     ) -> list[PreparedMember]:
         """Check the input, hold rows out, fit the preprocessing and turn all into tensors."""
         if (eval_set is not None) != (self.checkpoint == "test"):
@@ -146,15 +152,20 @@ class NetworkClassifier(ClassifierMixin, TableInputs, ABC):
                 f"{self.checkpoint!r} {'with' if eval_set is not None else 'without'} an eval_set."
             )
         X = self._validate_table(X, reset=True)
-        self.classes_, labels = encode_labels(y)
-        check_consistent_length(X, labels)
+        counted = weigh_rows(sample_weight, len(X))
+        self.classes_, labels = encode_counted(X, y, counted)
+        owners = None if groups is None else counted.of(owners_of(groups, len(X)))
+        X = counted.of(X)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         streams = Streams.from_seed(seed)
         fraction = self.validation_fraction if self.checkpoint == "validation" else 0.0
-        train_rows, holdout_rows = holdout_split(labels, fraction, streams.holdout)
+        if owners is not None and fraction > 0:
+            check_spread(owners, labels, self.classes_)
+        train_rows, holdout_rows = holdout_split(labels, fraction, streams.holdout, owners)
         train_table = X if fraction == 0 else _safe_indexing(X, train_rows)
         preprocessor = self._make_preprocessor().set_output(transform="default")
-        self.preprocessor_ = preprocessor.fit(train_table)
+        weights = counted.part(train_rows)
+        self.preprocessor_ = preprocessor.fit(train_table, sample_weight=weights)
         self.device_ = resolve_device(self.device)
         self.test_selected_ = eval_set is not None
 
@@ -172,20 +183,31 @@ class NetworkClassifier(ClassifierMixin, TableInputs, ABC):
             scored = scored_table, codes_among(self.classes_, eval_set[1], name="y of eval_set")
             check_consistent_length(*scored)
         member = PreparedMember(
-            learner=_EstimatorLearner(self),
+            learner=EstimatorLearner(
+                self, self._stackable, self._build, self._objective, self._logits
+            ),
             x=self._to_tensor(train_table),
             labels=torch.from_numpy(labels[train_rows]).to(self.device_),
             streams=streams,
             scored_x=None if scored is None else self._to_tensor(scored[0]),
             scored_y=None if scored is None else scored[1],
+            weights=None if weights is None else torch.from_numpy(weights).float().to(self.device_),
+            scored_weights=counted.part(holdout_rows) if self.checkpoint == "validation" else None,
         )
-        return self._ensemble(member, seed)
+        owners = None if owners is None else owners[train_rows]
+        return self._ensemble(member, seed, train_table, owners)
 
     def _make_preprocessor(self) -> TablePreprocessor:
         return TablePreprocessor()
 
-    def _ensemble(self, member: PreparedMember, seed: int) -> list[PreparedMember]:  # noqa: ARG002
-        """Members of the estimator, from its only or first one and the seed of their streams."""
+    def _ensemble(
+        self,
+        member: PreparedMember,
+        seed: int,  # noqa: ARG002
+        table: Any,  # noqa: ARG002
+        owners: IntArray | None,  # noqa: ARG002
+    ) -> list[PreparedMember]:
+        """Members from the first, the seed of all, the training table and its groups' numbers."""
         return [member]
 
     def _keep(self, trained: Sequence[tuple[PreparedMember, TrainedMember]]) -> None:
@@ -224,64 +246,12 @@ class NetworkClassifier(ClassifierMixin, TableInputs, ABC):
         return self.classes_[proba.argmax(axis=1)]
 
 
-# batch_size="auto": the paper's batch up to this number of rows, twice as large above it, where a
-# CPU spends the least time on a row: smaller batches are more steps, and in larger ones the metric
-# losses, which look at all pairs of rows, cost more.
-MANY_ROWS, SMALL_BATCH, LARGE_BATCH = 100_000, 64, 128
-
-
-@dataclass(frozen=True)
-class _EstimatorLearner:
-    """An estimator as the engine sees it: a `Learner`."""
-
-    model: NetworkClassifier
-
-    @property
-    def kind(self) -> Hashable:
-        parameters = {k: v for k, v in self.model.get_params().items() if k != "random_state"}
-        return type(self.model), repr(parameters), len(self.model.classes_)
-
-    @property
-    def stackable(self) -> bool:
-        return self.model._stackable
-
-    @property
-    def device(self) -> str:
-        return self.model.device_
-
-    @property
-    def n_jobs(self) -> int | None:
-        return getattr(self.model, "n_jobs", None)
-
-    @property
-    def verbose(self) -> int | bool:
-        return getattr(self.model, "verbose", 0)
-
-    def options(self, n_rows: int) -> TrainingOptions:
-        names = [field.name for field in fields(TrainingOptions)]
-        options = {name: getattr(self.model, name) for name in names if hasattr(self.model, name)}
-        if options["batch_size"] == "auto":
-            options["batch_size"] = SMALL_BATCH if n_rows <= MANY_ROWS else LARGE_BATCH
-        # PyTorch's scheduler takes no integer of numpy's.
-        options |= {name: int(options[name]) for name in ("epochs", "batch_size")}
-        return TrainingOptions(**options)
-
-    def build(self, n_inputs: int, generator: torch.Generator) -> nn.Module:
-        return self.model._build(n_inputs, generator)
-
-    def objective(
-        self, network: nn.Module, x: Tensor, labels: Tensor, streams: Sequence[Streams]
-    ) -> Objective:
-        return self.model._objective(network, x, labels, streams)
-
-    def logits(self, network: nn.Module, x: Tensor) -> Tensor:
-        return self.model._logits(network, x)
-
-
 def fit_members(
     models: Sequence[NetworkClassifier],
     tables: Sequence[tuple[Any, ArrayLike]],
     eval_sets: Sequence[tuple[Any, ArrayLike] | None] | None = None,
+    weights: Sequence[ArrayLike | None] | None = None,
+    groups: Sequence[ArrayLike | None] | None = None,
 ) -> None:
     """Fit many estimators of one kind, together where they can be: repeats, seeds, folds or bags.
 
@@ -295,7 +265,7 @@ def fit_members(
         Unfitted; alike but for `random_state` if they are to train together.
     tables : sequence of tuple (X, y)
         Training rows of each.
-    eval_sets : sequence of tuple (X, y), optional
+    eval_sets, weights, groups : sequence of tuple (X, y), sequence of array-like, optional
         As of `NetworkClassifier.fit`, for each.
 
     Raises
@@ -306,7 +276,8 @@ def fit_members(
         When the user interrupts. Estimators whose first epoch was over are fitted then.
     """
     with own_settings():
-        results = _fit_members(models, tables, eval_sets or [None] * len(models))
+        none = [None] * len(models)
+        results = _fit_members(models, tables, eval_sets or none, weights or none, groups or none)
     # Once all is kept: a warning may be an error to the user, and the models are fitted then.
     for _, result in results:
         if result is not None and result.diverged_at is not None:
@@ -333,16 +304,20 @@ def _fit_members(
     models: Sequence[NetworkClassifier],
     tables: Sequence[tuple[Any, ArrayLike]],
     eval_sets: Sequence[tuple[Any, ArrayLike] | None],
+    weights: Sequence[ArrayLike | None],
+    groups: Sequence[ArrayLike | None],
 ) -> list[tuple[NetworkClassifier, TrainingResult | None]]:
     """Fit all; give each network's estimator and how its training went, None if it had no turn."""
     for model in models:
         model._validate_params()
     prepared = []
-    for model, table, eval_set in zip(models, tables, eval_sets, strict=True):
-        prepared.append(model._prepare(*table, eval_set))
+    for model, table, eval_set, *own in zip(
+        models, tables, eval_sets, weights, groups, strict=True
+    ):
+        prepared.append(model._prepare(*table, eval_set, *own))
     results: list[tuple[NetworkClassifier, TrainingResult | None]] = []
-    for model, own, trained in zip(models, prepared, train_groups(prepared), strict=True):
-        done = [(one, net) for one, net in zip(own, trained, strict=True) if net is not None]
+    for model, members, trained in zip(models, prepared, train_groups(prepared), strict=True):
+        done = [(one, net) for one, net in zip(members, trained, strict=True) if net is not None]
         if done:
             model._keep(done)
         results += [(model, None if net is None else net.result) for net in trained]

@@ -20,7 +20,9 @@ HIGHEST_TEMPERATURE = 20.0
 
 
 @own_settings()
-def fit_temperature(probabilities: ArrayLike, labels: ArrayLike) -> float:
+def fit_temperature(
+    probabilities: ArrayLike, labels: ArrayLike, weights: NDArray[np.float64] | None = None
+) -> float:
     """Find the temperature that minimises the negative log-likelihood of the labels.
 
     Fit it on rows the model was not trained on. Where the most probable class is right in every
@@ -34,6 +36,8 @@ def fit_temperature(probabilities: ArrayLike, labels: ArrayLike) -> float:
         Non-negative; 0 counts as the smallest normal float32.
     labels : array-like of shape (n_samples,)
         Encoded labels, 0 to n_classes - 1.
+    weights : ndarray of shape (n_samples,), optional
+        Positive: how much each row counts. All alike by default.
 
     Returns
     -------
@@ -52,7 +56,8 @@ def fit_temperature(probabilities: ArrayLike, labels: ArrayLike) -> float:
     rows = np.arange(len(true))
 
     def loss(log_temperature: float) -> float:
-        return -log_softmax(logits / np.exp(log_temperature), axis=1)[rows, true].mean()
+        own = log_softmax(logits / np.exp(log_temperature), axis=1)[rows, true]
+        return -weighted_mean(own, weights)
 
     # The loss is convex in 1 / temperature, so that it has one minimum on this scale too.
     bounds = np.log([LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE])
@@ -91,6 +96,11 @@ def apply_temperature(probabilities: ArrayLike, temperature: float) -> NDArray[n
         )
     p = check_probabilities(probabilities, allow_empty=True)
     return softmax(_logits(p) / temperature, axis=1)
+
+
+def weighted_mean(values: NDArray[np.float64], weights: NDArray[np.float64] | None) -> float:
+    """Mean of values `(n_samples,)` that count by their weights, or all alike without any."""
+    return float(values.mean() if weights is None else np.average(values, weights=weights))
 
 
 def check_probabilities(

@@ -15,14 +15,18 @@ from scipy.special import log_softmax
 
 from qcl_mixnet.decisions.rule import SMALLEST_PROBABILITY
 from qcl_mixnet.engine.isolation import own_settings
-from qcl_mixnet.estimators.calibration import HIGHEST_TEMPERATURE, LOWEST_TEMPERATURE
+from qcl_mixnet.estimators.calibration import (
+    HIGHEST_TEMPERATURE,
+    LOWEST_TEMPERATURE,
+    weighted_mean,
+)
 
 FloatArray = NDArray[np.float64]
 
 
 @own_settings()
 def fit_class_calibration(
-    probabilities: FloatArray, labels: NDArray[np.int64]
+    probabilities: FloatArray, labels: NDArray[np.int64], weights: FloatArray | None = None
 ) -> tuple[float, FloatArray]:
     """Find the calibration `p ** (1 / temperature) * weights`, normalised, that is likeliest.
 
@@ -35,6 +39,8 @@ def fit_class_calibration(
         Of rows that the model has not seen.
     labels : ndarray of shape (n_samples,)
         Encoded.
+    weights : ndarray of shape (n_samples,), optional
+        Positive, 1 in the mean: how much each row counts. All alike by default.
 
     Returns
     -------
@@ -54,8 +60,11 @@ def fit_class_calibration(
         slope, bias = parameters[0], parameters[1:]
         log_p = log_softmax(logits * slope + bias, axis=1)
         excess = (np.exp(log_p) - true) / n
+        if weights is not None:
+            excess *= weights[:, None]
         gradient = np.append((excess * logits).sum(), excess.sum(axis=0) * known + bias / n)
-        return -log_p[rows, labels].mean() + (bias @ bias) / (2 * n), gradient
+        own = weighted_mean(log_p[rows, labels], weights)
+        return -own + (bias @ bias) / (2 * n), gradient
 
     found = minimize(
         loss,

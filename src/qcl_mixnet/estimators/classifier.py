@@ -13,12 +13,12 @@ from torch import Tensor, nn
 
 from qcl_mixnet.engine.devices import resolve_device
 from qcl_mixnet.engine.randomness import Streams
-from qcl_mixnet.estimators.base import Checkpoint
 from qcl_mixnet.estimators.decision_rules import AnyDecision
 from qcl_mixnet.estimators.ensemble import Bagging
 from qcl_mixnet.estimators.method_constraints import METHOD_CONSTRAINTS
-from qcl_mixnet.estimators.representation import RepresentingEnsemble
+from qcl_mixnet.estimators.network_size import Attention, SizedEnsemble
 from qcl_mixnet.estimators.table_inputs import TABLE_CONSTRAINTS
+from qcl_mixnet.estimators.training_options import Checkpoint
 from qcl_mixnet.model.kernels import compile_all
 from qcl_mixnet.model.layers import Gate
 from qcl_mixnet.model.losses import IntraClass, LossOptions, Reduction, TripletDistance
@@ -34,7 +34,7 @@ Options = TypeVar("Options", LossOptions, MixupOptions)
 _RECOMMENDED = {"n_members": 10, "bagging": "folds", "calibrate": True, "decision": "macro_f1"}
 
 
-class QCLMixNetClassifier(RepresentingEnsemble):
+class QCLMixNetClassifier(SizedEnsemble):
     """Quantum-informed contrastive learning with dynamic mixup, for imbalanced tables.
 
     A small network with quantum-entanglement-inspired layers is trained on kNN-guided mixtures of
@@ -62,8 +62,11 @@ class QCLMixNetClassifier(RepresentingEnsemble):
     quantum : bool or "variational", default=True
         Keep the quantum-entanglement layers, or, with "variational", put a simulated variational
         circuit in place of the second of them. False gives the paper's ablation.
-    attention, mixup : bool, default=True
-        Keep the attention, the mixup. False gives the paper's ablations.
+    attention : bool or "full", default=True
+        Keep the attention; False gives the paper's ablation. It is the paper's up to 2,048 columns
+        after encoding and of rank 64 above, but for "full", which needs memory for their square.
+    mixup : bool, default=True
+        Keep the mixup. False gives the paper's ablation.
     n_qubits : int, default=4
         Qubits of the variational circuit, 4 to 8; not used without one.
     theta_std : float, default=0.1
@@ -172,6 +175,8 @@ AlertsAtMost, Costs, str, dict, Series or array-like, default="argmax"
         that are not held out, in their order.
     out_of_fold_labels_ : ndarray of int64, shape (n_training_rows,), or None
         Positions in `classes_` of those rows' labels.
+    out_of_fold_weights_ : ndarray of shape (n_training_rows,) or None
+        Their weights, 1 in the mean; None where rows count alike.
     test_selected_ : bool
         True when `checkpoint="test"` chose the network.
     device_ : str
@@ -195,7 +200,7 @@ AlertsAtMost, Costs, str, dict, Series or array-like, default="argmax"
     encodes_columns: ClassVar[bool] = True
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **RepresentingEnsemble._parameter_constraints,
+        **SizedEnsemble._parameter_constraints,
         **TABLE_CONSTRAINTS,
         **METHOD_CONSTRAINTS,
     }
@@ -209,7 +214,7 @@ AlertsAtMost, Costs, str, dict, Series or array-like, default="argmax"
         max_learning_rate: float | None = 1e-2,
         weight_decay: float = 1e-5,
         quantum: Quantum = True,
-        attention: bool = True,
+        attention: Attention = True,
         mixup: bool = True,
         n_qubits: int = 4,
         theta_std: float = 0.1,
@@ -322,19 +327,19 @@ AlertsAtMost, Costs, str, dict, Series or array-like, default="argmax"
     def _make_preprocessor(self) -> TablePreprocessor:
         return TablePreprocessor(**{name: getattr(self, name) for name in TABLE_CONSTRAINTS})
 
-    def _build(self, n_inputs: int, generator: torch.Generator) -> QCLMixNet:
-        names = ("quantum", "attention", "n_qubits", "theta_std", "gate")
-        parts = {name: getattr(self, name) for name in names}
-        return QCLMixNet.build(n_inputs, len(self.classes_), generator=generator, **parts)
-
     def _objective(
-        self, network: nn.Module, x: Tensor, labels: Tensor, streams: Sequence[Streams]
+        self,
+        network: nn.Module,
+        x: Tensor,
+        labels: Tensor,
+        streams: Sequence[Streams],
+        weights: Tensor | None,
     ) -> HybridObjective:
         assert isinstance(network, QCLMixNet)  # what _build makes
         if x.device.type == "cpu":
             compile_all()
         loss, mixup = self._options(LossOptions), self._options(MixupOptions)
-        return HybridObjective.build(network, x, labels, loss, mixup, streams)
+        return HybridObjective.build(network, x, labels, loss, mixup, streams, weights)
 
     def _options(self, kind: type[Options]) -> Options:
         """Options of a kind, by the names that they share with the parameters."""

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from abc import abstractmethod
 from collections.abc import Hashable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from qcl_mixnet.decisions.change import decision_change, decision_scores
 from qcl_mixnet.decisions.rule import DecisionRule
 from qcl_mixnet.estimators.decision_rules import OutOfFold, Tune, rule_for
 from qcl_mixnet.estimators.decision_search import DecisionMetric
+from qcl_mixnet.estimators.model_card import model_card
 from qcl_mixnet.estimators.operating_points import operating_points
 from qcl_mixnet.estimators.prediction_sets import SetPredicting
 
@@ -53,7 +56,10 @@ def new_rule(
     if rows is None:
         rows = OutOfFold(np.empty((0, len(classes))), np.empty(0, dtype=np.int64))
     change = decision_change(
-        decision_scores(before, *rows, classes), decision_scores(rule, *rows, classes)
+        *(
+            decision_scores(one, rows.probabilities, rows.labels, classes, rows.weights)
+            for one in (before, rule)
+        )
     )
     return rule, change
 
@@ -68,7 +74,12 @@ def points_of_rows(
             "qcl_mixnet.operating_points labels and probabilities of rows that it has not seen."
         )
     return operating_points(
-        classes[rows.labels], rows.probabilities, positive=positive, classes=classes, **options
+        classes[rows.labels],
+        rows.probabilities,
+        positive=positive,
+        classes=classes,
+        sample_weight=rows.weights,
+        **options,
     )
 
 
@@ -82,10 +93,14 @@ class Deciding(SetPredicting):
     classes_ : ndarray of shape (n_classes,)
     decision_rule_ : DecisionRule
         How probabilities become labels.
+    out_of_fold_weights_ : ndarray of shape (n_rows,) or None
+        How much the out-of-fold rows count, 1 in the mean; None where they count alike.
     """
 
     decision: Any
     decision_rule_: DecisionRule
+    # The default is for models that were pickled before there were weights.
+    out_of_fold_weights_: NDArray[np.float64] | None = None
 
     @property
     def decision_weights_(self) -> NDArray[np.float64]:
@@ -163,8 +178,51 @@ class Deciding(SetPredicting):
         check_is_fitted(self)
         return points_of_rows(self._out_of_fold_rows(), self.classes_, positive, **options)
 
+    def report(
+        self,
+        X: Any,
+        y: ArrayLike,
+        path: str | os.PathLike[str],
+        *,
+        importance: bool | pd.DataFrame = False,
+        coverage: float = 0.9,
+        random_state: int = 0,
+    ) -> Path:
+        """Write a model card: a page of HTML about this model, with its scores on rows not seen.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+            Rows with the columns of the training table, which the model was not trained on.
+        y : array-like of shape (n_samples,)
+            Their labels.
+        path : str or path-like
+            The file, which is replaced; its folder must be there.
+        importance, coverage, random_state
+            As of `qcl_mixnet.model_card`.
+
+        Returns
+        -------
+        Path
+            Of the file.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            As of `qcl_mixnet.model_card`.
+        """
+        return model_card(
+            self, X, y, path, importance=importance, coverage=coverage, random_state=random_state
+        )
+
     @abstractmethod
     def _tune_weights(
-        self, probabilities: NDArray[np.float64], labels: NDArray[np.int64], metric: DecisionMetric
+        self,
+        probabilities: NDArray[np.float64],
+        labels: NDArray[np.int64],
+        metric: DecisionMetric,
+        row_weights: NDArray[np.float64] | None,
     ) -> NDArray[np.float64]:
-        """Tune decision weights for a score."""
+        """Tune decision weights for a score: a `Tune`."""

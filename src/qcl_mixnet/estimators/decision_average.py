@@ -16,6 +16,7 @@ from qcl_mixnet.engine.isolation import own_settings
 from qcl_mixnet.estimators.calibration import check_labels, check_probabilities
 from qcl_mixnet.estimators.decision import DecisionWeights
 from qcl_mixnet.estimators.decision_search import (
+    Counts,
     DecisionMetric,
     check_metric,
     coordinate_ascent,
@@ -51,6 +52,7 @@ def average_decision_weights(
     *,
     metric: DecisionMetric,
     rng: np.random.Generator,
+    row_weights: FloatArray | None = None,
 ) -> DecisionWeights:
     """Tune one weight a class: a power of the priors, then bootstrapped departures from it.
 
@@ -80,6 +82,9 @@ def average_decision_weights(
         predicted is 0.
     rng : numpy.random.Generator
         Draws the bootstraps.
+    row_weights : ndarray of shape (n_samples,), optional
+        Positive: how much each row counts in scores and priors, all alike by default. How many rows
+        a class has, and which are drawn, does not depend on them.
 
     Returns
     -------
@@ -92,18 +97,21 @@ def average_decision_weights(
     ValueError
         For probabilities or labels that are no such arrays, or an unknown metric.
     """
-    return _tuned(probabilities, labels, metric, rng)
+    return _tuned(probabilities, labels, metric, rng, row_weights)
 
 
 def average_weights(
     probabilities: FloatArray,
     labels: IntArray,
     metric: DecisionMetric,
+    row_weights: FloatArray | None = None,
     rng: np.random.Generator | None = None,
 ) -> FloatArray:
     """Weights of `average_decision_weights`, by default of the same bootstraps every time."""
     rng = rng or np.random.default_rng(0)
-    return average_decision_weights(probabilities, labels, metric=metric, rng=rng).weights
+    return average_decision_weights(
+        probabilities, labels, metric=metric, rng=rng, row_weights=row_weights
+    ).weights
 
 
 @own_settings()
@@ -126,7 +134,7 @@ def power_decision_weights(
     ValueError
         As in `average_decision_weights`.
     """
-    return _tuned(probabilities, labels, metric, None)
+    return _tuned(probabilities, labels, metric, None, None)
 
 
 def _tuned(
@@ -134,6 +142,7 @@ def _tuned(
     labels: ArrayLike,
     metric: DecisionMetric,
     rng: np.random.Generator | None,
+    row_weights: FloatArray | None,
 ) -> DecisionWeights:
     """All steps, or without a generator the first."""
     check_metric(metric)
@@ -144,20 +153,24 @@ def _tuned(
     support = np.bincount(true, minlength=n_classes)
     deciding = support >= _MIN_ROWS_OF_CLASS
     if deciding.sum() < 2:  # A lone weight has nothing to be weighed against.
-        before = decision_score(p, plain, true, metric)
+        before = decision_score(p, plain, true, metric, row_weights)
         return DecisionWeights(plain, before, before)
-    p, true = p[deciding[true]], true[deciding[true]]
-    before = decision_score(p, plain, true, metric)
+    # As heavy as rows are in the mean, also those of classes that decide nothing.
+    prior = support if row_weights is None else np.bincount(true, row_weights, n_classes)
+    rows = deciding[true]
+    own = None if row_weights is None else row_weights[rows]
+    p, true = p[rows], true[rows]
+    before = decision_score(p, plain, true, metric, own)
 
-    log_power = _best_power(p, true, support, metric)
+    log_power = _best_power(p, true, prior, metric, own)
     log_weights = log_power
     if rng is not None and len(true) >= _MIN_ROWS:
-        departures = _mean_departure(p * np.exp(log_power), true, deciding, metric, rng)
+        departures = _mean_departure(p * np.exp(log_power), true, deciding, metric, rng, own)
         log_weights = log_power + departures * support / (support + _SHRINKAGE)
-        if decision_score(p, _weights(log_weights), true, metric) < before:
+        if decision_score(p, _weights(log_weights), true, metric, own) < before:
             log_weights = log_power
     weights = _weights(log_weights)
-    return DecisionWeights(weights, before, decision_score(p, weights, true, metric))
+    return DecisionWeights(weights, before, decision_score(p, weights, true, metric, own))
 
 
 def _weights(log_weights: FloatArray) -> FloatArray:
@@ -165,13 +178,19 @@ def _weights(log_weights: FloatArray) -> FloatArray:
 
 
 def _best_power(
-    p: FloatArray, true: IntArray, support: IntArray, metric: DecisionMetric
+    p: FloatArray,
+    true: IntArray,
+    prior: Counts,
+    metric: DecisionMetric,
+    row_weights: FloatArray | None,
 ) -> FloatArray:
     """Log weights `-tau * log(prior)` of the best `tau`; the largest is 0."""
     # A class without rows is as rare as one of a single row.
-    log_prior = np.log(np.maximum(support, 1))
+    log_prior = np.log(np.where(prior > 0, prior, 1))
     candidates = [power * (log_prior.min() - log_prior) for power in _POWERS]
-    scores = [decision_score(p, np.exp(candidate), true, metric) for candidate in candidates]
+    scores = [
+        decision_score(p, np.exp(candidate), true, metric, row_weights) for candidate in candidates
+    ]
     return candidates[int(np.argmax(scores))]
 
 
@@ -181,6 +200,7 @@ def _mean_departure(
     tuned: NDArray[np.bool_],
     metric: DecisionMetric,
     rng: np.random.Generator,
+    row_weights: FloatArray | None,
 ) -> FloatArray:
     """Mean log weights over bootstraps; each time their mean over the tuned classes is 0."""
     # Only ratios of weights matter: without a common level an average would mix levels.
@@ -188,16 +208,30 @@ def _mean_departure(
     n_bootstraps = int(np.clip(_MOST_WORK // work, _LEAST_BOOTSTRAPS, _BOOTSTRAPS))
     total = np.zeros(p.shape[1])
     for _ in range(n_bootstraps):
-        counts = _stratified_bootstrap(true, rng)
+        counts = stratified_bootstrap(true, rng)
         drawn = counts > 0
+        if row_weights is not None:
+            counts *= row_weights
         total += coordinate_ascent(
             p[drawn], true[drawn], tuned, metric, counts[drawn], _SWEEPS, scale_to_mean
         )
     return total / n_bootstraps
 
 
-def _stratified_bootstrap(true: IntArray, rng: np.random.Generator) -> FloatArray:
-    """How often each row counts: together as often as its class has rows."""
+def stratified_bootstrap(true: IntArray, rng: np.random.Generator) -> FloatArray:
+    """Draw as many rows of every class as it has, with replacement, in parts where they are many.
+
+    Parameters
+    ----------
+    true : ndarray of shape (n_samples,)
+        Encoded labels.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+        How often each row counts: those of a class together as often as it has rows.
+    """
     counts = np.zeros(len(true))
     classes = np.unique(true)
     most = len(true)

@@ -13,16 +13,18 @@ from qcl_mixnet.decisions.rule import DecisionRule
 from qcl_mixnet.decisions.spelling import NAMES, read_decision
 from qcl_mixnet.decisions.thresholds import choose_threshold
 from qcl_mixnet.decisions.wishes import WISHES, Constraint, Costs, Wish, code_of
+from qcl_mixnet.estimators.calibration import weighted_mean
 from qcl_mixnet.estimators.class_calibration import fit_class_calibration
 from qcl_mixnet.estimators.class_weights import check_class_weights
+from qcl_mixnet.estimators.cost_weights import fit_cost_weights
 from qcl_mixnet.estimators.decision_search import DecisionMetric
 
 Decision = Literal["argmax", "macro_f1", "balanced_accuracy"]
 AnyDecision = Decision | str | Wish | Mapping[Any, float] | ArrayLike
 
 FloatArray = NDArray[np.float64]
-# Tunes one weight a class for a score.
-Tune = Callable[[FloatArray, NDArray[np.int64], DecisionMetric], FloatArray]
+# Tunes one weight a class for a score, from probabilities, labels, its name and the rows' weights.
+Tune = Callable[[FloatArray, NDArray[np.int64], DecisionMetric, FloatArray | None], FloatArray]
 
 
 class _DecisionText(StrOptions):
@@ -53,10 +55,13 @@ class OutOfFold(NamedTuple):
         As `predict_proba` would give them.
     labels : ndarray of int64, shape (n_samples,)
         Encoded.
+    weights : ndarray of shape (n_samples,) or None
+        How much each row counts, 1 in the mean; None: all alike.
     """
 
     probabilities: FloatArray
     labels: NDArray[np.int64]
+    weights: FloatArray | None = None
 
 
 def needs_rows(decision: Any) -> bool:
@@ -114,7 +119,7 @@ def rule_for(
     rows : OutOfFold or None
         What the rule is tuned on; None where the model has none.
     tune : callable
-        Tunes weights for a score, from probabilities, labels and its name.
+        Tunes weights for a score: a `Tune`.
     stacklevel : int
         Of warnings, as `warnings.warn` counts from here.
 
@@ -145,26 +150,38 @@ def rule_for(
             "or fit it anew with this decision."
         )
     if isinstance(wish, str):
-        return DecisionRule(tune(*rows, cast(DecisionMetric, wish)))
+        metric = cast(DecisionMetric, wish)
+        return DecisionRule(tune(rows.probabilities, rows.labels, metric, rows.weights))
     if isinstance(wish, Costs):
         return _for_costs(wish.matrix(classes), wish.by_class(classes), rows)
     code = code_of(wish.label, classes)
     threshold = choose_threshold(
-        wish, rows.probabilities[:, code], rows.labels == code, stacklevel=stacklevel + 1
+        wish,
+        rows.probabilities[:, code],
+        rows.labels == code,
+        rows.weights,
+        stacklevel=stacklevel + 1,
     )
     return DecisionRule.above(threshold, code, len(classes))
 
 
 def _for_costs(costs: FloatArray, by_class: FloatArray | None, rows: OutOfFold) -> DecisionRule:
-    """Lowest expected costs; the plain argmax where it cost less on the rows."""
+    """Lowest expected costs.
+
+    Of two classes, the rows' own costs have a say, too. Of more they gained nothing, and the plain
+    argmax is kept where it cost less on the rows.
+    """
     temperature, weights = fit_class_calibration(*rows)
     if by_class is not None:  # the same decision, in a simpler form
         rule = DecisionRule(weights * by_class, temperature)
     else:
         rule = DecisionRule(weights, temperature, costs)
+    if len(costs) == 2:
+        return fit_cost_weights(rule, costs, *rows)
     plain = DecisionRule.plain(len(costs))
     ours, argmax = (
-        costs[rows.labels, one.apply(rows.probabilities)].mean() for one in (rule, plain)
+        weighted_mean(costs[rows.labels, one.apply(rows.probabilities)], rows.weights)
+        for one in (rule, plain)
     )
     return rule if ours <= argmax else plain
 

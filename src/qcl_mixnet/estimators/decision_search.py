@@ -225,5 +225,10 @@ def _class_scores(
 ) -> FloatArray:
     """F1 scores or recalls; 0 for a class without rows, which has no hits either."""
     if metric == "macro_f1":
-        return 2 * hits / np.maximum(support + predicted, 1)
-    return hits / np.maximum(support, 1)
+        return 2 * hits / _not_zero(support + predicted)
+    return hits / _not_zero(support)
+
+
+def _not_zero(counts: Counts) -> Counts:
+    """1 in place of 0. Weights may sum to less than 1."""
+    return np.where(counts > 0, counts, 1)

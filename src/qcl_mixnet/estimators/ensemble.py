@@ -34,6 +34,8 @@ from qcl_mixnet.estimators.decision_rules import (
     rule_for,
 )
 from qcl_mixnet.estimators.decision_search import DecisionMetric
+from qcl_mixnet.grouping.duplicates import warn_of_duplicates
+from qcl_mixnet.grouping.owners import IntArray, check_spread
 
 Bagging = Literal["folds", "bootstrap"]
 
@@ -112,23 +114,32 @@ class EnsembleClassifier(Deciding, NetworkClassifier):
     def _mean_probabilities(self, x: Tensor) -> Tensor:
         return softmax(self._stacked(x.expand(len(self.networks_), *x.shape))).mean(0)
 
-    def _ensemble(self, member: PreparedMember, seed: int) -> list[PreparedMember]:
+    def _ensemble(
+        self, member: PreparedMember, seed: int, table: Any, owners: IntArray | None
+    ) -> list[PreparedMember]:
         """Give every network its streams and rows; those for out-of-fold alone come last."""
         labels = member.labels.cpu().numpy()
         check_decision(self.decision, self.classes_, labels)
+        if owners is not None and (self.bagging or self._needs_out_of_fold):
+            check_spread(owners, labels, self.classes_)
         bags: list[Bag | None] = [None] * self.n_members
         if self.bagging == "folds":
-            bags = [*self._folds(labels, self.n_members, member.streams)]
+            bags = [*self._folds(labels, self.n_members, member.streams, owners)]
         elif self.bagging == "bootstrap":
-            bags = [*bootstraps(labels, self.n_members, member.streams.bags)]
+            bags = [*bootstraps(labels, self.n_members, member.streams.bags, owners)]
         elif self._needs_out_of_fold:
-            bags += self._folds(labels, N_FOLDS, member.streams)
+            n_folds = N_FOLDS if owners is None else min(N_FOLDS, len(np.unique(owners)))
+            bags += self._folds(labels, n_folds, member.streams, owners)
         if self._needs_out_of_fold and not any(bag and len(bag.out_of_bag) for bag in bags):
             raise ValueError(
                 f"calibrate={self.calibrate} and decision={self.decision!r} need rows that a "
                 f"network has not seen, and all of the {self.n_members} have seen every row; raise "
                 "n_members, or use calibrate=False and decision='argmax'."
             )
+        self._check_size(member.x.shape[1], len(bags))
+        if owners is None and self._needs_out_of_fold:
+            splits = [(bag.in_bag, bag.out_of_bag) for bag in bags if bag]
+            warn_of_duplicates(table, splits, stacklevel=7)  # where fit was called
         return [
             replace(
                 member,
@@ -139,13 +150,25 @@ class EnsembleClassifier(Deciding, NetworkClassifier):
             for i, bag in enumerate(bags)
         ]
 
-    def _folds(self, labels: NDArray[np.int64], n_folds: int, streams: Streams) -> list[Bag]:
+    def _check_size(self, n_inputs: int, n_networks: int) -> None:
+        """Refuse networks of so many columns that there is no memory for."""
+
+    def _folds(
+        self, labels: IntArray, n_folds: int, streams: Streams, owners: IntArray | None
+    ) -> list[Bag]:
         if n_folds < 2:
             raise ValueError(
                 f"bagging='folds' leaves one fold out for each network, so n_members must be at "
                 f"least 2, got {n_folds}; raise it or use bagging=None."
             )
-        return folds(labels, n_folds, streams.bags)
+        n_groups = n_folds if owners is None else len(np.unique(owners))
+        if n_groups < n_folds:
+            raise ValueError(
+                f"bagging='folds' leaves one fold out for each of n_members={n_folds} networks, "
+                f"and groups has {n_groups} groups, fewer than that; use n_members={n_groups}, or "
+                "bagging=None."
+            )
+        return folds(labels, n_folds, streams.bags, owners)
 
     @property
     def _needs_out_of_fold(self) -> bool:
@@ -179,6 +202,11 @@ class EnsembleClassifier(Deciding, NetworkClassifier):
         self.out_of_fold_proba_ = None if cut_short else self._out_of_fold(trained)
         labels = trained[0][0].labels.cpu().numpy()
         self.out_of_fold_labels_ = None if self.out_of_fold_proba_ is None else labels
+        weights = trained[0][0].weights
+        if self.out_of_fold_proba_ is None or weights is None:
+            self.out_of_fold_weights_ = None
+        else:
+            self.out_of_fold_weights_ = weights.cpu().double().numpy()
         self._tune()
 
     def _lost_by_interruption(self) -> str:
@@ -228,12 +256,19 @@ class EnsembleClassifier(Deciding, NetworkClassifier):
         probabilities, labels = self.out_of_fold_proba_[seen], self.out_of_fold_labels_[seen]
         if calibrated and (self.calibrate or self.calibration_temperature_ != 1):
             probabilities = apply_temperature(probabilities, self.calibration_temperature_)
-        return OutOfFold(probabilities, labels)
+        weights = None if self.out_of_fold_weights_ is None else self.out_of_fold_weights_[seen]
+        return OutOfFold(probabilities, labels, weights)
 
     def _tune_weights(
-        self, probabilities: NDArray[np.float64], labels: NDArray[np.int64], metric: DecisionMetric
+        self,
+        probabilities: NDArray[np.float64],
+        labels: NDArray[np.int64],
+        metric: DecisionMetric,
+        row_weights: NDArray[np.float64] | None,
     ) -> NDArray[np.float64]:
-        return tune_decision_weights(probabilities, labels, metric=metric).weights
+        return tune_decision_weights(
+            probabilities, labels, metric=metric, row_weights=row_weights
+        ).weights
 
     def _in_chunks(self, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
         """Apply a function of rows with `n_jobs` threads."""

@@ -5,9 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from qcl_mixnet.grouping.folds import hold_out
+
 
 def holdout_split(
-    labels: NDArray[np.int64], fraction: float, rng: np.random.Generator
+    labels: NDArray[np.int64],
+    fraction: float,
+    rng: np.random.Generator,
+    owners: NDArray[np.int64] | None = None,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Hold out a share of every class that leaves the class at least one training row.
 
@@ -21,6 +26,8 @@ def holdout_split(
         Share of each class to hold out, rounded to whole rows; 0 holds out nothing.
     rng : numpy.random.Generator
         Decides which rows.
+    owners : ndarray of shape (n_samples,), optional
+        Number of each row's group: whole groups are held out, for about that share.
 
     Returns
     -------
@@ -33,7 +40,9 @@ def holdout_split(
         When a positive fraction leaves no row to validate on.
     """
     held_out = np.zeros(len(labels), dtype=bool)
-    for label in np.unique(labels):
+    if owners is not None and fraction > 0:
+        held_out = hold_out(labels, owners, fraction, rng)
+    for label in np.unique(labels) if owners is None else ():
         rows = rng.permutation(np.flatnonzero(labels == label))
         n_held_out = min(round(fraction * len(rows)), len(rows) - 1)
         held_out[rows[:n_held_out]] = True

@@ -12,10 +12,11 @@ import scipy.sparse
 from numpy.typing import ArrayLike, NDArray
 from pandas.api.extensions import ExtensionArray, ExtensionDtype
 from sklearn.exceptions import DataConversionWarning
-from sklearn.utils import assert_all_finite
+from sklearn.utils import assert_all_finite, check_consistent_length
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
+from qcl_mixnet.preprocessing.row_weights import RowWeights
 from qcl_mixnet.preprocessing.tables import quoted
 
 _BOOLEANS, _INTEGERS, _NUMBERS, _TEXT = "booleans", "integers", "numbers", "text"
@@ -23,13 +24,15 @@ _BOOLEANS, _INTEGERS, _NUMBERS, _TEXT = "booleans", "integers", "numbers", "text
 _REMEDY = "convert the labels to text or to integers"
 
 
-def encode_labels(y: ArrayLike) -> tuple[NDArray[Any], NDArray[np.int64]]:
+def encode_labels(y: ArrayLike, name: str = "y") -> tuple[NDArray[Any], NDArray[np.int64]]:
     """Check labels and number their classes.
 
     Parameters
     ----------
     y : array-like of shape (n_samples,)
         Labels of any kind that `label_array` reads.
+    name : str, default="y"
+        What messages call `y`.
 
     Returns
     -------
@@ -43,11 +46,43 @@ def encode_labels(y: ArrayLike) -> tuple[NDArray[Any], NDArray[np.int64]]:
     ValueError
         For gaps, continuous labels, labels of no known type, or fewer than two classes.
     """
-    classes, labels = _number_labels(y)
+    classes, labels = _number_labels(y, name)
     if len(classes) < 2:
         found = f"one class: {classes[0]}" if len(classes) else "no labels"
-        raise ValueError(f"A classifier needs at least 2 classes; y holds {found}.")
+        raise ValueError(f"A classifier needs at least 2 classes; {name} holds {found}.")
     return classes, labels
+
+
+def encode_counted(
+    X: Any, y: ArrayLike, counted: RowWeights
+) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """`encode_labels` of the rows that count; a class that none of these has is not there.
+
+    Parameters
+    ----------
+    X : table of shape (n_samples, n_features)
+        All rows.
+    y : array-like of shape (n_samples,)
+        Their labels.
+    counted : RowWeights
+
+    Returns
+    -------
+    classes : ndarray of shape (n_classes,)
+    labels : ndarray of shape (n_counted,), int64
+
+    Raises
+    ------
+    ValueError
+        Where `encode_labels` raises one, and for another number of labels than of rows.
+    """
+    if counted.rows is None:
+        classes, labels = encode_labels(y)
+        check_consistent_length(X, labels)
+        return classes, labels
+    values = label_array(y)
+    check_consistent_length(X, values)
+    return encode_labels(counted.of(values), "y, where sample_weight is above 0,")
 
 
 def _number_labels(y: Any, name: str = "y") -> tuple[NDArray[Any], NDArray[np.int64]]:

@@ -15,7 +15,8 @@ from qcl_mixnet.model.variational import MAX_QUBITS, MIN_QUBITS
 
 METHOD_CONSTRAINTS: dict[str, list[Any]] = {
     "quantum": ["boolean", StrOptions({"variational"})],
-    **{part: ["boolean"] for part in ("attention", "mixup")},
+    "attention": ["boolean", StrOptions({"full"})],
+    "mixup": ["boolean"],
     "n_qubits": [Interval(Integral, MIN_QUBITS, MAX_QUBITS, closed="both")],
     "theta_std": [Interval(Real, 0, None, closed="left")],
     "gate": [StrOptions(set(get_args(Gate)))],

@@ -13,6 +13,7 @@ from qcl_mixnet.decisions.sweep import default_thresholds, scores_at
 from qcl_mixnet.decisions.wishes import Costs, code_of
 from qcl_mixnet.estimators.calibration import check_probabilities
 from qcl_mixnet.estimators.labels import codes_among, encode_labels
+from qcl_mixnet.preprocessing.row_weights import weigh_rows
 
 FloatArray = NDArray[np.float64]
 
@@ -28,6 +29,7 @@ def operating_points(
     n_bootstraps: int = 1000,
     level: float = 0.95,
     random_state: int = 0,
+    sample_weight: ArrayLike | None = None,
 ) -> pd.DataFrame:
     """Tell what each threshold of a class's probability buys.
 
@@ -57,6 +59,8 @@ def operating_points(
         Of the intervals.
     random_state : int, default=0
         Of the samples.
+    sample_weight : array-like of shape (n_samples,), optional
+        How much each row counts, 0 or more; a row of weight 0 is left out.
 
     Returns
     -------
@@ -87,6 +91,8 @@ def operating_points(
     known, codes = _encoded(y, classes)
     code = code_of(positive, known)
     p = _probabilities(proba, len(codes), known, code)
+    counted = weigh_rows(sample_weight, len(codes))
+    codes, p = counted.of(codes), counted.of(p)
     is_positive, scores = codes == code, p[:, code]
     if not is_positive.any():
         raise ValueError(f"y holds no row of class {positive!r}; give rows of it.")
@@ -106,6 +112,7 @@ def operating_points(
         is_positive,
         at,
         costs,
+        weights=counted.weights,
         n_bootstraps=n_bootstraps,
         level=level,
         rng=np.random.default_rng(random_state),

@@ -8,6 +8,7 @@ from typing import Any, Self
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from qcl_mixnet.estimators.axes import new_axes
 from qcl_mixnet.estimators.operating_points import operating_points
 
 _NAMES = {
@@ -74,20 +75,13 @@ class OperatingPointsDisplay:
         ValueError
             For a column that the points do not have.
         """
-        try:
-            import matplotlib.pyplot as plt
-        except ImportError as error:
-            raise ImportError(
-                "The plot needs the package matplotlib; install it with "
-                'pip install "qcl-mixnet[plots]".'
-            ) from error
         if missing := [name for name in (x, *scores) if name not in self.points]:
             raise ValueError(
                 f"The operating points have no column {missing[0]!r}; they have "
                 f"{[name for name in _NAMES if name in self.points]}, the cost if costs were given."
             )
         if ax is None:
-            _, ax = plt.subplots()
+            ax = new_axes()
         points = self.points.sort_values(x)
         self.lines_ = {}
         for score in scores:

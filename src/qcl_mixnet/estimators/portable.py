@@ -243,6 +243,7 @@ class PortableEnsemble(Portable, EnsembleClassifier):
             test_selected=self.test_selected_,
             out_of_fold_proba=self.out_of_fold_proba_,
             out_of_fold_labels=self.out_of_fold_labels_,
+            out_of_fold_weights=self.out_of_fold_weights_,
             smallest_probability=SMALLEST_PROBABILITY,
         )
 
@@ -265,3 +266,4 @@ class PortableEnsemble(Portable, EnsembleClassifier):
         self.test_selected_ = state.test_selected
         self.out_of_fold_proba_ = state.out_of_fold_proba
         self.out_of_fold_labels_ = state.out_of_fold_labels
+        self.out_of_fold_weights_ = state.out_of_fold_weights

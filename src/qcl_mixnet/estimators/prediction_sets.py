@@ -68,7 +68,7 @@ def _thresholds(rows: OutOfFold | None, coverage: float) -> SetThresholds:
             "without any, or read from a file that holds none; fit it with calibrate=True or a "
             "decision that is tuned, or let a TunedDecisionClassifier fit it."
         )
-    return SetThresholds.of(coverage, *rows)
+    return SetThresholds.of(coverage, rows.probabilities, rows.labels)
 
 
 class SetPredicting(ABC):

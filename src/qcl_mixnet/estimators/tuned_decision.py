@@ -12,13 +12,20 @@ from joblib import Parallel, delayed
 from numpy.typing import ArrayLike, NDArray
 from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
-from sklearn.utils import Tags, _safe_indexing, get_tags, indexable
+from sklearn.utils import Tags, get_tags, indexable
 from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_method_params, _num_samples, check_is_fitted
 
 from qcl_mixnet.estimators.bagging import folds
+from qcl_mixnet.estimators.cross_fitting import (
+    Fold,
+    aligned_probabilities,
+    check_gives_probabilities,
+    mean_of_parts,
+    predict_fold,
+)
 from qcl_mixnet.estimators.deciding import Deciding
 from qcl_mixnet.estimators.decision_average import average_weights
 from qcl_mixnet.estimators.decision_rules import (
@@ -29,10 +36,16 @@ from qcl_mixnet.estimators.decision_rules import (
     rule_for,
 )
 from qcl_mixnet.estimators.decision_search import DecisionMetric
-from qcl_mixnet.estimators.labels import encode_labels
-
-FloatArray = NDArray[np.float64]
-Fold = tuple[NDArray[np.int64], NDArray[np.int64]]
+from qcl_mixnet.estimators.labels import encode_counted
+from qcl_mixnet.grouping.duplicates import warn_of_duplicates
+from qcl_mixnet.grouping.owners import (
+    check_apart,
+    check_spread,
+    group_parameters,
+    owners_of,
+    splits_by_group,
+)
+from qcl_mixnet.preprocessing.row_weights import given_weights, weigh_rows
 
 
 def _gives_probabilities(self: TunedDecisionClassifier) -> bool:
@@ -88,6 +101,9 @@ array-like, default=None
         in no test part.
     out_of_fold_labels_ : ndarray of int64, shape (n_samples,)
         Positions in `classes_` of those rows' labels.
+    out_of_fold_weights_ : ndarray of shape (n_samples,) or None
+        Their weights, 1 in the mean; None where rows count alike. Rows of weight 0 are in none of
+        these.
     n_features_in_ : int
         Number of columns, if the classifier inside counts them.
     feature_names_in_ : ndarray of str
@@ -130,7 +146,9 @@ array-like, default=None
         self.random_state = random_state
         self.n_jobs = n_jobs
 
-    def fit(self, X: Any, y: ArrayLike, **fit_params: Any) -> Self:
+    def fit(
+        self, X: Any, y: ArrayLike, *, groups: ArrayLike | None = None, **fit_params: Any
+    ) -> Self:
         """Tune the weights on out-of-fold probabilities, and fit the classifier on all rows.
 
         Parameters
@@ -139,10 +157,14 @@ array-like, default=None
             Training rows; whatever the classifier inside reads.
         y : array-like of shape (n_samples,)
             Labels.
+        groups : array-like of shape (n_samples,), optional
+            What each row belongs to, such as a patient: no fold parts a group. They go on to the
+            classifier's `fit` and to a splitter that take groups; with routing, where requested.
         **fit_params
-            For the classifier's `fit`, such as `sample_weight`. What has an entry for every row is
-            cut to each fold's. With scikit-learn's metadata routing they go where they were
-            requested, to a splitter too. The score that is tuned for counts rows alike.
+            For the classifier's `fit`, such as `sample_weight`; with metadata routing, also for a
+            splitter. What has an entry for every row is cut to each fold's. A `sample_weight` that
+            reaches the classifier, also as `<step>__sample_weight`, counts in the score; rows of
+            weight 0 are left out.
 
         Returns
         -------
@@ -151,26 +173,39 @@ array-like, default=None
         Raises
         ------
         ValueError
-            For a classifier without probabilities, a parameter out of range, fewer rows than
-            folds, or a single class.
+            For a classifier without probabilities, a parameter or weight out of range, fewer rows
+            or groups than folds, a group on both sides of a splitter's split, or a single class.
         """
         self._validate_params()
-        self._refuse_without_probabilities()
+        check_gives_probabilities(self.estimator)
         X, y = indexable(X, y)
-        self.classes_, codes = encode_labels(y)
+        owners = None if groups is None else owners_of(groups, _num_samples(X))
+        of_fit, of_split = self._routed(owners, fit_params)
+        counted = weigh_rows(given_weights(of_fit), _num_samples(X))
+        self.classes_, codes = encode_counted(X, y, counted)
         labels = self.classes_[codes]
         check_decision(self._asked, self.classes_, codes)
-        of_fit, of_split = self._routed(fit_params)
+        if counted.rows is not None:
+            of_fit, of_split = (
+                _check_method_params(X, params, indices=counted.rows)
+                for params in (of_fit, of_split)
+            )
+            owners = None if owners is None else counted.of(owners)
+        X, places = counted.of(X), counted.places(_num_samples(X))
         rng = self._generator()
-        splits = self._splits(X, codes, rng, of_split)
+        splits = self._splits(X, codes, owners, rng, of_split, places)
+        if owners is None:
+            warn_of_duplicates(X, splits, stacklevel=2)
+        else:
+            check_apart(owners, splits)
         parts = Parallel(n_jobs=self.n_jobs)(
-            delayed(_predict_fold)(self.estimator, X, labels, self.classes_, fold, of_fit)
+            delayed(predict_fold)(self.estimator, X, labels, self.classes_, fold, of_fit)
             for fold in splits
         )
-        self.out_of_fold_proba_ = _mean_of_parts(
+        self.out_of_fold_proba_ = mean_of_parts(
             [test for _, test in splits], parts, (len(codes), len(self.classes_))
         )
-        self.out_of_fold_labels_ = codes
+        self.out_of_fold_labels_, self.out_of_fold_weights_ = codes, counted.weights
         tune = partial(average_weights, rng=rng)
         self.decision_rule_ = rule_for(self._asked, self.classes_, self._out_of_fold_rows(), tune)
         self.estimator_ = clone(self.estimator).fit(X, labels, **of_fit)
@@ -191,7 +226,7 @@ array-like, default=None
         ndarray of shape (n_samples,)
         """
         check_is_fitted(self)
-        probabilities = _aligned(self.estimator_, X, self.classes_)
+        probabilities = aligned_probabilities(self.estimator_, X, self.classes_)
         return self.classes_[self.decision_rule_.apply(probabilities)]
 
     @available_if(_gives_probabilities)
@@ -208,7 +243,7 @@ array-like, default=None
             Columns in the order of `classes_`.
         """
         check_is_fitted(self)
-        return _aligned(self.estimator_, X, self.classes_)
+        return aligned_probabilities(self.estimator_, X, self.classes_)
 
     def get_metadata_routing(self) -> MetadataRouter:
         """Say which metadata `fit` hands on, to the classifier and to a splitter.
@@ -219,6 +254,7 @@ array-like, default=None
         """
         return (
             MetadataRouter(owner=self)
+            .add_self_request(self)
             .add(
                 estimator=self.estimator,
                 method_mapping=MethodMapping().add(caller="fit", callee="fit"),
@@ -243,33 +279,31 @@ array-like, default=None
 
     def _out_of_fold_rows(self) -> OutOfFold:
         seen = ~np.isnan(self.out_of_fold_proba_).all(axis=1)
-        return OutOfFold(self.out_of_fold_proba_[seen], self.out_of_fold_labels_[seen])
+        weights = self.out_of_fold_weights_
+        return OutOfFold(
+            self.out_of_fold_proba_[seen],
+            self.out_of_fold_labels_[seen],
+            None if weights is None else weights[seen],
+        )
 
     def _tune_weights(
-        self, probabilities: NDArray[np.float64], labels: NDArray[np.int64], metric: DecisionMetric
+        self,
+        probabilities: NDArray[np.float64],
+        labels: NDArray[np.int64],
+        metric: DecisionMetric,
+        row_weights: NDArray[np.float64] | None,
     ) -> NDArray[np.float64]:
-        return average_weights(probabilities, labels, metric)
+        return average_weights(probabilities, labels, metric, row_weights)
 
-    def _refuse_without_probabilities(self) -> None:
-        try:
-            self.estimator.predict_proba  # noqa: B018 - asked for, not called
-        except AttributeError as error:
-            asked = error.__cause__ if isinstance(error.__cause__, AttributeError) else error
-            # A stacking gives what an estimator gives that it makes or fits later: not known yet.
-            later = asked.obj is None and asked.name == "predict_proba"
-            if later or str(asked.name).endswith("_"):
-                return
-            raise ValueError(
-                f"estimator={self.estimator!r} gives no probabilities (predict_proba), which "
-                "decision weights multiply; set the parameter that turns them on if it has one, "
-                "or wrap it in sklearn.calibration.CalibratedClassifierCV."
-            ) from error
-
-    def _routed(self, fit_params: dict[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    def _routed(
+        self, owners: NDArray[np.int64] | None, fit_params: dict[str, Any]
+    ) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         """Parameters of the classifier's `fit` and of the splitter's `split`."""
+        given = {} if owners is None else {"groups": owners}
         if not get_config()["enable_metadata_routing"]:
-            return fit_params, {}
-        routed = process_routing(self, "fit", **fit_params)
+            of_fit = {**fit_params, **group_parameters(self.estimator, owners)}
+            return of_fit, given if splits_by_group(self.cv) else {}
+        routed = process_routing(self, "fit", **given, **fit_params)
         return routed.estimator.fit, routed.splitter.split
 
     def _generator(self) -> np.random.Generator:
@@ -282,66 +316,35 @@ array-like, default=None
         self,
         X: Any,
         codes: NDArray[np.int64],
+        owners: NDArray[np.int64] | None,
         rng: np.random.Generator,
         of_split: Mapping[str, Any],
+        places: NDArray[np.int64],
     ) -> list[Fold]:
-        """Training and test rows of every fold."""
+        """Training and test rows of every fold; `places` are those of the user's rows in `X`."""
         cv = 5 if self.cv is None else self.cv
         if isinstance(cv, Integral):
             counts = np.bincount(codes)
-            n = int(counts[counts > 1].sum())
-            if n < int(cv):
+            if (n := int(counts[counts > 1].sum())) < int(cv):
                 raise ValueError(
                     f"cv={cv} folds need at least as many rows in classes of two rows or more, and "
                     f"there are {n}; lower cv or give more rows."
                 )
-            return [(bag.in_bag, bag.out_of_bag) for bag in folds(codes, int(cv), rng)]
+            if owners is not None:
+                check_spread(owners, codes, self.classes_)
+                if (n := len(np.unique(owners))) < int(cv):
+                    raise ValueError(
+                        f"cv={cv} folds need at least as many groups, and there are {n}; use "
+                        f"cv={n}, or smaller groups."
+                    )
+            return [(bag.seen, bag.out_of_bag) for bag in folds(codes, int(cv), rng, owners)]
         pairs: Any = cv
         if hasattr(cv, "split"):
             pairs = cv.split(X, self.classes_[codes], **of_split)
+            places = np.arange(_num_samples(X))
         # Rows may be given as masks.
-        every = np.arange(_num_samples(X))
-        splits = [(every[np.asarray(train)], every[np.asarray(test)]) for train, test in pairs]
+        parts = [[places[np.asarray(part)] for part in pair] for pair in pairs]
+        splits = [(train[train >= 0], test[test >= 0]) for train, test in parts]
         if not sum(len(test) for _, test in splits):
             raise ValueError(f"cv={self.cv!r} leaves no row out; give an int, or another splitter.")
         return splits
-
-
-def _predict_fold(
-    estimator: Any,
-    X: Any,
-    labels: NDArray[Any],
-    classes: NDArray[Any],
-    fold: Fold,
-    fit_params: Mapping[str, Any],
-) -> FloatArray:
-    """Probabilities of a fold's test rows by a clone that is fitted on its training rows."""
-    train, test = fold
-    found = np.unique(labels[train])
-    if len(found) == 1:  # Few classifiers train on one class, and there is nothing to learn.
-        return np.tile((classes == found).astype(np.float64), (len(test), 1))
-    own = _check_method_params(X, fit_params, indices=train)
-    model = clone(estimator).fit(_safe_indexing(X, train), labels[train], **own)
-    return _aligned(model, _safe_indexing(X, test), classes)
-
-
-def _aligned(model: Any, X: Any, classes: NDArray[Any]) -> FloatArray:
-    """Probabilities with one column for each of `classes`: 0 for those the model never saw."""
-    probabilities = model.predict_proba(X)
-    if np.array_equal(model.classes_, classes):
-        return probabilities
-    aligned = np.zeros((len(probabilities), len(classes)))
-    aligned[:, np.searchsorted(classes, model.classes_)] = probabilities
-    return aligned
-
-
-def _mean_of_parts(
-    tests: list[NDArray[np.int64]], parts: list[FloatArray], shape: tuple[int, int]
-) -> FloatArray:
-    """Mean probabilities of a row over the test parts that it is in; NaN if it is in none."""
-    total, count = np.zeros(shape), np.zeros(shape[0])
-    for test, probabilities in zip(tests, parts, strict=True):
-        total[test] += probabilities
-        count[test] += 1
-    with np.errstate(invalid="ignore"):
-        return total / count[:, None]

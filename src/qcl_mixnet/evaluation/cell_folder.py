@@ -15,6 +15,7 @@ from typing import Any
 
 import pandas as pd
 
+from qcl_mixnet.evaluation.cell_record import check_record
 from qcl_mixnet.evaluation.cells import CellResult
 from qcl_mixnet.writing import strict_json, write_atomically
 
@@ -22,6 +23,12 @@ logger = logging.getLogger(__name__)
 
 RECORD = "fit.json"
 _FRAMES = ("predictions", "history", "representation")
+# A record names no other file, so that none can lead out of its folder.
+_FILES = frozenset(f"{name}.parquet" for name in _FRAMES)
+_DAMAGED = (
+    OSError, ValueError, LookupError, TypeError, AttributeError,
+    RecursionError,  # brackets that are nested thousands deep
+)  # fmt: skip
 # Enough digits of a SHA-256 that no two results of a cell meet; the record has all of them.
 _KEY_DIGITS = 16
 
@@ -70,10 +77,13 @@ class CellFolder:
             record = json.loads(path.read_text(encoding="utf-8"))
             if record["key"] != key:
                 raise ValueError(f"{RECORD} has the key {record['key']}")
+            check_record(record)
             for name, expected in record["files"].items():
+                if name not in _FILES:
+                    raise ValueError(f"{RECORD} names the file {name!r:.60}")
                 if _sha256(folder / name) != expected:
                     raise ValueError(f"{name} is not the file that it was written with")
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except _DAMAGED as error:
             logger.warning("%s is damaged (%s); the cell is computed again.", folder, error)
             return None
         return record
@@ -168,7 +178,8 @@ class CellFolder:
 
         They are hard links where the file system has such links, else copies.
         """
-        names = [path.name for path in self.folder(key).iterdir() if path.name != RECORD]
+        names = [f"{name}.parquet" for name in _FRAMES]
+        names = [name for name in names if (self.folder(key) / name).exists()]
         shown = self.path / RECORD
         if shown.exists() and shown.read_bytes() == (self.folder(key) / RECORD).read_bytes():
             return

@@ -26,6 +26,7 @@ from qcl_mixnet.evaluation.protocol import EvaluationProtocol
 from qcl_mixnet.evaluation.search import GridFitWarning
 from qcl_mixnet.evaluation.specs import ModelSpec, ModelSpecError, no_probabilities
 from qcl_mixnet.evaluation.threads import limited_threads
+from qcl_mixnet.evaluation.wording import printable
 
 
 @dataclass(frozen=True)
@@ -89,8 +90,8 @@ def run_cell(
                 repeats.append(_score(data, spec, fitted, protocol))
         # Whatever a model may raise is a result of the benchmark, also that it wants to exit.
         except (Exception, SystemExit) as exception:
-            error = f"{type(exception).__name__}: {exception}"
-            trace = traceback.format_exc()
+            error = printable(f"{type(exception).__name__}: {exception}")
+            trace = printable(traceback.format_exc())
     record = {
         **_what_it_is(data.fingerprint, spec, protocol),
         "status": "failed" if error else "ok",
@@ -101,8 +102,10 @@ def run_cell(
         "parameters": repeats[0].parameters if repeats else dict(spec.params),
         "metrics": _mean_metrics(repeats) if not error else {},
         "repeats": [repeat.summary for repeat in repeats],
-        "grid_failures": [str(w.message) for w in caught if issubclass(w.category, GridFitWarning)],
-        "warnings": sorted({f"{w.category.__name__}: {w.message}" for w in caught}),
+        "grid_failures": [
+            printable(str(w.message)) for w in caught if issubclass(w.category, GridFitWarning)
+        ],
+        "warnings": sorted({printable(f"{w.category.__name__}: {w.message}") for w in caught}),
     }
     if error:
         return CellResult(record)

@@ -39,19 +39,23 @@ def describe_dataset(
 
     Returns
     -------
-    DataFrame of shape (1, 15)
+    DataFrame of shape (1, 18)
         `dataset`, `label`, `task` (the roster's, else by the number of classes),
         `n_samples`, `n_features`, `n_classes`, `smallest_class` (rows of it),
         `imbalance_ratio` (largest class by smallest), `test_imbalance_ratio` (the same in the
         first split's test part, over the classes that are in it), `classes_absent_from_test`,
         `printed_rows`, `printed_features`, `printed_classes` and
         `printed_imbalance_ratio` (missing where the paper has none), `source` (the kind of
-        source that the table came from).
+        source that the table came from), `split_by` (`groups: <column>`, `time: <column>` or
+        empty), `rows_seen_in_training` (test rows of all splits together whose features stand in
+        the training part of their split, too) and `rows_seen_with_label` (those whose label does
+        as well); missing where the table was prepared before they were counted.
     """
     entry = DatasetEntry.model_validate(entry_fields)
     counts = schema["class_counts"].values()
     first_part = next(column for column in splits.columns if column.startswith("part_"))
     test_counts = splits["label"][splits[first_part] == "test"].value_counts()
+    seen = schema.get("rows_seen_in_training")
     published = entry.table1.model_dump() if entry.table1 else {}
     row = {
         "dataset": name,
@@ -66,5 +70,9 @@ def describe_dataset(
         "classes_absent_from_test": schema["classes"] - len(test_counts),
         **{column: published.get(column.removeprefix("printed_")) for column in _PRINTED},
         "source": schema["provenance"].get("source", "unknown"),
+        "split_by": ", ".join(f"{k}: {v}" for k, v in schema.get("split_by", {}).items()),
+        "rows_seen_in_training": sum(seen["features"]) if seen else None,
+        "rows_seen_with_label": sum(seen["features_and_label"]) if seen else None,
     }
-    return pd.DataFrame([row]).astype(_PRINTED)
+    counted = dict.fromkeys(("rows_seen_in_training", "rows_seen_with_label"), "Int64")
+    return pd.DataFrame([row]).astype(_PRINTED | counted)

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from sklearn.base import BaseEstimator, clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 
-from qcl_mixnet.evaluation.cell_data import CellData, Part, split_parts
+from qcl_mixnet.evaluation.cell_data import CellData, Part, split_parts, training_groups
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
 from qcl_mixnet.evaluation.search import SearchedClassifier, grid_search
 from qcl_mixnet.evaluation.specs import (
@@ -22,6 +23,7 @@ from qcl_mixnet.evaluation.specs import (
     with_decision,
 )
 from qcl_mixnet.evaluation.splits import Split
+from qcl_mixnet.grouping.owners import IntArray, group_parameters
 from qcl_mixnet.preprocessing.column_encoder import ColumnEncoder
 
 
@@ -83,12 +85,15 @@ def fit_repeats(
     for split in data.splits:
         started = time.perf_counter()
         train, test = split_parts(data, split)
+        groups = training_groups(data, split)
         if spec.decision != "argmax":
             model, inner, best = _fit_with_decision(
-                spec, data.encoder, protocol, split.seed, train, n_jobs
+                spec, data.encoder, protocol, split.seed, train, groups, n_jobs
             )
         else:
-            model, best = _fit(spec, data.encoder, protocol, split.seed, train, test, n_jobs)
+            model, best = _fit(
+                spec, data.encoder, protocol, split.seed, train, test, groups, n_jobs
+            )
             inner = model
         yield Fitted(split, model, inner, best, time.perf_counter() - started)
 
@@ -108,7 +113,9 @@ def _fit_together(
         models.append(model.set_params(checkpoint=protocol.checkpoint))
         tables.append(train)
         eval_sets.append(test if protocol.checkpoint == "test" else None)
-    fit_together(models, tables, eval_sets)
+    groups = [training_groups(data, split) for split in data.splits]
+    # A user's own class may know no groups.
+    fit_together(models, tables, eval_sets, *([groups] if data.groups is not None else []))
     seconds = (time.perf_counter() - started) / len(models)
     for split, model in zip(data.splits, models, strict=True):
         yield Fitted(split, model, model, {}, seconds)
@@ -121,6 +128,7 @@ def _fit(
     seed: int,
     train: Part,
     test: Part,
+    groups: IntArray | None,
     n_jobs: int,
 ) -> tuple[BaseEstimator, dict[str, Any]]:
     """Tune where there is a grid, and fit; only `checkpoint="test"` lets a model see `test`."""
@@ -139,24 +147,29 @@ def _fit(
         # The search has the processes, each of its fits one thread; it never sees the test part.
         checkpoint = "last" if chooses_on_test else protocol.checkpoint
         _set_if_known(final_step(model), n_jobs=1, checkpoint=checkpoint)
-        search = grid_search(model, grid, *train, folds=protocol.folds, seed=seed, n_jobs=n_jobs)
+        search = grid_search(
+            model, grid, *train, folds=protocol.folds, seed=seed, n_jobs=n_jobs, groups=groups
+        )
         model, best = search.best_estimator_, search.best_params_
     if chooses_on_test:
-        return _fit_choosing_on_test(clone(model), train, test), best
+        return _fit_choosing_on_test(clone(model), train, test, groups), best
     if not grid:
         _set_if_known(final_step(model), n_jobs=n_jobs, checkpoint=protocol.checkpoint)
-        model.fit(*train)
+        model.fit(*train, **group_parameters(model, groups))
     return model, best
 
 
-def _fit_choosing_on_test(model: BaseEstimator, train: Part, test: Part) -> BaseEstimator:
+def _fit_choosing_on_test(
+    model: BaseEstimator, train: Part, test: Part, groups: IntArray | None
+) -> BaseEstimator:
     """Fit with `checkpoint="test"`; an encoder before the model learns from training rows alone."""
     final = final_step(model).set_params(checkpoint="test")
+    known = group_parameters(final, groups)
     if not isinstance(model, Pipeline):
-        return final.fit(*train, eval_set=test)
+        return final.fit(*train, eval_set=test, **known)
     before = model[:-1]  # its steps are the pipeline's own
     table = before.fit_transform(train[0], train[1])
-    final.fit(table, train[1], eval_set=(before.transform(test[0]), test[1]))
+    final.fit(table, train[1], eval_set=(before.transform(test[0]), test[1]), **known)
     return model
 
 
@@ -166,6 +179,7 @@ def _fit_with_decision(
     protocol: EvaluationProtocol,
     seed: int,
     train: Part,
+    groups: IntArray | None,
     n_jobs: int,
 ) -> tuple[BaseEstimator, BaseEstimator, dict[str, Any]]:
     """Tune the decision of a model, or of the search for it, on folds of the training rows."""
@@ -181,7 +195,10 @@ def _fit_with_decision(
     _set_if_known(final_step(inner), n_jobs=threads, checkpoint=protocol.checkpoint)
     if grid:
         inner = SearchedClassifier(inner, grid, folds=protocol.folds, seed=seed, n_jobs=n_jobs)
-    model = with_decision(spec, inner, random_state=seed).fit(*train)
+    model = with_decision(spec, inner, random_state=seed)
+    if groups is not None:
+        model.set_params(cv=min(model.cv, len(np.unique(groups))))
+    model.fit(*train, **group_parameters(model, groups))
     if not grid:
         return model, model.estimator_, {}
     search = model.estimator_.search_

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, TimeSeriesSplit
+from sklearn.model_selection import StratifiedKFold, TimeSeriesSplit
 
 from qcl_mixnet.evaluation.errors import EvaluationError
 from qcl_mixnet.evaluation.splits import Split
+from qcl_mixnet.grouping.folds import fold_of_rows
+from qcl_mixnet.grouping.owners import GroupingError
 
 IntArray = npt.NDArray[np.int64]
 
@@ -93,8 +95,12 @@ def _drawn(
             else "The rows of a class all lie in 1 group and cannot be learnt and tested at once; "
             "use a column with more groups, drop the class, or join it with another."
         )
-    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-    yield from splitter.split(codes, codes, owners)
+    try:
+        fold = fold_of_rows(codes, owners, folds, seed)
+    except GroupingError as error:
+        raise EvaluationError(str(error)) from error
+    for k in range(folds):
+        yield np.flatnonzero(fold != k), np.flatnonzero(fold == k)
 
 
 def _forward(

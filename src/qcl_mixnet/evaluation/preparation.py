@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,8 +21,15 @@ from qcl_mixnet.evaluation.cell_data import CellData
 from qcl_mixnet.evaluation.errors import EvaluationError
 from qcl_mixnet.evaluation.keys import digest
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
-from qcl_mixnet.evaluation.splits import Split, make_splits
+from qcl_mixnet.evaluation.split_columns import (
+    AT_RANDOM,
+    SplitColumns,
+    check_no_leak,
+    draw_splits,
+)
+from qcl_mixnet.evaluation.splits import Split
 from qcl_mixnet.evaluation.wording import count
+from qcl_mixnet.grouping.duplicates import groups_of_duplicates, seen_in_training
 from qcl_mixnet.preprocessing.column_encoder import ColumnEncoder, Dates, RareLevels
 
 logger = logging.getLogger(__name__)
@@ -37,7 +46,7 @@ class PreparedDataset:
     ----------
     splits : DataFrame of shape (n_samples, 1 + repeats)
         `label`, the encoded class of every row, and one `part_<seed>` per repeat: "train" or
-        "test".
+        "test", or "later" for rows that come after the test part in time.
     schema : dict
         JSON-able description: name, columns, class names and counts, provenance, fingerprint.
     """
@@ -53,6 +62,7 @@ def prepare_dataset(
     *,
     dates: Dates = "error",
     rare_levels: RareLevels = "error",
+    split_by: SplitColumns = AT_RANDOM,
 ) -> PreparedDataset:
     """Check a raw table, encode its target and draw its splits.
 
@@ -68,6 +78,8 @@ def prepare_dataset(
         Name of the data set, for messages; None takes it from the table's provenance.
     dates, rare_levels : str
         Of the data set's entry: whether a `ColumnEncoder` stands before every model.
+    split_by : SplitColumns
+        Of the data set's entry, too: groups that stay together, or times to go forward in.
 
     Raises
     ------
@@ -81,29 +93,41 @@ def prepare_dataset(
     name = name or provenance.get("dataset", "table")
     columns = _encoded_columns(dates, rare_levels)
     encoder = ColumnEncoder(**columns) if columns else None
-    check_table(table, name, encoder)
-    features = table.drop(columns=TARGET)
+    split_by.check(table, name)
+    seen = table.drop(columns=[*split_by.given.values()])
+    check_table(seen, name, encoder)
+    features = seen.drop(columns=TARGET)
     _warn_of_row_numbers(features, name)
     target = target_labels(table)
     label_encoder = LabelEncoder().fit(target)
     classes = label_encoder.classes_
     labels = label_encoder.transform(target).astype(np.int64)
 
-    splits = _checked_splits(labels, classes, features, protocol, name, encoder)
+    draw = partial(
+        draw_splits,
+        labels,
+        protocol,
+        owners=split_by.owners(table),
+        moments=split_by.moments(table, name),
+    )
+    splits = _checked_splits(draw, labels, classes, features, protocol, name, encoder)
     frame = pd.DataFrame({"label": labels})
     for split in splits:
-        part = np.full(len(labels), "train")
-        part[split.test] = "test"
+        part = np.full(len(labels), "later")
+        part[split.train], part[split.test] = "train", "test"
         frame[f"part_{split.seed}"] = part
     schema = {
-        **describe_table(table),
+        **describe_table(seen),
         "class_names": [str(name) for name in classes],
         "smallest_class_test_rows": _warn_of_few_test_rows(splits, labels, classes, name),
         "provenance": provenance,
         "columns": columns,
-        # Without an encoder the fingerprint is that of before there was one.
+        "split_by": split_by.given,
+        "rows_seen_in_training": _seen_rows(seen, splits),
+        # Without an encoder or such columns the fingerprint is that of before there were any.
         "fingerprint": digest(
-            [content_sha256(table), content_sha256(frame), *([columns] if columns else [])]
+            [content_sha256(table), content_sha256(frame)]
+            + [asked for asked in (columns, split_by.given) if asked]
         ),
     }
     return PreparedDataset(frame, schema)
@@ -134,6 +158,7 @@ def _encoded_columns(dates: Dates, rare_levels: RareLevels) -> dict[str, Any]:
 
 
 def _checked_splits(
+    draw: Callable[[], list[Split]],
     labels: NDArray[np.int64],
     class_names: NDArray[Any],
     features: pd.DataFrame,
@@ -143,9 +168,7 @@ def _checked_splits(
 ) -> list[Split]:
     """Draw the splits, and check that each leaves training rows that models can learn from."""
     try:
-        splits = make_splits(
-            labels, test_size=protocol.test_size, repeats=protocol.repeats, seed=protocol.seed
-        )
+        splits = draw()
     except EvaluationError as error:
         reason = str(error)
         raise EvaluationError(
@@ -163,6 +186,16 @@ def _checked_splits(
         if unsure.shape[1]:
             check_readable(unsure, name, split.train, encoder)
     return splits
+
+
+def _seen_rows(table: pd.DataFrame, splits: list[Split]) -> dict[str, list[int]]:
+    """Test rows of each split that stand in its training part, too, without and with labels."""
+    pairs = [(split.train, split.test) for split in splits]
+    features = table.drop(columns=TARGET)
+    return {
+        "features": seen_in_training(groups_of_duplicates(features), pairs),
+        "features_and_label": seen_in_training(groups_of_duplicates(table), pairs),
+    }
 
 
 def _warn_of_row_numbers(features: pd.DataFrame, name: str) -> None:
@@ -202,23 +235,41 @@ def _warn_of_few_test_rows(
 
 
 def cell_data(table: pd.DataFrame, splits: pd.DataFrame, schema: dict[str, Any]) -> CellData:
-    """Put together again what `prepare_dataset` took apart."""
+    """Put together again what `prepare_dataset` took apart.
+
+    Parameters
+    ----------
+    table : DataFrame of shape (n_samples, n_columns)
+    splits, schema
+        Of `prepare_dataset`.
+
+    Raises
+    ------
+    EvaluationError
+        When a split lets a model see what it is tested on.
+    """
     labels: NDArray[np.int64] = splits["label"].to_numpy(np.int64)
+    split_by = SplitColumns.of_schema(schema)
+    owners = split_by.owners(table)
+    parts = [
+        Split(
+            train=np.flatnonzero(splits[column] == "train"),
+            test=np.flatnonzero(splits[column] == "test"),
+            seed=int(column.removeprefix("part_")),
+        )
+        for column in splits.columns
+        if column.startswith("part_")
+    ]
+    moments = split_by.moments(table, schema["provenance"].get("dataset", "table"))
+    check_no_leak(parts, owners=owners, moments=moments)
     return CellData(
-        features=table.drop(columns=TARGET),
+        features=split_by.features(table),
         labels=labels,
         n_classes=len(schema["class_names"]),
-        splits=[
-            Split(
-                train=np.flatnonzero(splits[column] == "train"),
-                test=np.flatnonzero(splits[column] == "test"),
-                seed=int(column.removeprefix("part_")),
-            )
-            for column in splits.columns
-            if column.startswith("part_")
-        ],
+        splits=parts,
         fingerprint=schema["fingerprint"],
         encoder=encoder_of(schema),
+        groups=owners,
     )
 
 

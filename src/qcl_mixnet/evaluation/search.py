@@ -16,6 +16,8 @@ from sklearn.model_selection import GridSearchCV, StratifiedKFold
 
 from qcl_mixnet.evaluation.errors import EvaluationError
 from qcl_mixnet.evaluation.wording import count
+from qcl_mixnet.grouping.folds import fold_of_rows
+from qcl_mixnet.grouping.owners import GroupingError, IntArray, group_parameters
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +43,7 @@ def grid_search(
     folds: int = 3,
     seed: int,
     n_jobs: int = 1,
+    groups: IntArray | None = None,
 ) -> GridSearchCV:
     """Choose parameters by cross-validated macro F1 and refit on all rows (section 4.3).
 
@@ -64,6 +67,9 @@ def grid_search(
         Seed of the folds.
     n_jobs : int, default=1
         Processes.
+    groups : ndarray of shape (n_samples,), optional
+        Number of each row's group. No fold has a group on both sides, and an estimator whose `fit`
+        takes groups gets them: a pipeline in every fit, any other in the last, on all rows.
 
     Returns
     -------
@@ -81,7 +87,7 @@ def grid_search(
         dict(grid),
         # No class is the positive one: with text labels, scikit-learn would look for the label 1.
         scoring=make_scorer(f1_score, average="macro", pos_label=None, zero_division=0),
-        cv=_stratified_folds(y, folds=folds, seed=seed),
+        cv=_stratified_folds(y, folds=folds, seed=seed, groups=groups),
         n_jobs=n_jobs,
         error_score=np.nan,
     )
@@ -89,7 +95,11 @@ def grid_search(
         # If the user turned warnings into errors, a warning would end a fit and count as a failure.
         warnings.simplefilter("always")
         try:
-            search.fit(X, y)
+            # A search keeps the keyword `groups` for its splitter.
+            of_fit = group_parameters(estimator, groups)
+            search.fit(X, y, **({} if "groups" in of_fit else of_fit))
+            if "groups" in of_fit:
+                search.best_estimator_.fit(X, y, **of_fit)
         except ValueError as error:
             # scikit-learn's own words when not a single fit succeeded; all else passes as it is.
             if "fits failed" not in str(error):
@@ -135,11 +145,12 @@ class SearchedClassifier(ClassifierMixin, BaseEstimator):
         self.seed = seed
         self.n_jobs = n_jobs
 
-    def fit(self, X: Any, y: npt.ArrayLike) -> Self:
-        """Search on the rows, and fit the best candidate on them."""
+    def fit(self, X: Any, y: npt.ArrayLike, *, groups: IntArray | None = None) -> Self:
+        """Search on the rows, and fit the best candidate on them; see `grid_search`."""
         self.search_ = grid_search(
-            self.estimator, self.grid, X, y, folds=self.folds, seed=self.seed, n_jobs=self.n_jobs
-        )
+            self.estimator, self.grid, X, y,
+            folds=self.folds, seed=self.seed, n_jobs=self.n_jobs, groups=groups,
+        )  # fmt: skip
         self.classes_ = self.search_.classes_
         return self
 
@@ -152,7 +163,9 @@ class SearchedClassifier(ClassifierMixin, BaseEstimator):
         return self.search_.predict_proba(X)
 
 
-def _stratified_folds(y: npt.ArrayLike, *, folds: int, seed: int) -> list[Fold]:
+def _stratified_folds(
+    y: npt.ArrayLike, *, folds: int, seed: int, groups: IntArray | None
+) -> list[Fold]:
     labels = np.asarray(y)
     if folds < 2:
         raise EvaluationError(
@@ -167,6 +180,13 @@ def _stratified_folds(y: npt.ArrayLike, *, folds: int, seed: int) -> list[Fold]:
     if folds > largest:
         logger.warning("%d folds reduced to %d, the size of the largest class", folds, largest)
         folds = largest
+    if groups is not None:
+        codes = np.unique(labels, return_inverse=True)[1]
+        try:
+            fold = fold_of_rows(codes, groups, min(folds, len(np.unique(groups))), seed)
+        except GroupingError as error:
+            raise EvaluationError(str(error)) from error
+        return [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in np.unique(fold)]
     splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
         # Known and provided for: see the docstring of `grid_search`.

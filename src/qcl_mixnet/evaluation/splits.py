@@ -1,4 +1,4 @@
-"""Stratified training and test parts, one a repeat."""
+"""Training and test parts, one a repeat: stratified, with groups together, or forward in time."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import numpy.typing as npt
 from sklearn.model_selection import train_test_split
 
 from qcl_mixnet.evaluation.errors import EvaluationError
+from qcl_mixnet.grouping.folds import hold_out
+from qcl_mixnet.grouping.owners import GroupingError, check_spread
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +73,117 @@ def make_splits(
             random_state=split_seed,
         )
         splits.append(Split(train=train, test=test, seed=split_seed))
+    return splits
+
+
+def grouped_splits(
+    y: npt.ArrayLike,
+    owners: npt.NDArray[np.int64],
+    *,
+    test_size: float = 0.2,
+    repeats: int = 1,
+    seed: int = 42,
+) -> list[Split]:
+    """Draw splits that keep groups together; about `test_size` of every class is tested on.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,)
+        Class of each row.
+    owners : ndarray of shape (n_samples,)
+        Number of each row's group.
+    test_size, repeats, seed
+        As of `make_splits`; how near the share comes depends on the sizes of the groups.
+
+    Returns
+    -------
+    list of Split, of length `repeats`
+
+    Raises
+    ------
+    EvaluationError
+        If an argument is out of its range, or a class lies in fewer than 2 groups.
+    """
+    labels = np.asarray(y)
+    _check_arguments(labels, test_size, repeats, seed)
+    classes, codes = np.unique(labels, return_inverse=True)
+    try:
+        check_spread(owners, codes, classes)
+    except GroupingError as error:
+        raise EvaluationError(str(error)) from error
+    splits = []
+    for split_seed in range(seed, seed + repeats):
+        rng = np.random.default_rng(split_seed)
+        held = hold_out(codes, owners, test_size, rng, every_class=True)
+        if not held.any():
+            raise EvaluationError(
+                f"No group can be tested on: with test_size {test_size} and seed {split_seed}, "
+                "each is too large or the last of a class; use another test_size or smaller groups."
+            )
+        splits.append(Split(np.flatnonzero(~held), np.flatnonzero(held), split_seed))
+    return splits
+
+
+def forward_splits(
+    y: npt.ArrayLike,
+    moments: npt.NDArray[np.int64],
+    *,
+    test_size: float = 0.2,
+    repeats: int = 1,
+    seed: int = 42,
+) -> list[Split]:
+    """Split forward in time: models train on all that comes before what they are tested on.
+
+    Split 0 tests on the last share of the rows, split 1 on the share before it, and so on, so that
+    training parts expand from the last split to the first. Rows of one time stay together.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,)
+        Class of each row.
+    moments : ndarray of shape (n_samples,)
+        Place of each row's time among the sorted times.
+    test_size, repeats, seed
+        As of `make_splits`; split s has seed `seed + s`, for its models.
+
+    Returns
+    -------
+    list of Split, of length `repeats`
+
+    Raises
+    ------
+    EvaluationError
+        If an argument is out of its range, there are too few times, or a training part holds a
+        single class.
+    """
+    labels = np.asarray(y)
+    _check_arguments(labels, test_size, repeats, seed)
+    if repeats * test_size >= 1:
+        raise EvaluationError(
+            f"{repeats} repeats forward in time test on {test_size} of the rows each and leave "
+            f"none before the first; use {math.ceil(1 / test_size) - 1} repeats at most, or a "
+            "smaller test_size."
+        )
+    before = np.concatenate([[0], np.cumsum(np.bincount(moments))])  # rows before each moment
+    splits = []
+    for s in range(repeats):
+        start, end = (
+            int(np.abs(before - (1 - k * test_size) * len(labels)).argmin()) for k in (s + 1, s)
+        )
+        if not 0 < start < end:
+            raise EvaluationError(
+                f"There are {len(before) - 1} different times, too few to test on "
+                f"{test_size} of the rows {repeats} time(s) forward; use fewer repeats, another "
+                "test_size, or a finer column."
+            )
+        train = np.flatnonzero(moments < start)
+        if len(np.unique(labels[train])) < 2:
+            raise EvaluationError(
+                f"The rows before test part {s} (from 0, the last) hold a single class, and models "
+                "need 2 to train on; use fewer repeats or a smaller test_size."
+            )
+        test = np.flatnonzero((moments >= start) & (moments < end))
+        splits.append(Split(train, test, seed + s))
     return splits
 
 

@@ -26,6 +26,7 @@ def fit_whole(
     *,
     n_jobs: int = 1,
     encoder: ColumnEncoder | None = None,
+    groups: NDArray[np.int64] | None = None,
 ) -> Fitted:
     """Fit a model on all rows, its grid searched and its decision tuned as its entry says.
 
@@ -42,6 +43,8 @@ def fit_whole(
         Threads of the model and processes of its grid search.
     encoder : ColumnEncoder, optional
         Of dates and rare levels, as `build_model` takes it.
+    groups : ndarray of shape (n_samples,), optional
+        Number of each row's group, for the folds of a search and of the model itself.
 
     Returns
     -------
@@ -64,7 +67,7 @@ def fit_whole(
         labels = labels.astype(str)
     every, none = np.arange(len(labels)), np.array([], dtype=np.int64)
     split = Split(train=every, test=none, seed=protocol.seed)
-    data = CellData(features, labels, len(np.unique(labels)), [split], "", encoder)
+    data = CellData(features, labels, len(np.unique(labels)), [split], "", encoder, groups)
     with limited_threads(n_jobs):
         warm_up(spec)
         return next(fit_repeats(data, spec, protocol, n_jobs))

@@ -10,6 +10,8 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.model_selection import KFold, StratifiedKFold
 
+from qcl_mixnet.grouping.duplicates import groups_of_duplicates, seen_in_training
+
 Split = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]
 
 _FOLDS = 5
@@ -79,12 +81,13 @@ def count_duplicates(
     -------
     Duplicates
     """
-    of_row, sizes = _groups(X)
+    of_row = groups_of_duplicates(X)
+    sizes = np.bincount(of_row)
     labels = pd.Series(pd.factorize(y)[0]).groupby(of_row).nunique().to_numpy()
     is_twin = sizes[of_row] > 1
     is_contradicting = labels[of_row] > 1
     drawn = list(splits) if splits is not None else _draw(y, random_state)
-    across = sum(int(np.isin(of_row[test], of_row[train]).sum()) for train, test in drawn)
+    across = sum(seen_in_training(of_row, drawn))
     return Duplicates(
         rows=int(is_twin.sum()),
         groups=int((sizes > 1).sum()),
@@ -96,13 +99,6 @@ def count_duplicates(
         splits=len(drawn),
         splits_are_own=splits is not None,
     )
-
-
-def _groups(X: pd.DataFrame) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """Number of the group of equal rows of each row, and the size of each group."""
-    keys = pd.util.hash_pandas_object(X, index=False).to_numpy()
-    _, of_row, sizes = np.unique(keys, return_inverse=True, return_counts=True)
-    return of_row, sizes
 
 
 def _draw(y: pd.Series, random_state: int) -> list[Split]:

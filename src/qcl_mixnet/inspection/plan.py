@@ -236,7 +236,7 @@ def read_plan(path: Path) -> ReadingPlan:
         raise DataError(
             f"the file of readings {path} cannot be read ({error.strerror}); correct its path"
         ) from error
-    except (yaml.YAMLError, UnicodeError) as error:
+    except (yaml.YAMLError, UnicodeError, RecursionError) as error:
         raise DataError(
             f"the file of readings {path} is no YAML ({' '.join(str(error).split())}); correct it"
         ) from error

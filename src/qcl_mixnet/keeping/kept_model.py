@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,9 +13,11 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from qcl_mixnet.decisions.rule import DecisionRule
+from qcl_mixnet.engine.threads import fork_safe
 from qcl_mixnet.estimators.deciding import new_rule, points_of_rows, weights_of_rule
 from qcl_mixnet.estimators.decision_average import average_weights
 from qcl_mixnet.estimators.decision_rules import OutOfFold
+from qcl_mixnet.estimators.model_card import model_card
 from qcl_mixnet.estimators.prediction_sets import report_of_table, sets_of_table
 from qcl_mixnet.preprocessing.table_preprocessor import TablePreprocessor
 
@@ -245,6 +249,44 @@ class KeptModel:
             return self._classifier.coverage_report(self._as_classifier_reads(X), y, coverage)
         return report_of_table(self.out_of_fold, self.classes_, self.predict_proba, X, y, coverage)
 
+    def report(
+        self,
+        X: Any,
+        y: ArrayLike,
+        path: str | os.PathLike[str],
+        *,
+        importance: bool | pd.DataFrame = False,
+        coverage: float = 0.9,
+        random_state: int = 0,
+    ) -> Path:
+        """Write a model card: a page of HTML about this model, with its scores on rows not seen.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+            Rows with the columns of the training table, which the model was not trained on.
+        y : array-like of shape (n_samples,)
+            Their labels.
+        path : str or path-like
+            The file, which is replaced; its folder must be there.
+        importance, coverage, random_state
+            As of `qcl_mixnet.model_card`.
+
+        Returns
+        -------
+        Path
+            Of the file.
+
+        Raises
+        ------
+        ValueError
+            As of `qcl_mixnet.model_card`.
+        """
+        return model_card(
+            self, X, y, path, importance=importance, coverage=coverage, random_state=random_state
+        )
+
+    @fork_safe()
     def predict_proba(self, X: Any) -> NDArray[np.floating[Any]]:
         """Probabilities of the classes.
 
@@ -260,6 +302,7 @@ class KeptModel:
         """
         return self.model.predict_proba(X)
 
+    @fork_safe()
     def predict(self, X: Any) -> NDArray[Any]:
         """Labels, as the model that was kept decided.
 

@@ -173,10 +173,10 @@ def _put_together(
     if document.decision_weights is not None:
         rule = restore_rule(document.decision_weights, document.decision_rule, len(classes))
     tensors = grouped(group(arrays, DECISION_PREFIX), [OUT_OF_FOLD])[OUT_OF_FOLD]
-    probabilities, labels = restore_out_of_fold(tensors, len(classes))
+    probabilities, labels, weights = restore_out_of_fold(tensors, len(classes))
     rows = None
     if probabilities is not None and labels is not None:
-        rows = OutOfFold(probabilities, labels)
+        rows = OutOfFold(probabilities, labels, weights)
     fitted, preprocessor = _with_preprocessor(model, document, keeper, arrays)
     return KeptModel(
         fitted,

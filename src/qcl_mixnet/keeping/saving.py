@@ -143,7 +143,9 @@ def _without_wrappers(model: Any) -> tuple[Any, DecisionRule | None, OutOfFold |
     check_is_fitted(model)
     if isinstance(model, TunedDecisionClassifier):
         rule, classes = model.decision_rule_, model.classes_
-        rows = OutOfFold(model.out_of_fold_proba_, model.out_of_fold_labels_)
+        rows = OutOfFold(
+            model.out_of_fold_proba_, model.out_of_fold_labels_, model.out_of_fold_weights_
+        )
         model = model.estimator_
         if not np.array_equal(model.classes_, classes):
             raise ModelFileError(
@@ -165,7 +167,8 @@ def _row_tensors(rows: OutOfFold | None) -> Tensors:
     kept = np.asarray(rows.probabilities[seen], dtype=np.float64)
     if kept.nbytes > MAX_OUT_OF_FOLD_BYTES:
         return {}
-    return prefixed(out_of_fold_tensors(kept, rows.labels[seen]), DECISION_PREFIX)
+    weights = None if rows.weights is None else rows.weights[seen]
+    return prefixed(out_of_fold_tensors(kept, rows.labels[seen], weights), DECISION_PREFIX)
 
 
 def _steps(model: Any) -> tuple[TablePreprocessor | None, Any]:

@@ -48,8 +48,9 @@ class CompiledStep:
         self.projection = _chain([net.projection], members)
         self.centroids, self.centroids_gradient = _arrays(loss.centroids, members)
         self.loss_options = kernel_options(loss.options, self.centroids.dtype)
+        self.norms = [*_norms(self.representation), *_norms(self.projection)]
 
-    def __call__(self, x: Array, labels: Array, terms: Array) -> None:
+    def __call__(self, x: Array, labels: Array, terms: Array, weights: Array | None = None) -> None:
         """Write the gradients of a mini-batch and the terms of its loss.
 
         Parameters
@@ -58,14 +59,19 @@ class CompiledStep:
         labels : ndarray of shape (members, batch), int64
         terms : ndarray of shape (members, n_terms)
             Written: what `LossTerms` holds.
+        weights : ndarray of shape (members, batch) or None
+            Of the rows, as `HybridLoss.forward` takes them.
         """
+        if weights is not None:
+            for norm in self.norms:
+                norm.row_weights = weights / weights.mean(axis=1, keepdims=True)
         # A member that diverges is no reason to warn: the engine sees it and stops it.
         with np.errstate(all="ignore"):
             h = self.representation.forward(x)
             logits, embeddings = self.classifier.forward(h), self.projection.forward(h)
             by_logits, by_embeddings = np.empty_like(logits), np.empty_like(embeddings)
             hybrid_loss(
-                logits, embeddings, labels, self.centroids, *self.loss_options,
+                logits, embeddings, labels, weights, self.centroids, *self.loss_options,
                 terms, by_logits, by_embeddings, self.centroids_gradient,
             )  # fmt: skip
             gradient = self.classifier.backward(by_logits)
@@ -156,7 +162,12 @@ class _Entanglement:
 
 
 class _BatchNorm:
-    """Batch norm and the activation after it; `slope` is the activation's below zero."""
+    """Batch norm and the activation after it; `slope` is the activation's below zero.
+
+    Rows count in its statistics by `row_weights`, 1 in their mean, where there are any.
+    """
+
+    row_weights: Array | None = None
 
     def __init__(self, module: nn.BatchNorm1d, slope: float, members: slice):
         self.weight, self.weight_gradient = _arrays(module.weight, members)
@@ -172,16 +183,16 @@ class _BatchNorm:
         self.x, out = x, np.empty_like(x)
         self.mean, self.scale = np.empty_like(self.weight), np.empty_like(self.weight)
         kernels.batch_norm(
-            x, self.weight, self.bias, self.running_mean, self.running_var, *self.options,
-            self.mean, self.scale, out,
+            x, self.row_weights, self.weight, self.bias, self.running_mean, self.running_var,
+            *self.options, self.mean, self.scale, out,
         )  # fmt: skip
         return out
 
     def backward(self, gradient: Array) -> Array:
         by_x = np.empty_like(self.x)
         kernels.batch_norm_backward(
-            self.x, self.weight, self.bias, self.options[-1], self.mean, self.scale, gradient,
-            by_x, self.weight_gradient, self.bias_gradient,
+            self.x, self.row_weights, self.weight, self.bias, self.options[-1], self.mean,
+            self.scale, gradient, by_x, self.weight_gradient, self.bias_gradient,
         )  # fmt: skip
         return by_x
 
@@ -218,6 +229,15 @@ class _ByAutograd:
 
 def _chain(modules: Sequence[nn.Module | None], members: slice) -> _Chain:
     return _Chain([stage for module in modules for stage in _stages(module, members)])
+
+
+def _norms(chain: _Chain) -> Iterator[_BatchNorm]:
+    """All batch norms of a chain."""
+    for stage in chain.stages:
+        if isinstance(stage, _Chain):
+            yield from _norms(stage)
+        elif isinstance(stage, _BatchNorm):
+            yield stage
 
 
 def _stages(module: nn.Module | None, members: slice) -> Iterator[_Stage]:

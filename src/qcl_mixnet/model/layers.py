@@ -75,21 +75,28 @@ class ValueAttention(nn.Module):
     ----------
     n_features : int
         Width of the input, which is the embedding width of the attention.
+    rank : int, optional
+        Width of the value projection, which the output projection widens again: the product of both
+        has at most this rank, and their size grows with `n_features` instead of its square. None:
+        `n_features`, the paper's.
 
     Notes
     -----
     Shape: input and output `(batch, n_features)`.
     """
 
-    def __init__(self, n_features: int):
+    def __init__(self, n_features: int, *, rank: int | None = None):
         super().__init__()
-        self.value = Linear(n_features, n_features)
-        self.out = Linear(n_features, n_features)
+        self.n_features, self.rank = n_features, rank or n_features
+        self.value = Linear(n_features, self.rank)
+        self.out = Linear(self.rank, n_features)
 
     def reset_parameters(self, generator: torch.Generator) -> None:
         """Draw the weights as `torch.nn.MultiheadAttention` does; its biases start at zero."""
         # There, one Xavier draw covers the stacked (3 * n_features, n_features) input projection.
-        nn.init.xavier_uniform_(self.value.weight, gain=2**-0.5, generator=generator)
+        # The second factor, 1 at full rank, keeps the spread of values and outputs below it.
+        gain = 2**-0.5 * ((self.n_features + self.rank) / (2 * self.n_features)) ** 0.5
+        nn.init.xavier_uniform_(self.value.weight, gain=gain, generator=generator)
         reset_linear(self.out, generator)
         nn.init.zeros_(self.value.bias)
         nn.init.zeros_(self.out.bias)

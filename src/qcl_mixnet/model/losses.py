@@ -2,6 +2,7 @@
 
 All functions take rows along the last axis but one, `(batch, width)`, and integer labels
 `(batch,)`, and return a scalar tensor; with a members axis before these, one value a member.
+Weights of the rows, `(batch,)`, multiply what a row adds to a sum; None is 1 for all.
 GPUs train with them, a CPU with `model.kernels.loss`. `tests/model/test_losses.py` and
 `test_cpu_step.py` hold both against naive loops, pytorch-metric-learning and each other.
 """
@@ -32,24 +33,30 @@ SMALLEST_SQUARE = 1e-12
 SHORT = 0.999
 
 
-def focal_loss(logits: Tensor, labels: Tensor, gamma: float) -> Tensor:
+def focal_loss(
+    logits: Tensor, labels: Tensor, gamma: float, weights: Tensor | None = None
+) -> Tensor:
     """Mean of `(1 - p_t)^gamma * (-log p_t)` (first term of Eq. 10)."""
     log_p = functional.log_softmax(logits, dim=-1).gather(-1, labels.unsqueeze(-1)).squeeze(-1)
     miss = 1 - log_p.exp()
     # At a probability of 1 the term and its gradient are 0; a power below 1 has no gradient there.
     modulation = torch.where(miss > 0, miss, 1) ** gamma
-    return -(modulation * log_p).mean(-1)
+    return -_weighted(modulation * log_p, weights).mean(-1)
 
 
 def intra_class_variance(
-    embeddings: Tensor, labels: Tensor, centroids: Tensor, form: IntraClass = "squared_norm"
+    embeddings: Tensor,
+    labels: Tensor,
+    centroids: Tensor,
+    form: IntraClass = "squared_norm",
+    weights: Tensor | None = None,
 ) -> Tensor:
     """Mean squared distance of the embeddings to their class's centroid (Eq. 11).
 
     `form="mse"` divides by the embedding's width as well, as Algorithm 1's "MSE" would.
     """
     own = take_rows(centroids, labels)
-    squared = (embeddings - own) ** 2
+    squared = _weighted((embeddings - own) ** 2, None if weights is None else weights[..., None])
     return squared.sum(-1).mean(-1) if form == "squared_norm" else squared.mean((-2, -1))
 
 
@@ -98,7 +105,11 @@ def same_class_pairs(labels: Tensor) -> Pairs:
 
 
 def supervised_contrastive_loss(
-    similarity: Tensor, pairs: Pairs, temperature: float = 0.2, reduction: Reduction = "mean"
+    similarity: Tensor,
+    pairs: Pairs,
+    temperature: float = 0.2,
+    reduction: Reduction = "mean",
+    weights: Tensor | None = None,
 ) -> Tensor:
     """Supervised contrastive loss on cosine similarity (Eq. 15; Khosla et al., 2020).
 
@@ -107,6 +118,9 @@ def supervised_contrastive_loss(
 
     NOTE[DIFF] A batch of one class has no negatives to contrast with: the loss is 0 there, as in
     the library. Eq. 15 by the letter would push rows of the same class apart.
+
+    NOTE[DIFF] The paper knows no weights. A weight here is the anchor's: the rows that the anchor
+    is compared with count alike.
     """
     positive, negative = pairs
     itself = torch.eye(positive.shape[-1], dtype=torch.bool, device=positive.device)
@@ -115,7 +129,7 @@ def supervised_contrastive_loss(
     # The mean over an anchor's positives of -log_prob is logsumexp minus their mean similarity.
     denominator = scaled.masked_fill(itself, -torch.inf).logsumexp(-1)
     mean_positive = (scaled * positive).sum(-1) / n_positives.clamp(min=1)
-    per_anchor = (denominator - mean_positive) * (n_positives > 0)
+    per_anchor = _weighted((denominator - mean_positive) * (n_positives > 0), weights)
     # One row with a negative is enough for the batch to have two classes.
     total = per_anchor.sum(-1) * negative[..., 0, :].any(-1)
     return total if reduction == "sum" else total / (n_positives > 0).sum(-1).clamp(min=1)
@@ -150,6 +164,7 @@ def mined_triplet_loss(
     pairs: Pairs,
     margin: float = 0.5,
     distance: TripletDistance = "euclidean",
+    weights: Tensor | None = None,
 ) -> Tensor:
     """Triplet margin loss over the pairs of `multi_similarity_pairs` (Eq. 16).
 
@@ -162,6 +177,9 @@ def mined_triplet_loss(
     No triplet is written down. A triplet above zero adds its positive's distance and takes its
     negative's away, so it is enough to count, for each pair, the triplets above zero that it is
     in: a search in the anchor's sorted distances. Time is B^2 log B and memory B^2.
+
+    NOTE[DIFF] The paper knows no weights. A triplet's weight is its anchor's; which pairs are
+    mined, and how many triplets the mean is over, does not depend on weights.
     """
     # The diagonal of the cosines holds the rows' squared lengths: 1, but for rounding, and less for
     # rows of zeros, which stay zeros when they are normalised.
@@ -186,7 +204,15 @@ def mined_triplet_loss(
         )
         n_triplets = n_negatives.sum((-2, -1))
     net = (n_negatives - n_positives) * distances
-    return (net.sum((-2, -1)) + margin * n_triplets.to(net.dtype)) / n_triplets.clamp(min=1)
+    if weights is None:
+        total = net.sum((-2, -1)) + margin * n_triplets.to(net.dtype)
+    else:
+        total = ((net.sum(-1) + margin * n_negatives.sum(-1).to(net.dtype)) * weights).sum(-1)
+    return total / n_triplets.clamp(min=1)
+
+
+def _weighted(values: Tensor, weights: Tensor | None) -> Tensor:
+    return values if weights is None else values * weights
 
 
 class LossTerms(NamedTuple):
@@ -265,7 +291,9 @@ class HybridLoss(nn.Module):
         """Draw the centroids from the standard normal distribution (the paper names none)."""
         nn.init.normal_(self.centroids, generator=generator)
 
-    def forward(self, logits: Tensor, embeddings: Tensor, labels: Tensor) -> LossTerms:
+    def forward(
+        self, logits: Tensor, embeddings: Tensor, labels: Tensor, weights: Tensor | None = None
+    ) -> LossTerms:
         """Compute the loss of one mini-batch.
 
         Parameters
@@ -273,6 +301,11 @@ class HybridLoss(nn.Module):
         logits : Tensor of shape (..., batch, n_classes)
         embeddings : Tensor of shape (..., batch, width)
         labels : Tensor of shape (..., batch), int64
+        weights : Tensor of shape (..., batch) or None
+            Of the rows, 1 in the mean over the training rows. Focal and intra-class terms are
+            weighted by row, contrastive and triplet terms by anchor; sums are divided by numbers
+            of rows, anchors and triplets, so that a batch's expectation is that of all rows. The
+            separation of the centroids belongs to no row. None: 1 for all.
 
         Returns
         -------
@@ -280,16 +313,18 @@ class HybridLoss(nn.Module):
             Each of shape `(...)`: one value a member, or a scalar.
         """
         options = self.options
-        focal = focal_loss(logits, labels, options.focal_gamma)
-        intra = intra_class_variance(embeddings, labels, self.centroids, options.intra_class)
+        focal = focal_loss(logits, labels, options.focal_gamma, weights)
+        intra = intra_class_variance(
+            embeddings, labels, self.centroids, options.intra_class, weights
+        )
         inter = inter_class_separation(labels, self.centroids)
         similarity = cosine_similarity(embeddings)
         pairs = same_class_pairs(labels)
         supcon = supervised_contrastive_loss(
-            similarity, pairs, options.temperature, options.supcon_reduction
+            similarity, pairs, options.temperature, options.supcon_reduction, weights
         )
         triplet = mined_triplet_loss(
-            similarity, pairs, options.triplet_margin, options.triplet_distance
+            similarity, pairs, options.triplet_margin, options.triplet_distance, weights
         )
         focal_variance = focal + options.variance_weight * intra + inter
         contrastive = supcon + triplet

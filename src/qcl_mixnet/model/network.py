@@ -14,6 +14,16 @@ REPRESENTATION_WIDTH = 32
 PROJECTION_WIDTH = 16
 EMBEDDING_WIDTH = 8
 
+# Columns up to which the attention is the paper's, whose size grows with their square, and the rank
+# that it has above. Its output reaches the rest through a layer of 64 values, so that no more than
+# 64 directions of it are ever seen.
+FULL_ATTENTION_WIDTH, ATTENTION_RANK = 2048, HIDDEN_WIDTH
+
+
+def attention_rank(n_features: int) -> int | None:
+    """Rank of the attention for a number of columns; None: full, as in the paper."""
+    return None if n_features <= FULL_ATTENTION_WIDTH else ATTENTION_RANK
+
 
 class QCLMixNet(nn.Module):
     """Quantum-informed network for one table.
@@ -39,6 +49,8 @@ class QCLMixNet(nn.Module):
         Spread of the initial angles of these layers.
     gate : {"projected", "input"}, default="projected"
         Argument of their gates.
+    attention_rank : int, optional
+        Rank of the attention (`ValueAttention`); None: full, as in the paper.
 
     Notes
     -----
@@ -61,6 +73,7 @@ class QCLMixNet(nn.Module):
         n_qubits: int = 4,
         theta_std: float = 0.1,
         gate: Gate = "projected",
+        attention_rank: int | None = None,
     ):
         super().__init__()
         self.n_features, self.n_classes = n_features, n_classes
@@ -71,7 +84,7 @@ class QCLMixNet(nn.Module):
             return QuantumEntanglementLayer(width, theta_std=theta_std, gate=gate)
 
         self.entangle_input = entangle(n_features)
-        self.attention = ValueAttention(n_features) if attention else None
+        self.attention = ValueAttention(n_features, rank=attention_rank) if attention else None
         self.hidden = nn.Sequential(
             Linear(n_features, HIDDEN_WIDTH), BatchNorm1d(HIDDEN_WIDTH), nn.LeakyReLU()
         )
@@ -105,6 +118,7 @@ class QCLMixNet(nn.Module):
         n_qubits: int = 4,
         theta_std: float = 0.1,
         gate: Gate = "projected",
+        attention_rank: int | None = None,
     ) -> QCLMixNet:
         """Make a network on the CPU whose parameters depend on `generator` alone.
 
@@ -113,7 +127,7 @@ class QCLMixNet(nn.Module):
 
         Parameters
         ----------
-        n_features, n_classes, quantum, attention, n_qubits, theta_std, gate
+        n_features, n_classes, quantum, attention, n_qubits, theta_std, gate, attention_rank
             As of the class.
         generator : torch.Generator
             Source of the first parameters.
@@ -132,6 +146,7 @@ class QCLMixNet(nn.Module):
                 n_qubits=n_qubits,
                 theta_std=theta_std,
                 gate=gate,
+                attention_rank=attention_rank,
             )
         # float32 by name: PyTorch's default type is the caller's to set.
         network.float().to_empty(device="cpu").reset_parameters(generator)

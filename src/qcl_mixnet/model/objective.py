@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from qcl_mixnet.engine.objectives import AutogradObjective
 from qcl_mixnet.engine.randomness import Streams
-from qcl_mixnet.engine.stacking import stack, take_rows
+from qcl_mixnet.engine.stacking import stack, take_rows, weighted_batch
 from qcl_mixnet.engine.threads import member_shares, share
 from qcl_mixnet.model.losses import HybridLoss, LossOptions, LossTerms
 from qcl_mixnet.model.mixup import MixupDraws, draw_mixup, knn_mixup, mix_pairs
@@ -81,6 +81,14 @@ class HybridObjective(AutogradObjective):
     rngs : sequence of numpy.random.Generator
         Each member's draws for mixup. They are made for every row, used or not: the ablation
         without mixup differs in nothing else.
+    weights : Tensor of shape (members, n_samples) or None
+        Of the rows of each member's table, as `HybridLoss.forward` takes them. Batch norm counts
+        rows by them, too.
+
+    Notes
+    -----
+    NOTE[DIFF] The paper knows no weights. A mixed row keeps the weight of the row that keeps its
+    label, and neighbours are found and drawn alike whatever they weigh.
     """
 
     term_names = ("loss", *LossTerms._fields[1:])
@@ -93,8 +101,9 @@ class HybridObjective(AutogradObjective):
         y: Tensor,
         options: MixupOptions,
         rngs: Sequence[np.random.Generator],
+        weights: Tensor | None = None,
     ):
-        self.net, self.loss, self.x, self.y = net, loss, x, y
+        self.net, self.loss, self.x, self.y, self.weights = net, loss, x, y, weights
         self.options, self.rngs = options, rngs
         self._gradients: Tensor | None = None
         self._partners: Partners | None = None
@@ -109,12 +118,13 @@ class HybridObjective(AutogradObjective):
         loss: LossOptions,
         mixup: MixupOptions,
         streams: Sequence[Streams],
+        weights: Tensor | None = None,
     ) -> Self:
         """Draw each member's centroids from its `init`, and make the objective of all.
 
         Parameters
         ----------
-        net, x, y
+        net, x, y, weights
             As for the class.
         loss, mixup
             Options of the loss and of the mixup.
@@ -125,7 +135,8 @@ class HybridObjective(AutogradObjective):
         for own in streams:
             losses.append(HybridLoss(net.n_classes, EMBEDDING_WIDTH, loss).float())
             losses[-1].reset_parameters(own.init)
-        return cls(net, stack(losses).to(x.device), x, y, mixup, [own.mixup for own in streams])
+        rngs = [own.mixup for own in streams]
+        return cls(net, stack(losses).to(x.device), x, y, mixup, rngs, weights)
 
     def parameters(self) -> Iterator[nn.Parameter]:
         """The networks' parameters and the centroids."""
@@ -135,6 +146,7 @@ class HybridObjective(AutogradObjective):
     def start_epoch(self, order: Tensor) -> None:
         """Draw all that mixup needs in an epoch."""
         self.order, self.labels = order, self.y.gather(1, order)
+        self.row_weights = None if self.weights is None else self.weights.gather(1, order)
         self.draws = draw_epoch(order, self.x.dtype, self.options.mixup_alpha, self.rngs)
         self.mixed = range(0)
         options = self.options
@@ -146,8 +158,11 @@ class HybridObjective(AutogradObjective):
 
     def __call__(self, batch: slice) -> Tensor:
         """Terms of the batch's loss, in the order of `term_names`."""
-        logits, embeddings = self.net.logits_and_embedding(self._rows(batch))
-        return torch.stack(self.loss(logits, embeddings, self.labels[:, batch]))
+        weights = None if self.row_weights is None else self.row_weights[:, batch]
+        rows = self._rows(batch)
+        with weighted_batch(self.net, weights):
+            logits, embeddings = self.net.logits_and_embedding(rows)
+        return torch.stack(self.loss(logits, embeddings, self.labels[:, batch], weights))
 
     def backward(self, batch: slice, gradients: Tensor) -> Tensor:
         """Write the gradients and give the terms."""
@@ -160,12 +175,14 @@ class HybridObjective(AutogradObjective):
             self._gradients, members = gradients, member_shares(len(self.x))
             self.steps = [(part, CompiledStep(self.net, self.loss, part)) for part in members]
         x, labels = self._rows(batch).numpy(), self.labels[:, batch].numpy()
+        weights = None if self.row_weights is None else self.row_weights[:, batch].numpy()
         terms = self.x.new_empty(len(x), len(self.term_names))
         written = terms.numpy()
 
         def step(part: slice, compiled: CompiledStep) -> None:
             own = np.ascontiguousarray(x[part]), np.ascontiguousarray(labels[part])
-            compiled(*own, written[part])
+            of_rows = None if weights is None else np.ascontiguousarray(weights[part])
+            compiled(*own, written[part], of_rows)
 
         share(step, self.steps)
         return terms.T

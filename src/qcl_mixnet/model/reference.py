@@ -17,6 +17,7 @@ import torch
 from pytorch_metric_learning.distances import LpDistance
 from pytorch_metric_learning.losses import SupConLoss, TripletMarginLoss
 from pytorch_metric_learning.miners import MultiSimilarityMiner
+from pytorch_metric_learning.reducers import AvgNonZeroReducer
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, Sampler, TensorDataset
@@ -35,11 +36,14 @@ class ReferenceNetwork(nn.Module):
     Parameters
     ----------
     network : QCLMixNet
-        A full network (no ablation) whose parameters and buffers are copied.
+        A full network (no ablation, attention of full rank), whose parameters and buffers are
+        copied.
     """
 
     def __init__(self, network: QCLMixNet):
         super().__init__()
+        if network.attention is None or network.attention.rank != network.n_features:
+            raise ValueError("The reference has the paper's attention, of full rank, alone.")
         self.theta_1 = nn.Parameter(torch.empty(network.n_features))
         self.theta_2 = nn.Parameter(torch.empty(64))
         self.attention = nn.MultiheadAttention(network.n_features, num_heads=1, batch_first=True)
@@ -80,16 +84,42 @@ class ReferenceNetwork(nn.Module):
         s = torch.sigmoid((x_proj * torch.sin(theta)).sum(dim=1, keepdim=True))
         return x_proj * s
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    @staticmethod
+    def normalize(norm: nn.BatchNorm1d, x: Tensor, weights: Tensor | None) -> Tensor:
+        """Batch norm whose statistics count the rows of a batch by their weights."""
+        if weights is None:
+            return norm(x)
+        share = (weights / weights.sum()).unsqueeze(1)
+        mean = (share * x).sum(0)
+        variance = (share * (x - mean) ** 2).sum(0)
+        n_rows = len(x)
+        # For mypy: running averages are tracked.
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+        assert norm.momentum is not None
+        with torch.no_grad():
+            for average, value in (
+                (norm.running_mean, mean),
+                (norm.running_var, variance * n_rows / (n_rows - 1)),
+            ):
+                average += norm.momentum * (value - average)
+        return norm.weight * (x - mean) / torch.sqrt(variance + norm.eps) + norm.bias
+
+    def forward(self, x: Tensor, weights: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Logits `(batch, n_classes)` and embedding `(batch, 8)`."""
         x = self.entangle(x, self.theta_1)
         sequence = x.unsqueeze(1)  # (batch, 1, n_features)
         attended, _ = self.attention(sequence, sequence, sequence)
         x = x + attended.squeeze(1)
-        x = nn.functional.leaky_relu(self.norm_1(self.fc_1(x)))
+        x = nn.functional.leaky_relu(self.normalize(self.norm_1, self.fc_1(x), weights))
         x = self.entangle(x, self.theta_2)
-        h = nn.functional.leaky_relu(self.norm_2(self.fc_2(x)))
-        return self.fc_3(h), self.projection(h)
+        h = nn.functional.leaky_relu(self.normalize(self.norm_2, self.fc_2(x), weights))
+        first, norm, *others = self.projection
+        assert isinstance(norm, nn.BatchNorm1d)
+        embedding = self.normalize(norm, first(h), weights)
+        for layer in others:
+            embedding = layer(embedding)
+        return self.fc_3(h), embedding
 
 
 def reference_mixup(x: Tensor, draws: MixupDraws, n_neighbors: int) -> Tensor:
@@ -100,6 +130,38 @@ def reference_mixup(x: Tensor, draws: MixupDraws, n_neighbors: int) -> Tensor:
     chosen = neighbors.gather(1, rank.unsqueeze(1)).squeeze(1)
     weight = draws.weight.to(x.device).unsqueeze(1)
     return weight * x + (1 - weight) * x[chosen]
+
+
+class AnchorWeighted(AvgNonZeroReducer):
+    """The library's mean of the losses above zero, each times the weight of its anchor."""
+
+    weights: Tensor
+
+    def element_reduction(
+        self,
+        losses: Tensor,
+        loss_indices: Tensor,
+        embeddings: Tensor,
+        labels: Tensor,  # noqa: ARG002 (the library's signature)
+    ) -> Tensor:
+        """Of losses with an anchor each."""
+        return self._mean(losses, loss_indices, embeddings)
+
+    def triplet_reduction(
+        self,
+        losses: Tensor,
+        loss_indices: tuple[Tensor, Tensor, Tensor],
+        embeddings: Tensor,
+        labels: Tensor,  # noqa: ARG002
+    ) -> Tensor:
+        """Of triplets of an anchor, a positive and a negative."""
+        return self._mean(losses, loss_indices[0], embeddings)
+
+    def _mean(self, losses: Tensor, anchors: Tensor, embeddings: Tensor) -> Tensor:
+        above = losses > 0
+        if not above.any():
+            return self.zero_loss(embeddings)
+        return (losses * self.weights[anchors])[above].mean()
 
 
 class ReferenceLoss(nn.Module):
@@ -120,19 +182,25 @@ class ReferenceLoss(nn.Module):
         self.options = options
         self.centroids = nn.Parameter(loss.centroids.detach().clone())
         self.miner = MultiSimilarityMiner(epsilon=0.1)
-        self.supcon = SupConLoss(temperature=options.temperature)
+        self.supcon = SupConLoss(temperature=options.temperature, reducer=AnchorWeighted())
         power = 2 if options.triplet_distance == "squared_euclidean" else 1
         self.triplet = TripletMarginLoss(
-            margin=options.triplet_margin, distance=LpDistance(power=power)
+            margin=options.triplet_margin,
+            distance=LpDistance(power=power),
+            reducer=AnchorWeighted(),
         )
 
-    def forward(self, logits: Tensor, embeddings: Tensor, labels: Tensor) -> Tensor:
-        """Total loss, a scalar."""
+    def forward(
+        self, logits: Tensor, embeddings: Tensor, labels: Tensor, weights: Tensor | None = None
+    ) -> Tensor:
+        """Total loss, a scalar; weights `(batch,)` are those of the rows."""
         o = self.options
+        w = torch.ones_like(logits[:, 0]) if weights is None else weights
+        self.supcon.reducer.weights = self.triplet.reducer.weights = w
         cross_entropy = functional.cross_entropy(logits, labels, reduction="none")
-        focal = ((1 - torch.exp(-cross_entropy)) ** o.focal_gamma * cross_entropy).mean()
+        focal = (w * (1 - torch.exp(-cross_entropy)) ** o.focal_gamma * cross_entropy).mean()
 
-        squares = (embeddings - self.centroids[labels]) ** 2
+        squares = w.unsqueeze(1) * (embeddings - self.centroids[labels]) ** 2
         intra = squares.sum(1).mean() if o.intra_class == "squared_norm" else squares.mean()
 
         focal_variance = focal + o.variance_weight * intra
@@ -167,6 +235,7 @@ def train_reference(
     options: TrainingOptions,
     mixup: MixupOptions,
     streams: Streams,
+    weights: Tensor | None = None,
 ) -> list[float]:
     """Train in place and return the loss of every step.
 
@@ -179,13 +248,15 @@ def train_reference(
     y : Tensor of shape (n_samples,), int64
     options, mixup, streams
         As for the fast path; neighbours are those of the input.
+    weights : Tensor of shape (n_samples,), optional
+        Of the rows; 1 for all by default.
     """
     device = loss.centroids.device
     bounds = batch_bounds(len(x), options.batch_size)
     parameters = [*net.parameters(), *loss.parameters()]
     optimizer, scheduler = make_optimizer(parameters, options, options.epochs * len(bounds))
     loader = DataLoader(
-        TensorDataset(x, y),
+        TensorDataset(x, y, *([] if weights is None else [weights])),
         batch_size=options.batch_size,
         sampler=_Shuffled(len(x), streams.batches),
         generator=torch.Generator(),  # else it draws from the global one, which is the caller's
@@ -195,11 +266,12 @@ def train_reference(
     for _ in range(options.epochs):
         draws = draw_mixup(len(x), alpha=mixup.mixup_alpha, rng=streams.mixup, dtype=x.dtype)
         # Ends with the bounds: a last batch of one row has none.
-        for (start, stop), (batch, labels) in zip(bounds, loader, strict=False):
-            batch, labels = batch.to(device), labels.to(device)
+        for (start, stop), rows in zip(bounds, loader, strict=False):
+            batch, labels, *given = (part.to(device) for part in rows)
+            of_rows = given[0] if given else None
             if mixup.mixup:
                 batch = reference_mixup(batch, draws[start:stop], mixup.n_neighbors)
-            value = loss(*net(batch), labels)
+            value = loss(*net(batch, of_rows), labels, of_rows)
             optimizer.zero_grad()
             value.backward()
             optimizer.step()

@@ -63,7 +63,9 @@ def to_document(state: FittedState) -> tuple[dict[str, Any], Tensors]:
     tensors |= {_PREPROCESSOR + name: array for name, array in arrays.items()}
     history = state.history.to_dict("series")
     tensors |= {f"{_HISTORY}{name}": column.to_numpy() for name, column in history.items()}
-    tensors |= out_of_fold_tensors(state.out_of_fold_proba, state.out_of_fold_labels)
+    tensors |= out_of_fold_tensors(
+        state.out_of_fold_proba, state.out_of_fold_labels, state.out_of_fold_weights
+    )
     document = {
         **header(state.class_name, SCHEMA_VERSION),
         "parameters": plain_parameters(state.parameters),
@@ -111,7 +113,7 @@ def from_document(
     classes = restore_classes(document.classes)
     n_classes = len(classes)
     rule = restore_rule(document.decision_weights, document.decision_rule, n_classes)
-    probabilities, labels = restore_out_of_fold(groups[OUT_OF_FOLD], n_classes)
+    probabilities, labels, weights = restore_out_of_fold(groups[OUT_OF_FOLD], n_classes)
     return FittedState(
         class_name=document.class_name,
         parameters=parameters,
@@ -129,6 +131,7 @@ def from_document(
         history=_history(document.training.history, groups[_HISTORY]),
         out_of_fold_proba=probabilities,
         out_of_fold_labels=labels,
+        out_of_fold_weights=weights,
         **document.training.model_dump(exclude={"history"}),
     )
 

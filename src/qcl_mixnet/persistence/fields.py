@@ -20,10 +20,12 @@ from qcl_mixnet.version import __version__
 
 Tensors = dict[str, NDArray[Any]]
 
-OutOfFoldTensors = tuple[NDArray[np.float64] | None, NDArray[np.int64] | None]
+OutOfFoldTensors = tuple[
+    NDArray[np.float64] | None, NDArray[np.int64] | None, NDArray[np.float64] | None
+]
 
-# Out-of-fold probabilities, and what follows that name for their labels.
-OUT_OF_FOLD, _LABELS = "out_of_fold_proba", ".labels"
+# Out-of-fold probabilities, and what follows that name for their labels and weights.
+OUT_OF_FOLD, _LABELS, _WEIGHTS = "out_of_fold_proba", ".labels", ".weights"
 OUT_OF_FOLD_LABELS = OUT_OF_FOLD + _LABELS
 
 # Most bytes that labels may take: NumPy reserves what a dtype claims, however short the labels are.
@@ -194,7 +196,9 @@ def restore_rule(weights: list[float], rule: Rule, n_classes: int) -> DecisionRu
 
 
 def out_of_fold_tensors(
-    probabilities: NDArray[np.float64] | None, labels: NDArray[np.int64] | None
+    probabilities: NDArray[np.float64] | None,
+    labels: NDArray[np.int64] | None,
+    weights: NDArray[np.float64] | None,
 ) -> Tensors:
     """Out-of-fold rows, where there are any; labels take as few bytes as hold them."""
     if probabilities is None:
@@ -202,11 +206,15 @@ def out_of_fold_tensors(
     tensors: Tensors = {OUT_OF_FOLD: probabilities}
     if labels is not None:
         tensors[OUT_OF_FOLD_LABELS] = labels.astype(np.min_scalar_type(probabilities.shape[1]))
+    if weights is not None:
+        tensors[OUT_OF_FOLD + _WEIGHTS] = weights
     return tensors
 
 
 def restore_out_of_fold(tensors: Tensors, n_classes: int) -> OutOfFoldTensors:
     """The tensors of the group `OUT_OF_FOLD`, where the file has them; older ones lack the labels.
+
+    Weights are there where rows were weighted.
 
     Raises
     ------
@@ -214,21 +222,29 @@ def restore_out_of_fold(tensors: Tensors, n_classes: int) -> OutOfFoldTensors:
         When they are not probabilities and labels of so many classes.
     """
     if not tensors:
-        return None, None
+        return None, None, None
     array = tensors.get("")
     if array is None or array.dtype != np.float64 or array.shape[1:] != (n_classes,):
         raise ValueError(f"tensor {OUT_OF_FOLD!r} is not float64 of {n_classes} columns")
-    if unknown := set(tensors) - {"", _LABELS}:
+    if unknown := set(tensors) - {"", _LABELS, _WEIGHTS}:
         raise ValueError(f"unknown tensor {OUT_OF_FOLD + min(unknown)!r}")
     labels = tensors.get(_LABELS)
     if labels is None:
-        return array, None
+        return array, None, None
     if labels.dtype.kind != "u" or labels.shape != array.shape[:1] or (labels >= n_classes).any():
         raise ValueError(f"tensor {OUT_OF_FOLD_LABELS!r} does not hold a class for every row")
     seen = array[~np.isnan(array).any(axis=1)]
     if not (np.isfinite(seen) & (seen >= 0)).all():
         raise ValueError(f"tensor {OUT_OF_FOLD!r} does not hold probabilities")
-    return array, labels.astype(np.int64)
+    weights = tensors.get(_WEIGHTS)
+    if weights is not None and (
+        weights.dtype != np.float64
+        or weights.shape != labels.shape
+        or not (np.isfinite(weights) & (weights >= 0)).all()
+        or not weights.any()
+    ):
+        raise ValueError(f"tensor {OUT_OF_FOLD + _WEIGHTS!r} does not hold a weight for every row")
+    return array, labels.astype(np.int64), weights
 
 
 def grouped(tensors: Tensors, prefixes: Iterable[str]) -> dict[str, Tensors]:

@@ -42,7 +42,7 @@ class FittedState:
     calibration_temperature, decision_rule
         How the mean probabilities of the networks become probabilities and labels.
     history, best_epoch, diverged_at, interrupted, test_selected, out_of_fold_proba, \
-out_of_fold_labels
+out_of_fold_labels, out_of_fold_weights
         How the training went.
     smallest_probability : float or None
         The mean probability of the networks counts as no less than this when its logarithm is
@@ -64,4 +64,5 @@ out_of_fold_labels
     test_selected: bool
     out_of_fold_proba: NDArray[np.float64] | None
     out_of_fold_labels: NDArray[np.int64] | None = None
+    out_of_fold_weights: NDArray[np.float64] | None = None
     smallest_probability: float | None = None

@@ -114,6 +114,8 @@ def restore_members(
 
 def _architecture(network: QCLMixNet) -> dict[str, Any]:
     architecture: dict[str, Any] = {"attention": network.attention is not None}
+    if network.attention is not None and network.attention.rank != network.n_features:
+        architecture["attention_rank"] = int(network.attention.rank)
     layer, circuit = network.entangle_input, network.entangle_hidden
     if not isinstance(layer, QuantumEntanglementLayer):
         return architecture | {"quantum": False, "theta_std": 0.0, "gate": "projected"}

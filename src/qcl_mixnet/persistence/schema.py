@@ -47,6 +47,7 @@ class Architecture(Strict):
 
     quantum: Quantum
     attention: bool
+    attention_rank: Annotated[int, Field(ge=1, le=2**16)] | None = None
     n_qubits: Annotated[int, Field(ge=MIN_QUBITS, le=MAX_QUBITS)] = 4
     theta_std: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     gate: Gate

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from numbers import Integral
 from typing import Any, Literal, Self
 
@@ -22,6 +21,7 @@ from qcl_mixnet.preprocessing.features import (
     factorize,
     many_levels_error,
 )
+from qcl_mixnet.preprocessing.row_weights import FloatArray, weigh_rows
 from qcl_mixnet.preprocessing.tables import check_table
 
 Dates = Literal["error", "features"]
@@ -116,7 +116,12 @@ class ColumnEncoder(TransformerMixin, BaseEstimator):
         tags.transformer_tags.preserves_dtype = []
         return tags
 
-    def fit(self, X: Any, y: Any = None) -> Self:  # noqa: ARG002 (scikit-learn's signature)
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,  # noqa: ARG002 (scikit-learn's signature)
+        sample_weight: npt.ArrayLike | None = None,
+    ) -> Self:
         """Learn the parts of dates that vary, the first date, and the levels to keep.
 
         Parameters
@@ -125,6 +130,8 @@ class ColumnEncoder(TransformerMixin, BaseEstimator):
             Training rows only.
         y : ignored
             Not used; scikit-learn's pipelines pass it.
+        sample_weight : array-like of shape (n_samples,), optional
+            How much each row counts for the frequency of a level; one of weight 0 is not looked at.
 
         Returns
         -------
@@ -140,6 +147,8 @@ class ColumnEncoder(TransformerMixin, BaseEstimator):
         """
         self._validate_params()
         table = check_table(self, X, reset=True)
+        counted = weigh_rows(sample_weight, len(table))
+        table = counted.of(table)
         dates = np.zeros(table.shape[1], dtype=bool)
         if self.dates == "features":
             dates = np.array([holds_dates(table.iloc[:, i]) for i in range(table.shape[1])])
@@ -147,7 +156,7 @@ class ColumnEncoder(TransformerMixin, BaseEstimator):
         categorical = categorical_mask(table, self.categorical_features, names, dates)
         self.date_columns_ = np.flatnonzero(dates)
         self._learn_dates(table)
-        self._learn_levels(table, np.flatnonzero(categorical).tolist())
+        self._learn_levels(table, np.flatnonzero(categorical).tolist(), counted.weights)
         return self
 
     def transform(self, X: Any) -> pd.DataFrame:
@@ -280,7 +289,9 @@ class ColumnEncoder(TransformerMixin, BaseEstimator):
                 self.first_dates_[j] = values.min()
             self.date_parts_.append(tuple(_varying(values, self.first_dates_[j])))
 
-    def _learn_levels(self, table: pd.DataFrame, categorical: list[int]) -> None:
+    def _learn_levels(
+        self, table: pd.DataFrame, categorical: list[int], weights: FloatArray | None
+    ) -> None:
         joined: list[int] = []
         self.kept_levels_: list[npt.NDArray[np.object_]] = []
         self.other_levels_: list[str] = []
@@ -295,9 +306,11 @@ class ColumnEncoder(TransformerMixin, BaseEstimator):
                 continue
             if self.rare_levels == "error":
                 raise many_levels_error(column, n_levels, self.max_levels)
-            counts: Counter[str] = Counter()
-            for text, rows in zip(texts, np.bincount(codes[codes >= 0]), strict=True):
-                counts[text] += int(rows)
+            counts: dict[str, float] = dict.fromkeys(texts, 0)
+            present = codes >= 0
+            of_rows = None if weights is None else weights[present]
+            for text, rows in zip(texts, np.bincount(codes[present], of_rows), strict=True):
+                counts[text] += float(rows)
             by_frequency = sorted(counts, key=lambda text: (-counts[text], text))
             kept = sorted(by_frequency[: max(0, self.max_levels - 1 - gaps)])
             joined.append(i)
@@ -329,7 +342,7 @@ def _varying(values: Moments, first: np.datetime64) -> Iterator[Part]:
             yield part
 
 
-def _name_beside(levels: Counter[str]) -> str:
+def _name_beside(levels: Collection[str]) -> str:
     """A name for the joined level that no level has."""
     name = _OTHER
     while name in levels:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from qcl_mixnet.preprocessing.features import numbers
+from qcl_mixnet.preprocessing.row_weights import weigh_rows
 from qcl_mixnet.preprocessing.table_preprocessor import TablePreprocessor
 
 
@@ -32,15 +33,16 @@ class GapIndicatingPreprocessor(TablePreprocessor):
     [0.0, 1.0, 0.0]
     """
 
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, sample_weight: npt.ArrayLike | None = None) -> Self:
         """Learn what `TablePreprocessor` does, and which numeric columns have gaps."""
-        super().fit(X, y)
+        super().fit(X, y, sample_weight)
         positions = self.numeric_columns_
         if self.encoder_ is not None:
             # A gap in a column of dates is one in all of its numbers: one of them tells.
             parts = np.array([part in (None, "elapsed") for _, part in self.encoder_.outputs()])
             positions = positions[parts[positions]]
-        gaps = _gaps(self._read(X), positions)
+        table = self._read(X)
+        gaps = _gaps(weigh_rows(sample_weight, len(table)).of(table), positions)
         some = [bool(column.any() and not column.all()) for column in gaps]
         self.gap_columns_ = positions[np.array(some, dtype=bool)]
         return self

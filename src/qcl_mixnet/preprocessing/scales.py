@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.preprocessing import StandardScaler
 
+from qcl_mixnet.preprocessing.features import infinity_error, numbers
 from qcl_mixnet.preprocessing.tables import quoted
 
 FloatArray = npt.NDArray[np.float64]
@@ -19,7 +20,7 @@ _ROUNDING = 1000
 
 
 def learn_scales(
-    block: FloatArray, names: pd.Index[Any]
+    block: FloatArray, names: pd.Index[Any], weights: FloatArray | None = None
 ) -> tuple[FloatArray, FloatArray, npt.NDArray[np.bool_]]:
     """Learn mean and scale of numeric columns.
 
@@ -29,6 +30,8 @@ def learn_scales(
         Training rows without gaps.
     names : Index of length n_columns
         Names of the columns, for the message.
+    weights : ndarray of shape (n_samples,), optional
+        Positive; all rows alike by default.
 
     Returns
     -------
@@ -43,7 +46,7 @@ def learn_scales(
         For numbers whose variance float64 cannot hold.
     """
     with np.errstate(over="ignore", invalid="ignore"):
-        scaler = StandardScaler().fit(block)
+        scaler = StandardScaler().fit(block, sample_weight=weights)
     means, scales = scaler.mean_.copy(), scaler.scale_.copy()
     varies = np.ones(block.shape[1], dtype=bool)
     # The square of what rounding leaves of a huge constant may overflow, too.
@@ -54,7 +57,7 @@ def learn_scales(
     # scikit-learn sets the scale to 1 where it takes a column's spread for mere rounding.
     rounded = scaler.scale_ != np.sqrt(scaler.var_)
     for j in np.flatnonzero(rounded | same):
-        means[j], scales[j], varies[j] = _narrow_scale(block[:, j])
+        means[j], scales[j], varies[j] = _narrow_scale(block[:, j], weights)
     return means, scales, varies
 
 
@@ -71,7 +74,7 @@ def check_float32(block: FloatArray, names: pd.Index[Any]) -> None:
         raise _too_large(names[too_large], "float32 (3.4e38)")
 
 
-def _narrow_scale(values: FloatArray) -> tuple[float, float, bool]:
+def _narrow_scale(values: FloatArray, weights: FloatArray | None) -> tuple[float, float, bool]:
     """Mean, scale and whether it varies of a column whose spread is rounding, or looks like it.
 
     scikit-learn's bound grows with the rows and with the offset, and numbers near the smallest have
@@ -81,10 +84,36 @@ def _narrow_scale(values: FloatArray) -> tuple[float, float, bool]:
     if reach == 0:
         return 0.0, 1.0, False
     unit = (values - low) / reach
-    scale = unit.std() * reach
+    mean, spread = unit.mean(), unit.std()
+    if weights is not None:
+        mean = np.average(unit, weights=weights)
+        spread = np.sqrt(np.average((unit - mean) ** 2, weights=weights))
+    scale = spread * reach
     if scale <= _ROUNDING * np.finfo(np.float64).eps * np.abs(values).max():
         return 0.0, 1.0, False
-    return low + unit.mean() * reach, scale, True
+    return low + mean * reach, scale, True
+
+
+def not_finite_error(table: pd.DataFrame, remedy: str) -> ValueError:
+    """Error for numeric columns that are not finite after scaling: infinite or too large.
+
+    Parameters
+    ----------
+    table : DataFrame of shape (n_samples, n_columns)
+        These columns before they were scaled.
+    remedy : str
+        As of `numbers`.
+    """
+    values = [numbers(table.iloc[:, i], remedy) for i in range(table.shape[1])]
+    counts = {name: int(np.isinf(v).sum()) for name, v in zip(table.columns, values, strict=True)}
+    infinite = {name: count for name, count in counts.items() if count}
+    if infinite:
+        return infinity_error(infinite)
+    row = int(np.nanargmax(np.abs(values[0])))
+    return ValueError(
+        f"Column {table.columns[0]!r} holds {values[0][row]:.3g} in row {row} (counted from 0), "
+        "which exceeds float32 (about 3.4e38) after scaling; rescale it or take logarithms."
+    )
 
 
 def _too_large(names: pd.Index[Any], limit: str) -> ValueError:

@@ -23,7 +23,8 @@ from qcl_mixnet.preprocessing.features import (
     numbers,
     one_hot_into,
 )
-from qcl_mixnet.preprocessing.scales import check_float32, learn_scales
+from qcl_mixnet.preprocessing.row_weights import FloatArray, median, weigh_rows
+from qcl_mixnet.preprocessing.scales import check_float32, learn_scales, not_finite_error
 from qcl_mixnet.preprocessing.tables import check_table, quoted
 
 # NumPy's own treatment of floating-point errors. The user may have set another for the user's own
@@ -138,7 +139,12 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         return tags
 
     @_own_errors
-    def fit(self, X: Any, y: Any = None) -> Self:  # noqa: ARG002 (scikit-learn's signature)
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,  # noqa: ARG002 (scikit-learn's signature)
+        sample_weight: npt.ArrayLike | None = None,
+    ) -> Self:
         """Learn medians, scales and levels.
 
         Parameters
@@ -147,6 +153,9 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
             Training rows only. A DataFrame of pandas, or one that `as_table` converts.
         y : ignored
             Not used; scikit-learn's pipelines pass it.
+        sample_weight : array-like of shape (n_samples,), optional
+            Medians, means, scales and frequencies of levels are weighted by it; a row of weight 0
+            is not looked at.
 
         Returns
         -------
@@ -158,13 +167,15 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
             For an empty table, two columns of one name, infinite numbers or such whose variance
             exceeds float64, a column that is neither numbers nor categories (a date, say) or has
             more than `max_levels` levels, where no parameter says otherwise, and for
-            `categorical_features` that do not fit the table.
+            `categorical_features` or `sample_weight` that do not fit the table.
         TypeError
             For a sparse matrix, and for column names that are partly text.
         """
         self._validate_params()
-        table = self._learn_columns(check_table(self, X, reset=True))
-        self._learn_numbers(table)
+        table = check_table(self, X, reset=True)
+        counted = weigh_rows(sample_weight, len(table))
+        table = self._learn_columns(counted.of(table), counted.weights)
+        self._learn_numbers(table, counted.weights)
         self.levels_ = [
             self._learn_levels(table.iloc[:, i]) for i in self.categorical_columns_.tolist()
         ]
@@ -203,7 +214,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         for rows in gen_batches(len(table), _ROWS):
             not_finite |= self._scale_into(out[rows, :n_numeric], table.iloc[rows])
         if not_finite:
-            raise _not_finite_error(table.iloc[:, sorted(not_finite)])
+            raise not_finite_error(table.iloc[:, sorted(not_finite)], _ONCE_NUMERIC)
         start = n_numeric
         unseen = []
         for i, levels in zip(self.categorical_columns_.tolist(), self.levels_, strict=True):
@@ -240,7 +251,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
             out.extend(f"{name}_{level}" for level in levels)
         return np.asarray(out, dtype=object)
 
-    def _learn_columns(self, table: pd.DataFrame) -> pd.DataFrame:
+    def _learn_columns(self, table: pd.DataFrame, weights: FloatArray | None) -> pd.DataFrame:
         """Learn what becomes of dates and rare levels, and tell numbers and categories apart."""
         self.encoder_: ColumnEncoder | None = None
         names = getattr(self, "feature_names_in_", None)
@@ -253,7 +264,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
                 max_levels=self.max_levels,
                 categorical_features=self.categorical_features,
             )
-            encoder.set_output(transform="default").fit(table)
+            encoder.set_output(transform="default").fit(table, sample_weight=weights)
             outputs = encoder.outputs()
             is_date = np.isin(np.arange(table.shape[1]), encoder.date_columns_)
             categorical = categorical_mask(table, self.categorical_features, names, is_date)
@@ -271,7 +282,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         table = check_table(self, X, reset=False)
         return table if self.encoder_ is None else self.encoder_.transform(table)
 
-    def _learn_numbers(self, table: pd.DataFrame) -> None:
+    def _learn_numbers(self, table: pd.DataFrame, weights: FloatArray | None) -> None:
         """Learn median, mean and scale of the numeric columns, a block of them at a time."""
         n_numeric = len(self.numeric_columns_)
         self.medians_, self.means_ = np.zeros(n_numeric), np.zeros(n_numeric)
@@ -292,12 +303,12 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
                 if not gaps.all():
                     self.has_values_[start + j] = True
                     with np.errstate(over="ignore", invalid="ignore"):
-                        self.medians_[start + j] = np.median(values[~gaps])
+                        self.medians_[start + j] = median(values, ~gaps, weights)
                 block[:, j] = np.where(gaps, self.medians_[start + j], values)
             if not infinite:
                 which, names = slice(start, start + width), table.columns[positions]
                 if self.scale:
-                    means, scales, varies = learn_scales(block, names)
+                    means, scales, varies = learn_scales(block, names, weights)
                     # A constant column gives zeros whatever comes later.
                     self.has_values_[which] &= varies
                     self.means_[which] = np.where(varies, means, self.medians_[which])
@@ -334,17 +345,3 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
             if not np.isfinite(out[:, j]).all():
                 not_finite.add(i)
         return not_finite
-
-
-def _not_finite_error(table: pd.DataFrame) -> ValueError:
-    """Error for numeric columns that are not finite after scaling: infinite or too large."""
-    values = [numbers(table.iloc[:, i], _ONCE_NUMERIC) for i in range(table.shape[1])]
-    counts = {name: int(np.isinf(v).sum()) for name, v in zip(table.columns, values, strict=True)}
-    infinite = {name: count for name, count in counts.items() if count}
-    if infinite:
-        return infinity_error(infinite)
-    row = int(np.nanargmax(np.abs(values[0])))
-    return ValueError(
-        f"Column {table.columns[0]!r} holds {values[0][row]:.3g} in row {row} (counted from 0), "
-        "which exceeds float32 (about 3.4e38) after scaling; rescale it or take logarithms."
-    )

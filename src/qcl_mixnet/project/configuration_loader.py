@@ -11,7 +11,7 @@ import yaml
 from kedro.config import OmegaConfigLoader
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from yaml import MarkedYAMLError, YAMLError
+from yaml import CollectionEndEvent, CollectionStartEvent, MarkedYAMLError, YAMLError
 
 from qcl_mixnet.project.configuration import check_environment
 from qcl_mixnet.project.grid_names import untuned, with_names_as_text, with_tuned_models
@@ -26,6 +26,8 @@ ROSTER_FILES = ("datasets*", "models/*")
 # The compiled one where PyYAML was built with it: what names a file has is read on every run.
 YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 SUFFIXES = {".yml", ".yaml", ".json"}
+_MOST_LEVELS, _SURELY_SHALLOW = 100, 2_000
+_UNREADABLE = (YAMLError, OmegaConfBaseException, ValueError, RecursionError)
 
 
 class ProjectConfigLoader(OmegaConfigLoader):
@@ -73,7 +75,7 @@ class ProjectConfigLoader(OmegaConfigLoader):
             return with_tuned_models(with_names_as_text(found)) if key == "parameters" else found
         except ConfigurationError:
             raise
-        except (YAMLError, OmegaConfBaseException, ValueError, TypeError, AttributeError) as error:
+        except (*_UNREADABLE, TypeError, AttributeError) as error:
             problems = [problem for _, problem in self._problems(self.config_patterns[key])]
             if not problems and isinstance(error, TypeError | AttributeError):
                 raise  # not the fault of a file
@@ -125,7 +127,26 @@ class ProjectConfigLoader(OmegaConfigLoader):
 
     def _is_valid_config_path(self, path: Path) -> bool:
         # Kedro asks this of every file that it finds.
-        return super()._is_valid_config_path(path) and Path(path) not in self.unreadable
+        is_valid = super()._is_valid_config_path(path) and Path(path) not in self.unreadable
+        if is_valid and _is_too_deep(Path(path).read_bytes()):
+            raise ConfigurationError(f"{path}: this is nested too deep; correct it.")
+        return is_valid
+
+
+def _is_too_deep(content: bytes) -> bool:
+    """Whether YAML is nested so deep that the compiled loader would run out of stack, and crash."""
+    if len(content) < _SURELY_SHALLOW:  # a level takes a byte at least
+        return False
+    depth = 0
+    try:
+        for event in yaml.parse(content, YAML_LOADER):
+            depth += isinstance(event, CollectionStartEvent)
+            depth -= isinstance(event, CollectionEndEvent)
+            if depth > _MOST_LEVELS:
+                return True
+    except (YAMLError, ValueError):  # told with its line by whoever reads it
+        return False
+    return False
 
 
 def _problem(path: Path) -> str | None:
@@ -144,7 +165,7 @@ def _problem(path: Path) -> str | None:
         there = [*text.splitlines(), ""][mark.line][mark.column : mark.column + 1]
         tab = " (a tab; indent with spaces)" if there == "\t" else ""
         return f"{path}, line {mark.line + 1}: {error.problem or error.context}{tab}"
-    except (YAMLError, OmegaConfBaseException, ValueError) as error:
+    except _UNREADABLE as error:
         return f"{path}: {_first_sentence(error)}"
     return None if holds_names else f"{path}: this is a list, where names with values should be"
 

@@ -12,7 +12,7 @@ from kedro_datasets.pandas import ParquetDataset
 
 from qcl_mixnet.evaluation.cell_folder import RECORD, CellFolder
 from qcl_mixnet.evaluation.cells import CellResult
-from qcl_mixnet.project.tracking import RunBinding, log_cell
+from qcl_mixnet.project.tracking import RunBinding
 from qcl_mixnet.writing import write_atomically
 
 
@@ -67,12 +67,15 @@ class TableDataset(ParquetDataset):
                 return pd.DataFrame()
             raise DatasetError(f"There is no {self.path}; run the ingestion pipeline first.")
         try:
-            return pd.read_parquet(self.path)
+            table = pd.read_parquet(self.path)
         except (OSError, ValueError) as error:  # pyarrow's errors derive from these
             raise DatasetError(
                 f"{self.path} is not a readable Parquet file ({error}); delete it and run again: "
                 f"it is made anew."
             ) from error
+        if not isinstance(table.attrs.get("provenance", {}), dict):
+            del table.attrs["provenance"]  # edited by hand, so the table is the user's own
+        return table
 
     def save(self, data: pd.DataFrame | Unavailable) -> None:
         """Replace the file; in place of an unavailable table keep a note beside whatever is there.
@@ -90,7 +93,10 @@ class TableDataset(ParquetDataset):
         """Why there was no table at the last try; None if there was one."""
         if not self._note.exists():
             return None
-        return Unavailable(**json.loads(self._note.read_text(encoding="utf-8")))
+        try:
+            return Unavailable(**json.loads(self._note.read_text(encoding="utf-8")))
+        except (ValueError, TypeError, RecursionError) as error:
+            raise DatasetError(f"{self._note} is damaged ({error}); delete it.") from error
 
     def forget_note(self) -> None:
         """Remove the note of a try before: the table is there."""
@@ -102,7 +108,7 @@ class TableDataset(ParquetDataset):
 
 
 class CellDataset(AbstractDataset[CellResult, CellFolder]):
-    """The results of one cell: a folder with one for each key, and a child run in MLflow.
+    """The results of one cell: a folder with one for each key.
 
     Loading gives the folder, in which the reader looks for the key that it needs.
 
@@ -111,7 +117,7 @@ class CellDataset(AbstractDataset[CellResult, CellFolder]):
     path : str
         The folder.
     dataset, model : str
-        Names that the record and the child run carry.
+        Names that the record carries, and the cell's run in MLflow.
     metadata : dict, optional
         For plugins such as Kedro-Viz.
     """
@@ -135,7 +141,7 @@ class CellDataset(AbstractDataset[CellResult, CellFolder]):
         return self.folder
 
     def save(self, data: CellResult) -> None:
-        """Write the files, then the child run, then the record."""
+        """Write the files, then the record; MLflow is sent what is on disk."""
         self.complete(self.write(data))
 
     def write(self, data: CellResult) -> dict[str, Any]:
@@ -143,20 +149,16 @@ class CellDataset(AbstractDataset[CellResult, CellFolder]):
         return self.folder.write(data)
 
     def complete(self, record: dict[str, Any]) -> dict[str, Any]:
-        """Track a result whose files are written, and write its record.
+        """Write the record of a result whose files are written.
 
         Parameters
         ----------
         record : dict
-            Of `write`; names and provenance are added.
+            Of `write`; names, provenance and the run by which it is tracked are added.
         """
         record = {"dataset": self.dataset, "model": self.model, **record}
         if self.binding is not None:
-            record |= self.binding.provenance
-            folder = self.folder.folder(record["key"])
-            curves = folder / "history.parquet"
-            history = pd.read_parquet(curves) if curves.name in record["files"] else pd.DataFrame()
-            record["mlflow_run_id"] = log_cell(self.binding, record, history, folder)
+            record |= {**self.binding.provenance, "run": self.binding.key or None}
         self.folder.complete(record)
         return record
 

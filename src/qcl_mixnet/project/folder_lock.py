@@ -14,7 +14,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from qcl_mixnet.project.parameters import ConfigurationError
-from qcl_mixnet.writing import write_atomically
+from qcl_mixnet.writing import is_alive, write_atomically
 
 logger = logging.getLogger(__name__)
 
@@ -99,7 +99,7 @@ def _in_use(folder: Path) -> str:
             f"a run of {owner['user']} on {owner['host']}, process {owner['process']}, for "
             f"{_age(owner['since'])}"
         )
-        if owner["host"] == socket.gethostname() and not _is_alive(owner["process"]):
+        if owner["host"] == socket.gethostname() and not is_alive(owner["process"]):
             who += " (that process is gone, but processes that it started still run)"
     return (
         f"The data folder {folder} is in use by {who}. Wait for it (--params="
@@ -113,7 +113,7 @@ def _read_owner(path: Path) -> dict[str, Any] | None:
     try:
         owner = json.loads(path.read_text(encoding="utf-8"))
         return {**owner, "since": datetime.fromisoformat(owner["since"])}
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
@@ -123,13 +123,3 @@ def _age(since: datetime) -> str:
         if seconds >= 2 * length:
             return f"{seconds // length} {unit}"
     return f"{seconds} seconds"
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:  # another user's
-        return True
-    return True

@@ -4,6 +4,7 @@ import logging
 import re
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,22 +19,16 @@ from qcl_mixnet.evaluation.keys import library_versions
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
 from qcl_mixnet.evaluation.specs import ModelSpec
 from qcl_mixnet.project import summary
-from qcl_mixnet.project.configuration import project_root
 from qcl_mixnet.project.datasets import CellDataset
 from qcl_mixnet.project.fit_tracking import fit_metrics, log_fitted
-from qcl_mixnet.project.git import git_commit
+from qcl_mixnet.project.kedro_mlflow_hooks import provenance, tracking_address
 from qcl_mixnet.project.parameters import ConfigurationError, Grid
 from qcl_mixnet.project.report_folders import finish_reports
 from qcl_mixnet.project.runners import current_records
-from qcl_mixnet.project.tracking import (
-    RunBinding,
-    log_run,
-    open_run_id,
-    set_client_defaults,
-    tracking_problem,
-)
-from qcl_mixnet.project.tracking_addresses import hide_secrets, is_server, public_address
-from qcl_mixnet.project.tracking_databases import sqlite_file
+from qcl_mixnet.project.tracked_run import present_run
+from qcl_mixnet.project.tracking import RunBinding, set_client_defaults
+from qcl_mixnet.project.tracking_addresses import hide_secrets, public_values
+from qcl_mixnet.project.tracking_rows import run_report
 from qcl_mixnet.project.try_tracking import log_tried, trial_files, try_metrics
 from qcl_mixnet.project.tuning_study import StudyDataset
 from qcl_mixnet.tuning.options import TuningOptions
@@ -49,20 +44,14 @@ class BenchmarkHooks:
 
     @hook_impl(tryfirst=True)
     def after_context_created(self, context: KedroContext) -> None:
-        """Before kedro-mlflow asks the place where runs are tracked, see whether it can be used."""
+        """Before anything is said or asked of MLflow, see that it says little and no secrets."""
         for name in ("mlflow", "kedro_mlflow", "alembic"):
             # Set here and not in logging.yml: these set their own levels when they are imported.
             logging.getLogger(name).setLevel(logging.WARNING)
         # A traceback for every query that fails; what fails is told in sentences of our own.
         logging.getLogger("mlflow.store").setLevel(logging.CRITICAL)
         set_client_defaults()
-        if open_run_id() is not None:
-            return  # the caller's own run, which kedro-mlflow uses as it is
-        uri = tracking_address(context.config_loader)
-        hide_secrets(uri)
-        while uri and (problem := tracking_problem(uri)):
-            fall_back(context.config_loader, problem)
-            uri = tracking_address(context.config_loader)
+        hide_secrets(tracking_address(context.config_loader))
 
     @hook_impl(trylast=True)
     def before_pipeline_run(
@@ -128,7 +117,10 @@ class BenchmarkHooks:
         tags = _protocol_tags(parameters["protocol"], pipeline, catalog)
         folders = _report_folders(pipeline, catalog)
         tags |= {f"{kind}_reports": str(folder) for kind, folder in folders.items()}
-        log_run(self.binding, tracked_parameters(parameters), board, reports, tags, metrics)
+        if (run := present_run()) is not None:
+            run.add_report(
+                run_report(tracked_parameters(parameters), board, reports, tags, metrics)
+            )
         for kind, folder in folders.items():
             finish_reports(folder, kind, self._run_record(parameters, catalog))
         if "leaderboard" not in outputs:
@@ -144,8 +136,8 @@ class BenchmarkHooks:
         return {
             "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
             **self.binding.provenance,
-            "given_parameters": self.run_params.get("runtime_params") or {},
-            "parameters": dict(parameters),
+            "given_parameters": public_values(self.run_params.get("runtime_params") or {}),
+            "parameters": public_values(parameters),
             "models": {
                 name: ModelSpec.model_validate(models[name]).model_dump(mode="json", by_alias=True)
                 for name in grid.models
@@ -153,37 +145,6 @@ class BenchmarkHooks:
             "versions": library_versions(),
             "mlflow_run_id": self.binding.run_id or None,
         }
-
-
-def tracking_address(config_loader: Any) -> str:
-    """Where runs are to be tracked; empty where they are not."""
-    return config_loader["mlflow"]["server"]["mlflow_tracking_uri"] or ""
-
-
-def fall_back(config_loader: Any, problem: str) -> None:
-    """Track runs in the project's own database or, where that is the problem, not at all.
-
-    Parameters
-    ----------
-    config_loader : mapping
-        Kedro's; its entry "mlflow" gets the other address.
-    problem : str
-        Why the present one cannot be used.
-    """
-    config = config_loader["mlflow"]
-    uri = config["server"]["mlflow_tracking_uri"]
-    local = project_root() / "mlflow.db"
-    file = sqlite_file(uri)
-    is_local = file is not None and file.resolve() == local.resolve()
-    other = "" if is_local else f"sqlite:///{local}"
-    logger.warning(
-        "The MLflow %s %s cannot be used (%s): this run is %s. Its results are in data/ either "
-        "way; mend this, or name another place in MLFLOW_TRACKING_URI.",
-        "server" if is_server(uri) else "database", public_address(uri), problem,
-        f"tracked in {public_address(other)} instead" if other else "not tracked",
-    )  # fmt: skip
-    config["server"]["mlflow_tracking_uri"] = other
-    config_loader["mlflow"] = config
 
 
 def speed_metrics(table: pd.DataFrame) -> dict[str, float]:
@@ -221,6 +182,7 @@ def tracked_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
 
     The file `run.json`, and the tables that are attached, say what they are.
     """
+    parameters = public_values(parameters)
     if "replay" not in parameters:
         return dict(parameters)
     replay = {
@@ -318,13 +280,14 @@ def _protocol_tags(
 def _make_binding(run_params: dict[str, Any]) -> RunBinding:
     import mlflow
 
-    provenance = {
-        "environment": run_params.get("env") or "base",
-        "git_commit": git_commit(project_root()),
-    }
+    run = present_run()
+    binding = RunBinding(provenance(run_params), key="" if run is None else run.key)
     active = mlflow.active_run()
     if active is None:
-        return RunBinding(provenance)
-    return RunBinding(
-        provenance, mlflow.get_tracking_uri(), active.info.experiment_id, active.info.run_id
+        return binding
+    return replace(
+        binding,
+        tracking_uri=mlflow.get_tracking_uri(),
+        experiment_id=active.info.experiment_id,
+        run_id=active.info.run_id,
     )

@@ -1,6 +1,9 @@
 """kedro-mlflow, called where runs can be tracked; elsewhere a run goes on without it."""
 
 import logging
+import time
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from kedro.framework.context import KedroContext
@@ -8,33 +11,49 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 
-from qcl_mixnet.project.hooks import fall_back, tracking_address
-from qcl_mixnet.project.tracking import tracking_errors
-from qcl_mixnet.project.tracking_addresses import public_address, reason
-from qcl_mixnet.project.tracking_databases import setting_up
+from qcl_mixnet.project.configuration import expanded, project_root
+from qcl_mixnet.project.datasets import CellDataset
+from qcl_mixnet.project.git import git_commit
+from qcl_mixnet.project.tracked_run import Place, begin_tracking
+from qcl_mixnet.project.tracking import open_run_id, quick_calls, tracking_problem
+from qcl_mixnet.project.tracking_addresses import is_server, public_address, public_values, reason
+from qcl_mixnet.project.tracking_databases import setting_up, sqlite_file
 
 logger = logging.getLogger(__name__)
 
 ATTEMPTS = 2  # two runs may both find no experiment; the slower one finds it the second time
+SLOW_SECONDS = 1.0  # for one answer, from which on nothing waits for a server
 
 
 class TrackingHooks:
     """The hooks of kedro-mlflow that set tracking up and open the run.
 
     Its others ask the server before every node, so a server that dies would end the run. The
-    session closes the run, and cells and tables are logged where a failure costs the view only.
+    session closes the run, and cells and tables are sent beside it.
     """
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
         """Set tracking up; in the project's own database, or not at all, where that fails."""
-        self.uri = ""
-        while not self.uri and (uri := tracking_address(context.config_loader)):
-            problem = set_up(context, uri)
+        self.context, self.loader = context, context.config_loader
+        self.uri, self.slow = "", False
+        self.away: list[str] = []
+        self.open_before = open_run_id()
+        while not self.uri and (uri := tracking_address(self.loader)):
+            problem = None
+            if self.open_before is None:  # else kedro-mlflow uses the caller's run as it is
+                import_module("mlflow.utils.rest_utils")  # takes seconds, not of the server's
+                begun = time.monotonic()
+                problem = tracking_problem(uri)
+                self.slow = is_server(uri) and time.monotonic() - begun > SLOW_SECONDS
+            if problem is None and not self.slow:
+                problem = set_up(context, uri)
             if problem is None:
                 self.uri = uri
             else:
-                fall_back(context.config_loader, problem)
+                self.slow = False
+                self.away += [uri] * is_server(uri)
+                fall_back(self.loader, problem)
 
     @hook_impl
     def after_catalog_created(self, catalog: CatalogProtocol) -> None:
@@ -47,19 +66,99 @@ class TrackingHooks:
     def before_pipeline_run(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
     ) -> None:
-        """Open the run."""
+        """Open the run, or see that it is opened beside the training."""
         from kedro_mlflow.framework.hooks.mlflow_hook import mlflow_hook
 
-        if not self.uri:
+        if not self.uri and not self.away:
+            return
+        run_params = public_values(run_params)  # they become tags
+        names = run_params.get("pipeline_names") or ["__default__"]
+        if set(names) & set(self._configured("disable_tracking", "pipelines") or []):
+            return
+        outputs = [catalog.get(name) for name in sorted(pipeline.all_outputs())]
+        cells = [dataset.path for dataset in outputs if isinstance(dataset, CellDataset)]
+        if self.slow and not cells:
+            self.slow = set_up(self.context, self.uri) is not None  # it has the time
+        if self.slow:
+            logger.warning(
+                "MLflow at %s is slow: this run is sent to it beside the training.",
+                public_address(self.uri),
+            )
+        run = begin_tracking(
+            self._place(), "+".join(names), run_params, provenance(run_params), cells,
+            self.open_before,
+        )  # fmt: skip
+        if self.slow or not run.run_id:
             return
         try:
-            mlflow_hook.before_pipeline_run(run_params, pipeline, catalog)
-        except tracking_errors() as error:
-            logger.warning(
-                "MLflow at %s cannot open a run (%s): this run is not tracked. Its results are in "
-                "data/ all the same.",
-                public_address(self.uri), reason(error, self.uri),
-            )  # fmt: skip
+            with quick_calls():
+                mlflow_hook.mlflow_config.tracking.run.id = run.run_id
+                mlflow_hook.before_pipeline_run(run_params, pipeline, catalog)
+        except Exception:  # the sender meets the same, and tells it
+            logger.debug("kedro-mlflow could not enter the run.", exc_info=True)
+
+    def _place(self) -> Place:
+        return Place(
+            uri=self.uri,
+            away=tuple(self.away),
+            slow=self.slow,
+            data_folder=data_folder(self.loader),
+            experiment=self._configured("experiment", "name") or "qcl-mixnet",
+            artifact_location=self._configured("experiment", "create_experiment_kwargs").get(
+                "artifact_location"
+            ),
+            run_name=self._configured("run", "name"),
+            run_id=self._configured("run", "id"),
+        )
+
+    def _configured(self, section: str, name: str) -> Any:
+        return (self.loader["mlflow"].get("tracking", {}).get(section) or {}).get(name)
+
+
+def tracking_address(config_loader: Any) -> str:
+    """Where runs are to be tracked; empty where they are not."""
+    return config_loader["mlflow"]["server"]["mlflow_tracking_uri"] or ""
+
+
+def data_folder(config_loader: Any, parameter: str = "data_root") -> Path:
+    """Folder of a run's results, or with "raw_root" of its raw tables."""
+    given = (config_loader.runtime_params or {}).get(parameter)
+    return Path(expanded(given or config_loader["globals"][parameter]))
+
+
+def provenance(run_params: dict[str, Any]) -> dict[str, str]:
+    """Say where a run's results come from."""
+    return {
+        "environment": run_params.get("env") or "base",
+        "git_commit": git_commit(project_root()),
+    }
+
+
+def fall_back(config_loader: Any, problem: str) -> None:
+    """Track runs in the project's own database or, where that is the problem, not at all.
+
+    Parameters
+    ----------
+    config_loader : mapping
+        Kedro's; its entry "mlflow" gets the other address.
+    problem : str
+        Why the present one cannot be used.
+    """
+    config = config_loader["mlflow"]
+    uri = config["server"]["mlflow_tracking_uri"]
+    local = project_root() / "mlflow.db"
+    file = sqlite_file(uri)
+    is_local = file is not None and file.resolve() == local.resolve()
+    other = "" if is_local else f"sqlite:///{local}"
+    logger.warning(
+        "The MLflow %s %s cannot be used (%s): this run is %s. Its results are in data/ either "
+        "way; mend this%s, or name another place in MLFLOW_TRACKING_URI.",
+        "server" if is_server(uri) else "database", public_address(uri), problem,
+        f"tracked in {public_address(other)} instead" if other else "not tracked",
+        ", and the next run sends it there" * is_server(uri),
+    )  # fmt: skip
+    config["server"]["mlflow_tracking_uri"] = other
+    config_loader["mlflow"] = config
 
 
 def set_up(context: KedroContext, uri: str) -> str | None:
@@ -77,10 +176,10 @@ def set_up(context: KedroContext, uri: str) -> str | None:
     problem = None
     for _ in range(ATTEMPTS):
         try:
-            with setting_up(uri):
+            with setting_up(uri), quick_calls():
                 mlflow_hook.after_context_created(context)
             return None
-        except tracking_errors() as error:
+        except Exception as error:  # a server that answers with nonsense confuses MLflow at will
             problem = reason(error, uri)
             if getattr(error, "error_code", "") != "RESOURCE_ALREADY_EXISTS":
                 break

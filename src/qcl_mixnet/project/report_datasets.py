@@ -1,6 +1,7 @@
 """Kedro datasets of what is read by people: one entry in the DAG for all formats of a thing."""
 
 import os
+from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -8,17 +9,19 @@ from typing import Any
 import matplotlib
 import pandas as pd
 from kedro_datasets.matplotlib import MatplotlibDataset
-from kedro_datasets.pandas import CSVDataset
 from matplotlib.figure import Figure
+from pandas.errors import EmptyDataError
 
+from qcl_mixnet.project.whole_files import ReplacedWhole, WholeCSVDataset, WholeTextDataset
+from qcl_mixnet.reporting.page.pictures import DrawnFigure
 from qcl_mixnet.reporting.rendering import Table
 from qcl_mixnet.writing import write_atomically
 
 
-class FigureDataset(MatplotlibDataset):
+class FigureDataset(ReplacedWhole, MatplotlibDataset):
     """A figure as PNG, which previews show, and as SVG beside it.
 
-    Equal figures are equal files.
+    Equal figures are equal files. Loading gives both as they are written.
 
     Parameters
     ----------
@@ -51,8 +54,65 @@ class FigureDataset(MatplotlibDataset):
                 self.paths[1], partial(data.savefig, format="svg", metadata={"Date": None})
             )
 
+    def load(self) -> DrawnFigure:
+        """Read both files."""
+        return DrawnFigure(*(path.read_bytes() for path in self.paths))
 
-class ReportTableDataset(CSVDataset):
+
+class ResultTableDataset(WholeCSVDataset):
+    """A long table as CSV whose columns of names are read as they were written.
+
+    A name may be "2020", "NA" or "null", which pandas would take for something else. A table
+    without rows and columns is read as such.
+
+    Parameters
+    ----------
+    filepath : str
+        Where the CSV is.
+    names : list of str
+        Columns of names and other texts, or patterns such as `version_*`; those that the table
+        lacks do not matter.
+    metadata : dict, optional
+        For plugins such as Kedro-Viz.
+    """
+
+    def __init__(self, *, filepath: str, names: list[str], metadata: dict[str, Any] | None = None):
+        super().__init__(filepath=filepath, save_args={"index": False}, metadata=metadata)
+        self.path = Path(filepath)
+        self.names = names
+
+    def load(self) -> pd.DataFrame:
+        """Read the table."""
+        try:
+            columns = pd.read_csv(self.path, nrows=0).columns
+        except EmptyDataError:
+            return pd.DataFrame()
+        is_name = {c: any(fnmatchcase(c, pattern) for pattern in self.names) for c in columns}
+        return pd.read_csv(
+            self.path,
+            dtype={column: str for column in columns if is_name[column]},
+            keep_default_na=False,
+            na_values={column: [""] for column in columns if not is_name[column]},
+        )
+
+
+class PageDataset(WholeTextDataset):
+    """A page for a browser.
+
+    Parameters
+    ----------
+    filepath : str
+        Where the page is.
+    metadata : dict, optional
+        For plugins such as Kedro-Viz.
+    """
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None):
+        super().__init__(filepath=filepath, metadata=metadata)
+        self.paths = [Path(filepath)]
+
+
+class ReportTableDataset(WholeCSVDataset):
     """A table as CSV, which programs read and previews show, and as Markdown and LaTeX beside it.
 
     Parameters

@@ -6,7 +6,7 @@ carries it out. `docs/incremental-runs.md` says why it is done here and not in t
 
 import logging
 from abc import ABC
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from kedro.framework.project import pipelines
@@ -29,7 +29,9 @@ from qcl_mixnet.project.availability import (
 from qcl_mixnet.project.cell_stage import cell_launcher, compute_cells, local_executor
 from qcl_mixnet.project.cell_tasks import cell_dataset
 from qcl_mixnet.project.datasets import CellDataset, TableDataset
+from qcl_mixnet.project.gathered import GatheredTables
 from qcl_mixnet.project.kedro_processes import NodeExecutor, manager_of_driver
+from qcl_mixnet.project.planned_pipeline import PlannedPipeline
 from qcl_mixnet.project.progress import RunProgress
 from qcl_mixnet.project.resources import Resources
 
@@ -77,7 +79,8 @@ class IncrementalMixin(AbstractRunner, ABC):
         def carry_out(stage: Pipeline) -> dict[str, Any]:
             if not stage.nodes:
                 return {}
-            return run_stage(stage, catalog, hook_manager, run_id, only_missing_outputs)
+            planned = PlannedPipeline(stage.nodes)
+            return run_stage(planned, catalog, hook_manager, run_id, only_missing_outputs)
 
         if any(not cell_dataset(node, catalog).exists() for node in rest.nodes if is_cell(node)):
             self._prepare()
@@ -109,7 +112,12 @@ class IncrementalMixin(AbstractRunner, ABC):
             if only_missing_outputs:
                 todo = self._filter_pipeline_for_missing_outputs(todo, catalog)
             self._compute([node for node in todo.nodes if is_cell(node)], catalog)
-            carry_out(Pipeline([node for node in todo.nodes if not is_cell(node)]))
+            tables = GatheredTables(catalog, self._key_of(cells, catalog))
+            gather = [node for node in todo.nodes if "gather" in node.tags]
+            made = tables.stale(gather)
+            kept = {*gather} - {*made}
+            carry_out(Pipeline([n for n in todo.nodes if not is_cell(n) and n not in kept]))
+            tables.remember(made)
             return {name: catalog[name] for name in todo.outputs()}
 
     def _prepare(self) -> None:
@@ -124,6 +132,18 @@ class IncrementalMixin(AbstractRunner, ABC):
         n_workers = min(getattr(self, "_max_workers", 1), len(cells))  # Kedro has no public name
         with local_executor(n_workers, resources) as executor:
             compute_cells(cells, catalog, self.keys, self.progress, resources, executor)
+
+    def _key_of(
+        self, cells: Sequence[Node], catalog: CatalogProtocol
+    ) -> Callable[[CellDataset], str]:
+        """Key of the result that a cell has now, also of one that is no part of this run."""
+        known = {node.outputs[0]: self.keys[node.name] for node in cells}
+
+        def key_of(cell: CellDataset) -> str:
+            name = f"{cell.dataset}.{cell.model}_result"
+            return known[name] if name in known else current_key(cell, catalog)
+
+        return key_of
 
     def _is_up_to_date(self, node: Node, catalog: CatalogProtocol) -> bool:
         """Whether a cell has a result of the key that it would get now; failures are retried."""

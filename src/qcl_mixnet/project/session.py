@@ -2,8 +2,8 @@
 
 import logging
 import os
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from inspect import signature
 from pathlib import Path
 from typing import Any, cast
@@ -22,17 +22,22 @@ from qcl_mixnet.data.errors import DataError
 from qcl_mixnet.data.sources.files import LOCAL_FOLDER_VARIABLE
 from qcl_mixnet.evaluation.errors import EvaluationError
 from qcl_mixnet.evaluation.specs import ModelSpecError
+from qcl_mixnet.evaluation.wording import count
 from qcl_mixnet.project.configuration import expanded
 from qcl_mixnet.project.configuration_loader import ProjectConfigLoader
 from qcl_mixnet.project.folder_lock import folder_lock
+from qcl_mixnet.project.full_disk import told_when_full
 from qcl_mixnet.project.interruption import interruptible
+from qcl_mixnet.project.kedro_mlflow_hooks import data_folder
 from qcl_mixnet.project.parameters import ConfigurationError, parse_section
 from qcl_mixnet.project.registration import SessionOptions, registering_for, running
 from qcl_mixnet.project.resources import Resources
 from qcl_mixnet.project.runners import make_incremental
 from qcl_mixnet.project.selection import FILTERS, check_selection
-from qcl_mixnet.project.tracking import end_runs_opened_since, open_run_id
+from qcl_mixnet.project.tracked_run import end_tracking
+from qcl_mixnet.project.tracking import open_run_id
 from qcl_mixnet.tuning.errors import TuningError
+from qcl_mixnet.writing import sweep_parts
 
 logger = logging.getLogger(__name__)
 
@@ -91,12 +96,12 @@ class SessionHooks:
     @hook_impl(trylast=True)
     def after_pipeline_run(self) -> None:
         """End the MLflow run, or the next session of this process would log into it."""
-        end_runs_opened_since(self.open_before, "FINISHED")
+        end_tracking(self.open_before, "FINISHED")
 
     @hook_impl(trylast=True)
     def on_pipeline_error(self) -> None:
         """End the MLflow run as failed."""
-        end_runs_opened_since(self.open_before, "FAILED")
+        end_tracking(self.open_before, "FAILED")
 
 
 class BenchmarkSession(KedroSession):
@@ -136,7 +141,12 @@ class BenchmarkSession(KedroSession):
         self._given = given
         before, status = open_run_id(), "FAILED"
         try:
-            with interruptible(), running(), self._data_folder(given):
+            with (
+                told_when_full(self._results),
+                interruptible(),
+                running(),
+                self._data_folder(given),
+            ):
                 outputs = super().run(**given)
             status = "FINISHED"
             return outputs
@@ -152,7 +162,10 @@ class BenchmarkSession(KedroSession):
             )
             raise
         finally:
-            end_runs_opened_since(before, status)
+            end_tracking(before, status)
+
+    def _results(self) -> Path:
+        return data_folder(self._get_config_loader())
 
     def load_context(self) -> KedroContext:
         """Make the context, and check what a run was asked for before it looks for that."""
@@ -161,12 +174,16 @@ class BenchmarkSession(KedroSession):
             check_selection(pipelines, self._given)
         return context
 
-    def _data_folder(self, given: Mapping[str, Any]) -> AbstractContextManager[None]:
+    @contextmanager
+    def _data_folder(self, given: Mapping[str, Any]) -> Iterator[None]:
         """Keep other runs out of the data folder, unless this one writes nothing that they read."""
         if set(given.get("pipeline_names") or [None]) <= OWN_FILES_ONLY:
-            return nullcontext()
+            yield
+            return
         loader = self._get_config_loader()
-        parameters = self.store.get("runtime_params") or {}
-        folder = expanded(parameters.get("data_root") or loader["globals"]["data_root"])
         resources = parse_section(loader["parameters"], Resources, "resources")
-        return folder_lock(Path(folder), resources.wait_seconds)
+        with folder_lock(data_folder(loader), resources.wait_seconds):
+            for folder in {data_folder(loader), data_folder(loader, "raw_root")}:
+                if removed := sweep_parts(folder):
+                    logger.info("Removed %s of a run that was ended.", count(removed, "half file"))
+            yield

@@ -92,6 +92,9 @@ def print_summary(catalog: CatalogProtocol, pipeline: Pipeline, binding: RunBind
             f"MLflow run {binding.run_id} in {address}: see it {where}, the DAG with `make viz`.",
             highlight=False,
         )
+    if "report" in outputs and (page := report_path(catalog.get("report"))):
+        # Whole, so that it can be copied; and last, where it is looked for.
+        console.print(f"Report: {page}", highlight=False, markup=False, soft_wrap=True)
 
 
 def print_cells(records: list[dict[str, Any]]) -> None:

@@ -3,6 +3,8 @@
 import logging
 import os
 import re
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import unquote
 
 # MLflow sends these to a server, and some errors quote what was sent.
@@ -11,6 +13,7 @@ SECRET_OPTIONS = re.compile(
     r"[?&][^=&#]*(?:pass|pwd|token|secret|key|auth|odbc_connect)[^=&#]*=([^&#]+)", re.IGNORECASE
 )
 MAX_REASON_LENGTH = 300
+_CAUSE = re.compile(r"\(Caused by \w+\([^'\"]*(['\"])(.+?)\1")  # in a message of urllib3
 INVALID_ADDRESS = "it is not a valid address"
 
 
@@ -25,6 +28,23 @@ def public_address(uri: str) -> str:
         0
     ]
     return address.replace("***@", "")
+
+
+def public_values(value: Any) -> Any:
+    """Write every address in nested parameters as `public_address` does.
+
+    Parameters
+    ----------
+    value : object
+        Mappings, lists and plain values, such as the parameters of a run.
+    """
+    if isinstance(value, Mapping):
+        return {name: public_values(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [public_values(one) for one in value]
+    if isinstance(value, str) and re.match(r"[a-z][\w+.:-]*://", value, re.IGNORECASE):
+        return "::".join(public_address(part) for part in value.split("::"))
+    return value
 
 
 def without_secrets(text: str, uri: str = "") -> str:
@@ -54,7 +74,10 @@ def reason(error: BaseException, uri: str = "") -> str:
         cause = inner
         if isinstance(cause, OSError) and str(cause):
             told = cause
-    lines = without_secrets(str(told), uri).strip().splitlines() or [type(told).__name__]
+    text = str(told)
+    if wrapped := _CAUSE.search(text):
+        text = wrapped[2]
+    lines = without_secrets(text, uri).strip().splitlines() or [type(told).__name__]
     return lines[0].rstrip(".")[:MAX_REASON_LENGTH]
 
 

@@ -21,6 +21,7 @@ from qcl_mixnet.data.schema import TARGET
 from qcl_mixnet.evaluation.keys import code_digest, digest, library_versions
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
 from qcl_mixnet.evaluation.splits import Split, make_splits
+from qcl_mixnet.evaluation.wording import printable
 from qcl_mixnet.replay.options import ReplayOptions
 from qcl_mixnet.replay.training import (
     Block,
@@ -35,6 +36,10 @@ from qcl_mixnet.writing import strict_json, write_atomically
 logger = logging.getLogger(__name__)
 
 _KEY_DIGITS = 16
+_DAMAGED = (
+    OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile,
+    RecursionError,  # brackets that are nested thousands deep
+)  # fmt: skip
 _ARRAYS = ("out_of_fold", "test", "y_train", "y_test")
 
 
@@ -187,7 +192,7 @@ class CandidateFolder:
                     raise ValueError(f"it has the key {record['key']}")
                 names = () if record["status"] == "failed" else _ARRAYS
                 arrays = {name: stored[name] for name in names}
-        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        except _DAMAGED as error:
             logger.warning("%s is damaged (%s); the candidate is trained again.", path, error)
             return None
         return CandidateResult(record, arrays)
@@ -261,8 +266,8 @@ def _try(
         trained = train_candidate(recipe, block, max_steps=options.max_steps, n_jobs=n_jobs)
         _check(trained)
     except Exception as error:  # whatever a candidate may raise is a result of the replay
-        said = f"{type(error).__name__}: {error}"
-        trace = traceback.format_exc()
+        said = printable(f"{type(error).__name__}: {error}")
+        trace = printable(traceback.format_exc())
         failure = {"status": "failed", "error": said, "traceback": trace, "seconds": 0.0}
         return CandidateResult({**record, **failure}, {})
     arrays = {

@@ -99,6 +99,9 @@ def table1(descriptions: pd.DataFrame) -> Table:
                 rows["test_imbalance_ratio"], rows["printed_imbalance_ratio"], ".2f"
             ),
             "Absent in test": rows["classes_absent_from_test"].map("{:.0f}".format),
+            "Seen in training": rows["rows_seen_in_training"]
+            .astype("string")
+            .fillna("not counted"),
         }
     )
     return Table(
@@ -109,7 +112,8 @@ def table1(descriptions: pd.DataFrame) -> Table:
             "sets, and its imbalance ratios are those of the test part.",
             "Smallest: samples of the smallest class. Ratio: the largest class by the smallest; in "
             "the test part, that of the first split, by the smallest that is in it. Absent: "
-            "classes without a sample there.",
+            "classes without a sample there. Seen in training: test samples of all splits together "
+            "whose values stand in the training part, too.",
         ),
         frame=rows,
         body=body,

@@ -132,6 +132,21 @@ def starred(label: str, test_selected: bool) -> str:
     return f"{label}*" if test_selected else label
 
 
+def number(value: float | None, decimals: int) -> str:
+    """Print a number as every table, and the page of a report, print it; "n/a" for none.
+
+    Parameters
+    ----------
+    value : float or None
+    decimals : int
+
+    Returns
+    -------
+    str
+    """
+    return "n/a" if pd.isna(value) else f"{value:.{decimals}f}"
+
+
 def escape_latex(text: str) -> str:
     """Write a text so that LaTeX prints it as it is."""
     # The line before ends in \\, which would take a [ or * at the beginning for its own.

@@ -7,7 +7,7 @@ import pandas as pd
 from qcl_mixnet.evaluation.gathering import score_table, without_ablations
 from qcl_mixnet.evaluation.metrics import METRICS
 from qcl_mixnet.evaluation.wording import count
-from qcl_mixnet.reporting.rendering import STAR_NOTE, Table, starred
+from qcl_mixnet.reporting.rendering import STAR_NOTE, Table, number, starred
 from qcl_mixnet.statistics.comparison import HEADLINE
 from qcl_mixnet.statistics.friedman import summarize_ranks
 from qcl_mixnet.statistics.ties import has_a_score
@@ -90,4 +90,4 @@ def leaderboard_table(board: pd.DataFrame) -> Table:
 
 
 def _numbers(values: pd.Series, decimals: int) -> list[str]:
-    return ["n/a" if pd.isna(value) else f"{value:.{decimals}f}" for value in values]
+    return [number(value, decimals) for value in values]

@@ -19,6 +19,7 @@ from pandas.api.extensions import ExtensionDtype
 from qcl_mixnet.data.csv_layout import HeaderRules, read_layout
 from qcl_mixnet.data.csv_separator import Separator
 from qcl_mixnet.data.errors import DataError
+from qcl_mixnet.data.limits import check_limit
 from qcl_mixnet.scoring.csv_columns import (
     csv_dates,
     csv_gaps,
@@ -203,6 +204,7 @@ class ParquetFile(TableFile):
     def _open(self) -> list[str]:
         with pq.ParquetFile(self.path) as file:
             self.size, self.schema = file.metadata.num_rows, file.schema_arrow
+        check_limit("columns", len(self.schema.names), str(self.path), "columns")
         if not self.size:
             raise DataError(f"{self.path} has no rows; give it some.")
         # An index without a name, as pandas writes it, is no column.

@@ -185,6 +185,7 @@ def keep_winner(trial: Trial, folder: Path) -> Path:
         EvaluationProtocol(seed=trial.seed),
         n_jobs=trial.plan.n_jobs,
         encoder=table.encoder,
+        groups=table.owners,
     )
     dataset = {
         "name": Path(table.sniffed.source.path).stem,

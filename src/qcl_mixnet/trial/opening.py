@@ -94,6 +94,11 @@ class OpenedTable:
         """Position of each row's label among the classes."""
         return np.unique(self.y.to_numpy(), return_inverse=True)[1].astype(np.int64)
 
+    @property
+    def owners(self) -> NDArray[np.int64] | None:
+        """Number of each row's group; None without groups."""
+        return None if self.groups is None else pd.factorize(self.groups)[0].astype(np.int64)
+
 
 def open_table(
     path: str | os.PathLike[str],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,7 +79,15 @@ class Plan:
     left_out: dict[str, str]
 
     @classmethod
-    def of(cls, n_rows: int, most: int, options: TrialOptions, *, redraw: bool = True) -> Plan:
+    def of(
+        cls,
+        n_rows: int,
+        most: int,
+        options: TrialOptions,
+        *,
+        redraw: bool = True,
+        n_groups: int | None = None,
+    ) -> Plan:
         """Follow the rules.
 
         Parameters
@@ -90,6 +99,8 @@ class Plan:
         options : TrialOptions
         redraw : bool, default=True
             Whether folds can be drawn anew: not forward in time.
+        n_groups : int, optional
+            Groups of rows: each network of the recommended ensemble leaves at least one out.
 
         Raises
         ------
@@ -116,6 +127,9 @@ class Plan:
         if PLUS in specs:
             limit = PLUS_SHARE * seconds / (folds * repeats)
             specs[PLUS] = _with_limit(specs[PLUS], limit)
+        if RECOMMENDED in specs and n_groups is not None:
+            trained_on = n_groups - math.ceil(n_groups / folds)
+            specs[RECOMMENDED] = _with_members(specs[RECOMMENDED], max(2, trained_on))
         n_jobs = options.n_jobs or (1 if n_rows < MANY_ROWS else cpu_count())
         return cls(specs, folds, repeats, seconds, n_jobs, left_out)
 
@@ -147,6 +161,11 @@ def most_folds(
     if groups is not None:
         return int(groups.groupby(codes).nunique().min())
     return int(np.bincount(codes).min())
+
+
+def _with_members(spec: ModelSpec, most: int) -> ModelSpec:
+    n_members = min(spec.params["n_members"], most)
+    return spec.model_copy(update={"params": {**spec.params, "n_members": n_members}})
 
 
 def _with_limit(spec: ModelSpec, seconds: float) -> ModelSpec:

@@ -82,7 +82,8 @@ def run_trial(
     codes = table.codes
     counts = np.bincount(codes)
     most = most_folds(codes, table.groups, table.time)
-    plan = Plan.of(len(codes), most, options, redraw=table.time is None)
+    n_groups = None if table.groups is None else int(table.groups.nunique())
+    plan = Plan.of(len(codes), most, options, redraw=table.time is None, n_groups=n_groups)
     splits = cross_validation(
         codes,
         folds=plan.folds,
@@ -115,13 +116,13 @@ def run_trial(
         int(counts.argmin()),
         plan.folds,
         seed=options.seed,
-        groups=_codes_of(table.groups),
+        groups=table.owners,
     )
     class_names = [str(label) for label in table.classes]
     rows = comparison.tested_rows(plan.folds)
     tested = np.bincount(codes[rows], minlength=len(counts))
-    n_groups = None if table.groups is None else table.groups.iloc[rows].nunique()
-    verdict = judge(scored, class_names, counts, n_groups, tested)
+    tested_groups = None if table.groups is None else table.groups.iloc[rows].nunique()
+    verdict = judge(scored, class_names, counts, tested_groups, tested)
     board = leaderboard(comparison, scored)
     return Trial(table, report, plan, comparison, scored, board, verdict, options.seed)
 
@@ -140,8 +141,12 @@ def _plan_in_words(plan: Plan, table: OpenedTable) -> str:
 
 def _cell_data(table: OpenedTable, codes: NDArray[np.int64], splits: list[Split]) -> CellData:
     fingerprint = content_sha256(table.X.assign(**{"": codes}))
-    return CellData(table.X, codes, len(table.classes), splits, fingerprint, table.encoder)
-
-
-def _codes_of(groups: pd.Series | None) -> NDArray[np.int64] | None:
-    return None if groups is None else pd.factorize(groups)[0].astype(np.int64)
+    return CellData(
+        table.X,
+        codes,
+        len(table.classes),
+        splits,
+        fingerprint,
+        table.encoder,
+        table.owners,
+    )

@@ -23,6 +23,8 @@ from qcl_mixnet.evaluation.fitting import final_step
 from qcl_mixnet.evaluation.metrics import score_predictions
 from qcl_mixnet.evaluation.specs import ModelSpec, build_model
 from qcl_mixnet.evaluation.wording import count
+from qcl_mixnet.grouping.folds import fold_of_rows
+from qcl_mixnet.grouping.owners import GroupingError, group_parameters
 from qcl_mixnet.preprocessing.column_encoder import ColumnEncoder
 from qcl_mixnet.tuning.errors import TuningError
 from qcl_mixnet.tuning.options import TuningOptions
@@ -82,6 +84,8 @@ class CrossValidation:
         Threads.
     encoder : ColumnEncoder or None
         What encodes dates and rare levels before the model, fitted on the rows that it trains on.
+    groups : ndarray of shape (n_samples,) or None
+        Number of each row's group: no fold has a group on both sides.
     """
 
     part: Part
@@ -92,6 +96,7 @@ class CrossValidation:
     checkpoint: str = "last"
     n_jobs: int = 1
     encoder: ColumnEncoder | None = None
+    groups: NDArray[np.int64] | None = None
 
     def check(self) -> None:
         """Refuse rows of which no folds can be made.
@@ -139,11 +144,12 @@ class CrossValidation:
             models = [self._model(parameters, repeat, fold) for fold in range(len(folds))]
             parts = [(table.iloc[train], labels[train]) for train, _ in folds]
             fit_together = getattr(models[0], "fit_together", None)
+            owners = [None if self.groups is None else self.groups[train] for train, _ in folds]
             if fit_together is not None:
-                fit_together(models, parts)
+                fit_together(models, parts, **({} if self.groups is None else {"groups": owners}))
             else:
-                for model, own in zip(models, parts, strict=True):
-                    model.fit(*own)
+                for model, part, own in zip(models, parts, owners, strict=True):
+                    model.fit(*part, **group_parameters(model, own))
             scores = [
                 self._score(model, table.iloc[rows], labels[rows])
                 for model, (_, rows) in zip(models, folds, strict=True)
@@ -153,11 +159,15 @@ class CrossValidation:
     def _folds(self, repeat: int) -> list[Fold]:
         """Folds, fewer where even the largest class has fewer rows."""
         labels = self.part[1]
-        splitter = StratifiedKFold(
-            min(self.options.folds, int(np.bincount(labels).max())),
-            shuffle=True,
-            random_state=derived_seed(self.options.seed, self.split_seed, repeat),
-        )
+        n_folds = min(self.options.folds, int(np.bincount(labels).max()))
+        seed = derived_seed(self.options.seed, self.split_seed, repeat)
+        if self.groups is not None:
+            try:
+                fold = fold_of_rows(labels, self.groups, n_folds, seed)
+            except GroupingError as error:
+                raise TuningError(f"tuning.folds: {error}") from error
+            return [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(n_folds)]
+        splitter = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
         with warnings.catch_warnings():
             # A class with fewer rows than folds is absent from some of them, as in a grid search.
             warnings.filterwarnings(

@@ -17,6 +17,7 @@ import numpy as np
 
 from qcl_mixnet.evaluation.metrics import METRICS
 from qcl_mixnet.evaluation.specs import build_model
+from qcl_mixnet.evaluation.wording import printable
 from qcl_mixnet.tuning.cross_validation import CrossValidation, derived_seed
 from qcl_mixnet.tuning.errors import TuningError
 from qcl_mixnet.tuning.options import TuningOptions
@@ -226,7 +227,7 @@ def _evaluate(trial: Trial, cross_validation: CrossValidation, parameters: dict[
         try:
             scores, warnings = cross_validation.scores(parameters, repeat)
         except Exception as error:  # whatever a model may raise: a network diverges, say
-            raise _TrialFailed(f"{type(error).__name__}: {error}") from error
+            raise _TrialFailed(printable(f"{type(error).__name__}: {error}")) from error
         folds.append(scores)
         warned.update(warnings)
         trial.set_user_attr(FOLDS, folds)

@@ -70,9 +70,15 @@ def stored_study(
             pruner=pruner,
             load_if_exists=True,
         )
-        _check_setup(study, path, json.loads(json.dumps(setup)))
-        for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-            study.tell(trial.number, state=TrialState.FAIL)
+        try:
+            _check_setup(study, path, json.loads(json.dumps(setup)))
+            for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+                study.tell(trial.number, state=TrialState.FAIL)
+        except (json.JSONDecodeError, RecursionError) as error:
+            raise TuningError(
+                f"The study in {path} is damaged ({error}); move the file away: the study is then "
+                "made anew."
+            ) from error
         yield study
     except (SQLAlchemyError, optuna.exceptions.StorageInternalError, OSError) as error:
         raise TuningError(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from qcl_mixnet.evaluation.cell_data import CellData, split_parts
+from qcl_mixnet.evaluation.cell_data import CellData, split_parts, training_groups
 from qcl_mixnet.evaluation.cells import run_cell
 from qcl_mixnet.evaluation.fitting import warm_up
 from qcl_mixnet.evaluation.keys import cell_key
@@ -127,7 +127,7 @@ def tune(
             split_parts(data, split)[0], data.n_classes, spec, options, split.seed,
             # Epochs that the test part chooses would tell of its rows.
             "last" if protocol.checkpoint == "test" else protocol.checkpoint, n_jobs,
-            data.encoder,
+            data.encoder, training_groups(data, split),
         )
         for split in data.splits
     ]  # fmt: skip

@@ -17,7 +17,7 @@ def fit_quickly(X, y, **parameters):
     def short(n_rows, n_classes):
         return replace(rules(n_rows, n_classes), n_folds=2, max_steps=10)
 
-    def equal(candidates, labels):
+    def equal(candidates, labels, row_weights):
         return np.full(len(candidates), 1 / len(candidates))
 
     with pytest.MonkeyPatch.context() as patch:

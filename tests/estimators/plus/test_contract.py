@@ -13,12 +13,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import estimator_checks_generator
 from tests.estimators.plus.quick import make_frame, make_model, make_table
+from tests.estimators.repeated_rows import EXPECTED_FAILURES
 
 from qcl_mixnet import QCLMixNetPlusClassifier
 
 pytestmark = pytest.mark.usefixtures("quick_plan")
 
-EXPECTED = {
+EXPECTED = EXPECTED_FAILURES | {
     "check_classifiers_train": "The check asks for predict == argmax(predict_proba). A tuned "
     "decision is the argmax of weighted probabilities, and predict_proba stays calibrated."
 }
@@ -123,7 +124,7 @@ def full_model():
         patch.setattr("qcl_mixnet.estimators.plus.trees.N_TREES", 5)
         patch.setattr(
             "qcl_mixnet.estimators.plus.fit.greedy_weights",
-            lambda p, labels: np.full(len(p), 1 / len(p)),
+            lambda p, labels, row_weights: np.full(len(p), 1 / len(p)),
         )
         return make_model(n_members=None, neighbors=True, trees=True).fit(*make_frame())
 

@@ -60,16 +60,19 @@ def test_entangle__far_rows__gates_are_shut_or_open(dtype):
     torch.testing.assert_close(by_theta.flatten(), torch.tensor([-1e4 * np.sin(0.7)], dtype=dtype))
 
 
-def batch_norm(x, weight, bias, running_mean, running_var, slope, gradient, momentum=0.1):
+def batch_norm(
+    x, weight, bias, running_mean, running_var, slope, gradient, momentum=0.1, row_weights=None
+):
     """Output, derivatives by ``x``, ``weight`` and ``bias``; running averages move in place."""
     x, weight, bias, gradient = (t.numpy() for t in (x, weight, bias, gradient.clone()))
     averages = running_mean.numpy(), running_var.numpy()
     mean, scale, out = np.empty_like(weight), np.empty_like(weight), np.full_like(x, np.nan)
-    layers.batch_norm(x, weight, bias, *averages, momentum, 1e-5, slope, mean, scale, out)
+    of_rows = None if row_weights is None else row_weights.numpy()
+    layers.batch_norm(x, of_rows, weight, bias, *averages, momentum, 1e-5, slope, mean, scale, out)
     by_x = np.full_like(x, np.nan)
     by_weight, by_bias = np.full_like(weight, np.nan), np.full_like(bias, np.nan)
     layers.batch_norm_backward(
-        x, weight, bias, slope, mean, scale, gradient, by_x, by_weight, by_bias
+        x, of_rows, weight, bias, slope, mean, scale, gradient, by_x, by_weight, by_bias
     )
     return [torch.from_numpy(array) for array in (out, by_x, by_weight, by_bias)]
 
@@ -96,6 +99,39 @@ def test_batch_norm__is_pytorch_s_and_autograd_s(slope, dtype, batch):
             torch.testing.assert_close(one[m], other, **TOLERANCE[dtype])
     for one, other in zip(averages, theirs, strict=True):
         torch.testing.assert_close(one, other, **TOLERANCE[dtype])
+
+
+@TYPES
+@pytest.mark.parametrize("slope", [0.0, 0.01, 1.0], ids=["relu", "leaky relu", "none"])
+def test_batch_norm__weighted_rows__is_that_of_repeated_ones(slope, dtype):
+    """With whole weights it is PyTorch's of rows as often; derivatives add up over the copies."""
+    times = torch.tensor([3, 1, 2, 1, 5])
+    x, (weight, bias) = draw(1, 5, WIDTH, dtype=dtype), draw(2, 1, WIDTH, dtype=dtype, seed=1)
+    gradient, averages = draw(1, 5, WIDTH, dtype=dtype, seed=3), torch.ones(2, 1, WIDTH).to(dtype)
+    # A row's derivatives come from all of its copies.
+    mine = batch_norm(
+        x,
+        weight,
+        bias,
+        *averages,
+        slope,
+        gradient * times.unsqueeze(-1),
+        row_weights=(times / times.double().mean()).to(dtype).unsqueeze(0),
+    )
+    leaves = [t[0].clone().requires_grad_() for t in (x, weight, bias)]
+    copies = leaves[0].repeat_interleave(times, 0)
+    running = torch.ones(2, WIDTH, dtype=dtype)
+    normalized = functional.batch_norm(copies, *running, *leaves[1:], training=True)
+    out = functional.leaky_relu(normalized, slope)
+    out.backward(gradient[0].repeat_interleave(times, 0))
+    firsts = torch.cat([torch.zeros(1, dtype=torch.int64), times.cumsum(0)[:-1]])
+    expected = [out.detach()[firsts], *(leaf.grad for leaf in leaves)]
+    for one, other in zip(mine, expected, strict=True):
+        torch.testing.assert_close(one[0], other, **TOLERANCE[dtype])
+    torch.testing.assert_close(averages[0, 0], running[0], **TOLERANCE[dtype])
+    # Of n rows the variance is n / (n - 1) times the mean square, and there are 12 copies of 5.
+    biased = (running[1] - 0.9) * 11 / 12
+    torch.testing.assert_close(averages[1, 0], 0.9 + biased * 5 / 4, **TOLERANCE[dtype])
 
 
 @TYPES

@@ -24,7 +24,7 @@ def run(logits, embeddings, labels, centroids, numbers=NUMBERS, flags=(False,) *
     terms = np.full((len(logits), len(LossTerms._fields)), np.nan, logits.dtype)
     gradients = [np.full_like(array, np.nan) for array in (logits, embeddings, centroids)]
     options = np.array(numbers, logits.dtype), np.array(flags)
-    hybrid_loss(logits, embeddings, labels, centroids, *options, terms, *gradients)
+    hybrid_loss(logits, embeddings, labels, None, centroids, *options, terms, *gradients)
     return terms, gradients
 
 

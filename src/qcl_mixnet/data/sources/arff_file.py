@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from qcl_mixnet.data.errors import DataError, SourceUnavailableError
+from qcl_mixnet.data.limits import check_limit, check_shape
 
 logger = logging.getLogger(__name__)
 
@@ -87,9 +88,10 @@ def read_arff(text: str, where: str, *, not_needed: Collection[str] = ()) -> Arf
             "the package liac-arff is not installed; install it with: "
             "pip install 'qcl-mixnet[files]'"
         ) from error
-    attributes = _read_header(text)
+    attributes = _read_header(text, where)
     _check_kinds(attributes, where)
     rows, is_sparse = _count_rows(text)
+    check_shape(rows, len(attributes), where)
     if is_sparse:
         _check_sparse(attributes, rows, where, not_needed)
     try:
@@ -143,14 +145,17 @@ def _lines(text: str) -> Iterator[str]:
     return (line.rstrip("\n") for line in io.StringIO(text, newline=None))
 
 
-def _read_header(text: str) -> list[_Attribute]:
-    attributes = []
+def _read_header(text: str, where: str) -> list[_Attribute]:
+    attributes, levels = [], 0
     for number, line in enumerate(_lines(text), start=1):
         keyword = line.strip().lower()
         if keyword.startswith("@data"):
             break
         if keyword.startswith("@attribute"):
             attributes.append(_parse_attribute(line.strip()[len("@attribute") :].strip(), number))
+            check_limit("columns", len(attributes), where, "columns or more")
+            levels += attributes[-1].is_nominal and attributes[-1].kind.count(",") + 1
+            check_limit("levels", levels, where, "nominal values or more")
     if not attributes:
         raise ValueError("it declares no attributes")
     return attributes

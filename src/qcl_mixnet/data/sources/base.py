@@ -168,7 +168,7 @@ class Source(BaseModel, ABC):
     ) -> None:
         missing = [name for name in names if name not in frame.columns]
         if missing:
-            listed = ", ".join(map(str, frame.columns[:20]))
+            listed = ", ".join(f"{name!s:.60}" for name in frame.columns[:20])
             more = ", ..." if frame.shape[1] > 20 else ""
             raise DataError(
                 f"data set '{context.dataset}' ({self.describe()}) has no column "

@@ -9,11 +9,12 @@ import ssl
 import time
 import urllib.error
 import urllib.request
-import uuid
 from pathlib import Path
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
 
 from qcl_mixnet.data.errors import DataError, SourceUnavailableError
+from qcl_mixnet.data.limits import LIMITS_VARIABLE, Limits
+from qcl_mixnet.writing import part_of
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +45,7 @@ def download(
     timeout: float,
     retries: int,
     backoff: float = 1.0,
+    most_bytes: int | None = None,
 ) -> Path:
     """Fetch a file, or keep the one that is there if it is still what was fetched.
 
@@ -67,6 +69,8 @@ def download(
         cut short, too many requests, a server error.
     backoff : float, default=1
         Seconds before the first repeat; doubled each time, at most 30.
+    most_bytes : int, optional
+        Bytes that the file may have; None: the limit `downloaded_bytes`.
 
     Returns
     -------
@@ -76,17 +80,17 @@ def download(
     Raises
     ------
     DataError
-        If the address is of another kind or the folder cannot be written to.
+        If the address is of another kind, the folder cannot be written to or the file is larger
+        than the limit.
     SourceUnavailableError
         If the file could not be fetched or is not the expected one.
     """
     if urlsplit(url).scheme not in {"http", "https"}:
-        raise DataError(f"'{url}' is no http or https address; correct `url` of the source")
+        raise DataError(f"'{hidden(url)}' is no http or https address; correct `url` of the source")
     if _is_intact(destination, sha256, md5):
         logger.debug("%s is there already", destination)
         return destination
-    # Named after a fresh number: two processes that fetch the same file do not meet.
-    partial = destination.with_name(f".{destination.name}.{uuid.uuid4().hex}.part")
+    partial = part_of(destination)  # two processes that fetch the same file do not meet
     try:
         destination.parent.mkdir(parents=True, exist_ok=True)
         partial.touch()
@@ -96,7 +100,8 @@ def download(
             "choose another folder for downloads"
         ) from error
     try:
-        _fetch_with_retries(url, partial, timeout, retries, backoff)
+        most = Limits.now().downloaded_bytes if most_bytes is None else most_bytes
+        _fetch_with_retries(url, partial, timeout, retries, backoff, most)
         digest = _check(url, partial, sha256, md5)
         os.replace(partial, destination)
     finally:
@@ -137,6 +142,25 @@ def hidden(url: str) -> str:
     return "::".join([shown, *map(hidden, others)])
 
 
+def without_secrets_of(url: str, text: str) -> str:
+    """Take what `hidden` leaves out of an address out of a text, such as another library's error.
+
+    Parameters
+    ----------
+    url : str
+    text : str
+    """
+    secrets = set()
+    for part in map(urlsplit, url.split("::")):
+        info = part.netloc.rpartition("@")[0]
+        secrets |= {info, info.partition(":")[2], part.query, part.fragment}
+        secrets |= {value for _, value in parse_qsl(part.query)}
+    secrets |= {unquote(secret) for secret in secrets}
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        text = text.replace(secret, "***")
+    return text
+
+
 def file_digest(path: Path, algorithm: str = "sha256") -> str:
     """Checksum of a file in hexadecimal digits."""
     with path.open("rb") as stream:
@@ -172,11 +196,11 @@ def _check(url: str, path: Path, sha256: str | None, md5: str | None) -> str:
 
 
 def _fetch_with_retries(
-    url: str, partial: Path, timeout: float, retries: int, backoff: float
+    url: str, partial: Path, timeout: float, retries: int, backoff: float, most: int
 ) -> None:
     for attempt in range(retries + 1):
         try:
-            _fetch(url, partial, timeout)
+            _fetch(url, partial, timeout, most)
             return
         except _NETWORK_FAILURES as error:
             cause = _in_words(error, timeout)
@@ -194,20 +218,34 @@ def _fetch_with_retries(
             time.sleep(wait)
 
 
-def _fetch(url: str, partial: Path, timeout: float) -> None:
+def _fetch(url: str, partial: Path, timeout: float, most: int) -> None:
     logger.info("Fetching %s", hidden(url))
     with (
         _web_only().open(_request(url, "GET"), timeout=timeout) as response,
         partial.open("wb") as stream,
     ):
-        announced = response.headers.get("Content-Length")
+        announced = _number(response.headers.get("Content-Length"))
+        _check_size(url, announced or 0, most)
         while chunk := response.read(_CHUNK):
             stream.write(chunk)
+            _check_size(url, stream.tell(), most)
         # http.client lets a body end early without a word when it is read in pieces.
-        if announced is not None and stream.tell() != int(announced):
+        if announced is not None and stream.tell() != announced:
             raise _Truncated(f"the answer ended after {stream.tell()} of {announced} bytes")
         stream.flush()
         os.fsync(stream.fileno())
+
+
+def _number(header: str | None) -> int | None:
+    return int(header) if header is not None and header.strip().isdecimal() else None
+
+
+def _check_size(url: str, n_bytes: int, most: int) -> None:
+    if n_bytes > most:
+        raise DataError(
+            f"the file at {hidden(url)} has {n_bytes:,} bytes or more, and the limit is {most:,}; "
+            f"correct the address or, if you trust it, raise downloaded_bytes in {LIMITS_VARIABLE}"
+        )
 
 
 def _request(url: str, method: str) -> urllib.request.Request:

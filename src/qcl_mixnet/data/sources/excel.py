@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import xml.etree.ElementTree
 import zipfile
@@ -12,6 +13,7 @@ import pandas as pd
 from qcl_mixnet.data.csv_layout import HeaderRules
 from qcl_mixnet.data.errors import DataError, SourceUnavailableError
 from qcl_mixnet.data.gaps import GapCodes, is_code, refuse_label_codes
+from qcl_mixnet.data.limits import check_unpacked, size_of
 from qcl_mixnet.data.sources.columns import can_be_numbers, label_text
 from qcl_mixnet.data.sources.delimited import CsvOptions
 from qcl_mixnet.data.sources.formats import refuse_repeated
@@ -77,6 +79,7 @@ def read_excel(
 
 def _read_sheets(stream: BinaryIO, where: str, suffix: str) -> dict[str, pd.DataFrame]:
     engine = "calamine" if suffix in _CALAMINE_SUFFIXES else "openpyxl"
+    _check_packed(stream, where)
     options: dict[str, Any] = {"engine": engine, "dtype": object, "keep_default_na": False}
     try:
         return pd.read_excel(stream, sheet_name=None, header=None, na_values=[""], **options)
@@ -90,6 +93,15 @@ def _read_sheets(stream: BinaryIO, where: str, suffix: str) -> dict[str, pd.Data
             f"{where} cannot be read as an Excel file ({' '.join(str(error).split())}); write it "
             "again without a password, or set `format` of the source to what it is"
         ) from error
+
+
+def _check_packed(stream: BinaryIO, where: str) -> None:
+    """Compare what a workbook, a zip archive of XML, would become with the limits."""
+    packed, n_bytes = size_of(stream), 0
+    with contextlib.suppress(*_DAMAGED), zipfile.ZipFile(stream) as archive:
+        n_bytes = sum(member.file_size for member in archive.infolist())
+    stream.seek(0)
+    check_unpacked(n_bytes, packed, where)
 
 
 def _damages(engine: str) -> tuple[type[Exception], ...]:

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from qcl_mixnet.data.errors import DataError
 from qcl_mixnet.data.gaps import GapCodes, is_code, refuse_label_codes
+from qcl_mixnet.data.limits import check_limit, check_shape
 from qcl_mixnet.data.written_numbers import parse_numbers
 
 Format = Literal["csv", "parquet", "feather", "excel", "arff"]
@@ -49,8 +50,10 @@ def read_arrow(
     """
     try:
         if kind == "parquet":
-            # pandas says of a repeated name that it does not know which is meant.
-            refuse_repeated(pq.read_schema(stream).names, where)
+            _check_parquet(stream, where)
+            stream.seek(0)
+        else:
+            _check_feather(stream, where)
             stream.seek(0)
         frame = pd.read_parquet(stream) if kind == "parquet" else pd.read_feather(stream)
     except DataError:
@@ -68,6 +71,38 @@ def read_arrow(
             # Decimals become floats: pandas computes with no other type that could hold them.
             frame[name] = frame[name].astype(object).map(float, na_action="ignore").astype(float)
     return frame
+
+
+def _check_parquet(stream: BinaryIO, where: str) -> None:
+    """Compare what the file says of itself with the limits: a few bytes may stand for many rows."""
+    file = pq.ParquetFile(stream)
+    groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
+    # pandas says of a repeated name that it does not know which is meant.
+    refuse_repeated(file.schema_arrow.names, where)
+    n_columns = max(file.metadata.num_columns, len(file.schema_arrow.names))
+    check_shape(max(file.metadata.num_rows, sum(g.num_rows for g in groups)), n_columns, where)
+    check_limit(
+        "unpacked_bytes", sum(group.total_byte_size for group in groups), where,
+        "bytes after unpacking",
+    )  # fmt: skip
+
+
+def _check_feather(stream: BinaryIO, where: str) -> None:
+    try:
+        schema = pa.ipc.open_file(stream).schema
+    except pa.ArrowInvalid:  # the first version of Feather, which is never packed
+        return
+    check_limit("columns", len(schema.names), where, "columns")
+    if not schema.names:
+        return
+    # The rows are told by any column: one whose cells take few bytes is unpacked for it.
+    sizes = [field.type.bit_width if pa.types.is_primitive(field.type) else 999 for field in schema]
+    smallest = pa.ipc.IpcReadOptions(included_fields=[sizes.index(min(sizes))])
+    stream.seek(0)
+    file, n_rows = pa.ipc.open_file(stream, options=smallest), 0
+    for i in range(file.num_record_batches):
+        n_rows += file.get_batch(i).num_rows
+        check_shape(n_rows, len(schema.names), where)
 
 
 def _is_decimal(column: pd.Series) -> bool:

@@ -118,7 +118,7 @@ def _position(frame: pd.DataFrame, index: str | int, used: Collection[str], wher
             "from 0"
         )
     if name not in frame.columns:
-        listed = ", ".join(map(str, frame.columns[:20]))
+        listed = ", ".join(f"{name!s:.60}" for name in frame.columns[:20])
         raise DataError(
             f"{where} has no column '{name}', which `index` of the source names; its columns are "
             f"{listed}"

@@ -9,6 +9,7 @@ import pandas as pd
 from pydantic import Field
 
 from qcl_mixnet.data.errors import SourceUnavailableError
+from qcl_mixnet.data.limits import check_limit, size_of
 from qcl_mixnet.data.names import Name
 from qcl_mixnet.data.sources.base import TARGET, FetchContext, Source
 from qcl_mixnet.data.sources.delimited import read_csv
@@ -64,6 +65,7 @@ class KaggleCsvSource(Source):
             raise SourceUnavailableError(f"there is no file {path} (it comes from {self.page})")
         where = f"the file {path} of data set '{context.dataset}'"
         with open_local(path) as stream:
+            check_limit("unpacked_bytes", size_of(stream), where, "bytes")
             frame = read_csv(stream, where, target=self.target)
         used = {self.target, *self.drop}
         frame = without_index(frame, None, used=used, where=where, has_option=False)

@@ -15,14 +15,21 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from urllib.parse import urlsplit
 
 import pyarrow as pa
 
 from qcl_mixnet.data.errors import DataError, SourceUnavailableError
+from qcl_mixnet.data.limits import Limits, check_limit, read_bounded, size_of
 from qcl_mixnet.data.sources.base import FetchContext
-from qcl_mixnet.data.sources.download import download, file_digest, head_fields, hidden
+from qcl_mixnet.data.sources.download import (
+    download,
+    file_digest,
+    head_fields,
+    hidden,
+    without_secrets_of,
+)
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -83,7 +90,7 @@ class Place:
         if self.url and _is_web(self.url):
             return {"remote": head_fields(self.url, timeout=context.timeout)}
         try:
-            with _as_unavailable(str(self)):
+            with _as_unavailable(str(self), str(self.url)):
                 filesystem, name = _fsspec().core.url_to_fs(self.url)
                 found = filesystem.info(name)
         except DataError:  # that it cannot be reached is said by whoever reads it
@@ -123,8 +130,11 @@ class Place:
                     backoff=context.backoff,
                 )
                 return fetched.read_bytes()
-        with _as_unavailable(str(self)), _fsspec().open(self.url, "rb") as stream:
-            return stream.read()
+        with _as_unavailable(str(self), self.url), _fsspec().open(self.url, "rb") as stream:
+            most = Limits.now().downloaded_bytes
+            content = stream.read(most + 1)
+            check_limit("downloaded_bytes", len(content), str(self), "bytes or more")
+            return content
 
 
 def unpacked(stream: BinaryIO, where: str, *, keep_zip: bool = False) -> BinaryIO:
@@ -142,14 +152,17 @@ def unpacked(stream: BinaryIO, where: str, *, keep_zip: bool = False) -> BinaryI
     Raises
     ------
     DataError
-        If the archive is damaged or does not hold exactly one file.
+        If the archive is damaged, does not hold exactly one file, or becomes larger than a limit.
     """
+    check_limit("unpacked_bytes", size_of(stream), where, "bytes")
     for _ in range(3):  # a table in a tar in a gzip, as .tar.gz is
         kind = _packing(stream)
         if kind is None or (kind == "zip" and keep_zip):
             break
         try:
             stream = io.BytesIO(_unpack(stream, kind, where))
+        except DataError:
+            raise
         except _DAMAGED as error:
             raise DataError(
                 f"{where} cannot be unpacked ({error}); write it again, or unpack it yourself"
@@ -192,6 +205,8 @@ def _packing(stream: BinaryIO) -> str | None:
 
 
 def _unpack(stream: BinaryIO, kind: str, where: str) -> bytes:
+    """Content of the only file; its name is shown and never used as a path."""
+    packed = size_of(stream)
     if kind == "zip":
         with zipfile.ZipFile(stream) as archive:
             names = [
@@ -199,16 +214,17 @@ def _unpack(stream: BinaryIO, kind: str, where: str) -> bytes:
                 for member in archive.infolist()
                 if not member.is_dir() and not member.filename.startswith("__MACOSX/")
             ]
-            return archive.read(_only(names, where))
+            with archive.open(_only(names, where)) as member:
+                return read_bounded(cast(BinaryIO, member), packed, where)
     if kind == "tar":
         with tarfile.open(fileobj=stream) as tar:
             members = {member.name: member for member in tar if member.isfile()}
             content = tar.extractfile(members[_only(list(members), where)])
             assert content is not None  # as for every regular file
-            return content.read()
+            return read_bounded(cast(BinaryIO, content), packed, where)
     if kind == "zstd":
-        return pa.CompressedInputStream(stream, "zstd").read()
-    return {"gzip": gzip, "bz2": bz2, "xz": lzma}[kind].open(stream).read()
+        return read_bounded(pa.CompressedInputStream(stream, "zstd"), packed, where)
+    return read_bounded({"gzip": gzip, "bz2": bz2, "xz": lzma}[kind].open(stream), packed, where)
 
 
 def _only(names: list[str], where: str) -> str:
@@ -236,8 +252,8 @@ def _fsspec() -> ModuleType:
 
 
 @contextmanager
-def _as_unavailable(where: str) -> Iterator[None]:
-    """Turn what file systems raise into one sentence."""
+def _as_unavailable(where: str, url: str) -> Iterator[None]:
+    """Turn what file systems raise into one sentence, without the secrets of the address."""
     try:
         yield
     except DataError:
@@ -249,7 +265,7 @@ def _as_unavailable(where: str) -> Iterator[None]:
     except FileNotFoundError as error:
         raise SourceUnavailableError(f"there is no file {where}") from error
     except _access_errors() as error:
-        cause = " ".join(str(error).split()) or type(error).__name__
+        cause = without_secrets_of(url, " ".join(str(error).split())) or type(error).__name__
         raise SourceUnavailableError(f"{where} cannot be reached ({cause})") from error
 
 

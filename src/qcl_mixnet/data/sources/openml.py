@@ -13,9 +13,10 @@ import pandas as pd
 from pydantic import Field
 
 from qcl_mixnet.data.errors import DataError, SourceUnavailableError
+from qcl_mixnet.data.limits import DESCRIPTION_BYTES
 from qcl_mixnet.data.sources.arff_file import ArffTable, decoded, read_arff
 from qcl_mixnet.data.sources.base import FetchContext, Source
-from qcl_mixnet.data.sources.download import download
+from qcl_mixnet.data.sources.download import download, hidden
 from qcl_mixnet.data.sources.formats import read_arrow
 from qcl_mixnet.preprocessing.tables import quoted
 
@@ -61,16 +62,20 @@ class OpenMLSource(Source):
         """Address of the server that is asked."""
         return (os.environ.get(SERVER_VARIABLE) or self.server or DEFAULT_SERVER).rstrip("/")
 
+    @property
+    def _shown(self) -> str:
+        return hidden(self.address)
+
     def describe(self) -> str:
         """Name the number, and the server if it is not openml.org."""
-        place = "" if self.address == DEFAULT_SERVER else f" at {self.address}"
+        place = "" if self.address == DEFAULT_SERVER else f" at {self._shown}"
         return f"OpenML {self.data_id}{place}"
 
     def remedy(self, context: FetchContext) -> str:
         """Say what has to be reachable, and how to use a mirror."""
         del context
         return (
-            f"make {self.address} reachable or set {SERVER_VARIABLE} to a mirror, and see that it "
+            f"make {self._shown} reachable or set {SERVER_VARIABLE} to a mirror, and see that it "
             f"has a data set {self.data_id} (`data_id` of the source)"
         )
 
@@ -87,9 +92,16 @@ class OpenMLSource(Source):
             )
         table = self._parse(folder, description, {*_split_all(ignored), *self.drop})
         names = list(map(str, table.frame.columns))
-        target = self._target(description, names, context)
-        # The user's word goes before the server's.
-        left_out = set(self._columns(ignored, names, context)) - {target, *self.drop}
+        try:
+            target = self._target(description, names, context)
+            # The user's word goes before the server's.
+            left_out = set(self._columns(ignored, names, context)) - {target, *self.drop}
+        except RecursionError as error:  # a list of hundreds of names that hold commas
+            raise DataError(
+                f"the lists of columns of data set '{context.dataset}' ({self.describe()}) on its "
+                "server name too many columns with commas in their names; set `target` and "
+                "`ignore` of the source"
+            ) from error
         self._check_dates(table.dates, {target, *left_out, *self.drop}, context)
         return table.frame.loc[:, [name not in left_out for name in names]], target
 
@@ -175,22 +187,23 @@ class OpenMLSource(Source):
             "retries": context.retries,
             "backoff": context.backoff,
         }
-        host = urlsplit(self.address).netloc.replace(":", "_")
+        host = urlsplit(self._shown).netloc.replace(":", "_")
         folder = context.downloads / "openml" / host / str(self.data_id)
         description = download(
-            f"{self.address}/data/{self.data_id}", folder / _DESCRIPTION, **patience
-        )
+            f"{self.address}/data/{self.data_id}", folder / _DESCRIPTION,
+            most_bytes=DESCRIPTION_BYTES, **patience,
+        )  # fmt: skip
         try:
             fields = ElementTree.parse(description).getroot()
         except ElementTree.ParseError as error:
             description.unlink()
             raise SourceUnavailableError(
-                f"{self.address} answered with no valid XML for data set {self.data_id} ({error})"
+                f"{self._shown} answered with no valid XML for data set {self.data_id} ({error})"
             ) from error
         url = fields.findtext(f"{_XML_NAMESPACE}url")
         if url is None:
             description.unlink()
-            raise SourceUnavailableError(f"{self.address} gave no file of data set {self.data_id}")
+            raise SourceUnavailableError(f"{self._shown} gave no file of data set {self.data_id}")
         md5 = fields.findtext(f"{_XML_NAMESPACE}md5_checksum")
         download(url.strip(), folder / _TABLE, md5=md5.strip() if md5 else None, **patience)
         return folder
@@ -220,7 +233,7 @@ class OpenMLSource(Source):
                 path.unlink()  # perhaps not what the server meant to send
                 remedy = "it is fetched again next time"
             raise SourceUnavailableError(
-                f"what {self.address} gave for data set {self.data_id} ({kind}) cannot be read as "
+                f"what {self._shown} gave for data set {self.data_id} ({kind}) cannot be read as "
                 f"ARFF ({error}); {remedy}"
             ) from error
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import io
 import zipfile
 from pathlib import Path
-from typing import Literal
+from typing import IO, BinaryIO, Literal, cast
 
 import pandas as pd
 from pydantic import Field
 
-from qcl_mixnet.data.errors import SourceUnavailableError
+from qcl_mixnet.data.errors import DataError, SourceUnavailableError
+from qcl_mixnet.data.limits import read_bounded
 from qcl_mixnet.data.sources.base import TARGET, FetchContext, Source
-from qcl_mixnet.data.sources.download import download
+from qcl_mixnet.data.sources.download import download, hidden
 
 ARCHIVE_URL = (
     "https://archive.ics.uci.edu/static/public/240/human+activity+recognition+using+smartphones.zip"
@@ -44,7 +45,7 @@ class UciHarSource(Source):
     def remedy(self, context: FetchContext) -> str:
         """Say what has to be reachable."""
         del context
-        return f"make {self.url} reachable"
+        return f"make {hidden(self.url)} reachable"
 
     def _read(self, context: FetchContext) -> tuple[pd.DataFrame, str]:
         archive = download(
@@ -57,10 +58,12 @@ class UciHarSource(Source):
         )
         try:
             parts = _read_parts(archive)
+        except DataError:
+            raise
         except (zipfile.BadZipFile, KeyError, ValueError) as error:
             raise SourceUnavailableError(
-                f"what {self.url} gave is not the archive of UCI 240 ({error}); delete {archive} "
-                "to fetch it again"
+                f"what {hidden(self.url)} gave is not the archive of UCI 240 ({error}); delete "
+                f"{archive} to fetch it again"
             ) from error
         return pd.concat(parts, ignore_index=True), TARGET
 
@@ -69,22 +72,30 @@ def _read_parts(archive: Path) -> list[pd.DataFrame]:
     with zipfile.ZipFile(archive) as outer:
         nested = [name for name in outer.namelist() if name.endswith(".zip")]
         # UCI's present archive wraps the original one.
-        content = io.BytesIO(outer.read(nested[0])) if nested else archive
+        content: io.BytesIO | Path = archive
+        if nested:
+            with outer.open(nested[0]) as member:
+                content = io.BytesIO(_bounded(member, archive))
     parts = []
     with zipfile.ZipFile(content) as inner:
         for part in ("train", "test"):
-            features = _read_member(inner, f"{part}/X_{part}.txt")
+            features = _read_member(inner, f"{part}/X_{part}.txt", archive)
             features.columns = pd.Index([f"V{i}" for i in range(1, features.shape[1] + 1)])
-            labels = _read_member(inner, f"{part}/y_{part}.txt")
+            labels = _read_member(inner, f"{part}/y_{part}.txt", archive)
             if len(labels) != len(features):
                 raise ValueError(f"{len(features)} rows but {len(labels)} labels in {part}")
             parts.append(features.assign(**{TARGET: labels[0]}))
     return parts
 
 
-def _read_member(archive: zipfile.ZipFile, ending: str) -> pd.DataFrame:
+def _bounded(member: IO[bytes], archive: Path) -> bytes:
+    return read_bounded(cast(BinaryIO, member), archive.stat().st_size, f"the archive {archive}")
+
+
+def _read_member(archive: zipfile.ZipFile, ending: str, packed: Path) -> pd.DataFrame:
     for name in archive.namelist():
         if name == ending or name.endswith(f"/{ending}"):
             with archive.open(name) as stream:
-                return pd.read_csv(stream, sep=r"\s+", header=None)
+                table = io.BytesIO(_bounded(stream, packed))
+            return pd.read_csv(table, sep=r"\s+", header=None)
     raise KeyError(f"it has no file {ending}")

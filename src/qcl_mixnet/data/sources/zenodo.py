@@ -16,9 +16,10 @@ import pandas as pd
 from pydantic import Field
 
 from qcl_mixnet.data.errors import DataError, SourceUnavailableError
+from qcl_mixnet.data.limits import check_unpacked
 from qcl_mixnet.data.names import Names
 from qcl_mixnet.data.sources.base import TARGET, FetchContext, Source
-from qcl_mixnet.data.sources.download import download, file_digest
+from qcl_mixnet.data.sources.download import download, file_digest, hidden
 
 ARCHIVE_URL = "https://zenodo.org/record/61452/files/benchmark-imbalanced-learn.tar.gz"
 """The address that imbalanced-learn itself fetches from."""
@@ -55,7 +56,7 @@ class ZenodoSource(Source):
     def remedy(self, context: FetchContext) -> str:
         """Say what has to be reachable."""
         del context
-        return f"make {self.url} reachable"
+        return f"make {hidden(self.url)} reachable"
 
     def _read(self, context: FetchContext) -> tuple[pd.DataFrame, str]:
         try:
@@ -77,7 +78,7 @@ class ZenodoSource(Source):
             ) from error
         except (OSError, zipfile.BadZipFile) as error:
             raise SourceUnavailableError(
-                f"the archive {self.url} has no readable data set '{self.name}'"
+                f"the archive {hidden(self.url)} has no readable data set '{self.name}'"
             ) from error
         names = [f"attr{i}" for i in range(1, bunch.data.shape[1] + 1)]
         return pd.DataFrame(bunch.data, columns=names).assign(**{TARGET: bunch.target}), TARGET
@@ -96,7 +97,7 @@ class ZenodoSource(Source):
         # One folder per archive content: another archive never mixes with this one's tables.
         data_home = folder / file_digest(archive)[:16]
         if not data_home.is_dir():
-            _extract(archive, data_home, self.url)
+            _extract(archive, data_home, hidden(self.url))
         return data_home
 
 
@@ -105,6 +106,7 @@ def _extract(archive: Path, data_home: Path, url: str) -> None:
     staging = archive.with_name(f".unpack-{uuid.uuid4().hex}")
     tables = staging / "zenodo"
     tables.mkdir(parents=True)
+    unpacked = 0
     try:
         with tarfile.open(archive) as tar:
             for member in tar:
@@ -112,6 +114,8 @@ def _extract(archive: Path, data_home: Path, url: str) -> None:
                 match = _MEMBER.fullmatch(member.name)
                 content = tar.extractfile(member) if match and member.isreg() else None
                 if match and content is not None:
+                    unpacked += member.size
+                    check_unpacked(unpacked, archive.stat().st_size, f"the archive {archive}")
                     with content, (tables / match[1]).open("wb") as stream:
                         shutil.copyfileobj(content, stream)
         _move_into_place(staging, data_home)

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin, _fit_context
-from sklearn.utils import check_consistent_length, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 
 from qcl_mixnet.engine.devices import resolve_device
@@ -26,13 +26,16 @@ from qcl_mixnet.estimators.decision_rules import (
 )
 from qcl_mixnet.estimators.decision_search import DecisionMetric
 from qcl_mixnet.estimators.ensemble import ENSEMBLE_CONSTRAINTS
-from qcl_mixnet.estimators.labels import encode_labels
+from qcl_mixnet.estimators.labels import encode_counted
 from qcl_mixnet.estimators.plus.fit import PlusTraining, input_layout
 from qcl_mixnet.estimators.plus.kinds import PORTFOLIO
 from qcl_mixnet.estimators.plus.portable import PortableBlend
 from qcl_mixnet.estimators.plus.training import Clock
 from qcl_mixnet.estimators.table_inputs import TABLE_CONSTRAINTS
+from qcl_mixnet.grouping.duplicates import warn_of_duplicates
+from qcl_mixnet.grouping.owners import check_spread, owners_of
 from qcl_mixnet.preprocessing.gap_indicators import GapIndicatingPreprocessor
+from qcl_mixnet.preprocessing.row_weights import weigh_rows
 
 
 class QCLMixNetPlusClassifier(Deciding, ClassifierMixin, PortableBlend):
@@ -95,6 +98,8 @@ AlertsAtMost, Costs, str, dict, Series or array-like, default="macro_f1"
         Probabilities of the training rows from networks that have not seen them.
     out_of_fold_labels_ : ndarray of int64, shape (n_training_rows,)
         Positions in `classes_` of those rows' labels.
+    out_of_fold_weights_ : ndarray of shape (n_training_rows,) or None
+        Their weights, 1 in the mean; None where rows count alike.
     interrupted_ : bool
         True when a KeyboardInterrupt ended the training early; `fit` raises it once what was
         trained is blended.
@@ -157,7 +162,14 @@ AlertsAtMost, Costs, str, dict, Series or array-like, default="macro_f1"
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: ArrayLike) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        groups: ArrayLike | None = None,
+    ) -> Self:
         """Train on a table.
 
         Parameters
@@ -166,6 +178,12 @@ AlertsAtMost, Costs, str, dict, Series or array-like, default="macro_f1"
             Training rows; gaps and, in a DataFrame, categories and dates are allowed.
         y : array-like of shape (n_samples,)
             Labels of at least two classes, each with two rows or more.
+        sample_weight : array-like of shape (n_samples,), optional
+            How much each row counts, 0 or more; a row of weight 0 is left out. Only their ratios
+            matter: see the page "Weights of rows".
+        groups : array-like of shape (n_samples,), optional
+            What each row belongs to, such as a patient: folds never part a group, and every class
+            must lie in two groups or more. It is not stored.
 
         Returns
         -------
@@ -175,7 +193,7 @@ AlertsAtMost, Costs, str, dict, Series or array-like, default="macro_f1"
         Raises
         ------
         ValueError
-            When a parameter, the table or the labels are not usable, with the reason.
+            When a parameter, the table, the labels or the groups are not usable, with the reason.
         TrainingDivergedError
             When the loss of every network is not finite in its first epoch.
         KeyboardInterrupt
@@ -184,7 +202,7 @@ AlertsAtMost, Costs, str, dict, Series or array-like, default="macro_f1"
         """
         clock = Clock(self.time_limit)
         with own_settings():
-            self._fit(X, y, clock)
+            self._fit(X, y, sample_weight, groups, clock)
         if self.interrupted_:
             raise KeyboardInterrupt(
                 f"The training was interrupted after {len(self.leaderboard_)} kind(s) of networks; "
@@ -196,20 +214,32 @@ AlertsAtMost, Costs, str, dict, Series or array-like, default="macro_f1"
         """Whether a `fit` came to its end; one that fails has set some attributes by then."""
         return hasattr(self, "decision_rule_")
 
-    def _fit(self, X: Any, y: ArrayLike, clock: Clock) -> None:
+    def _fit(
+        self,
+        X: Any,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None,
+        groups: ArrayLike | None,
+        clock: Clock,
+    ) -> None:
         if hasattr(self, "decision_rule_"):
             del self.decision_rule_  # of an earlier fit
         X = self._validate_table(X, reset=True)
-        self.classes_, labels = encode_labels(y)
-        check_consistent_length(X, labels)
+        counted = weigh_rows(sample_weight, len(X))
+        self.classes_, labels = encode_counted(X, y, counted)
+        owners = None if groups is None else counted.of(owners_of(groups, len(X)))
+        X, weights = counted.of(X), counted.weights
         _check_rows_of_classes(self.classes_, labels)
         check_decision(self.decision, self.classes_, labels)
+        if owners is not None:
+            check_spread(owners, labels, self.classes_)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         self.device_ = resolve_device(self.device)
         preprocessor = GapIndicatingPreprocessor(
             categorical_features=self.categorical_features, dates="features", rare_levels="join"
         )
-        self.preprocessor_ = preprocessor.set_output(transform="default").fit(X)
+        preprocessor.set_output(transform="default").fit(X, sample_weight=weights)
+        self.preprocessor_ = preprocessor
         training = PlusTraining(
             self._to_tensor(X),
             labels,
@@ -218,7 +248,12 @@ AlertsAtMost, Costs, str, dict, Series or array-like, default="macro_f1"
             seed=seed,
             n_jobs=self.n_jobs,
             clock=clock,
+            weights=weights,
+            owners=owners,
         )
+        if owners is None:
+            splits = [(bag.in_bag, bag.out_of_bag) for bag in training.bags]
+            warn_of_duplicates(X, splits, stacklevel=4)  # of fit's caller
         training.run(
             self.n_members or len(PORTFOLIO),
             neighbors=self.neighbors,
@@ -229,7 +264,7 @@ AlertsAtMost, Costs, str, dict, Series or array-like, default="macro_f1"
         self.blend_ = training.blend()
         self.leaderboard_ = training.leaderboard(self.blend_)
         self.out_of_fold_proba_ = self.blend_.out_of_fold
-        self.out_of_fold_labels_ = labels
+        self.out_of_fold_labels_, self.out_of_fold_weights_ = labels, weights
         tune = partial(average_weights, rng=training.rng)
         self.decision_rule_ = rule_for(self.decision, self.classes_, self._out_of_fold_rows(), tune)
 
@@ -240,12 +275,18 @@ AlertsAtMost, Costs, str, dict, Series or array-like, default="macro_f1"
     def _out_of_fold_rows(self) -> OutOfFold | None:
         if self.out_of_fold_proba_ is None or self.out_of_fold_labels_ is None:
             return None
-        return OutOfFold(self.out_of_fold_proba_, self.out_of_fold_labels_)
+        return OutOfFold(
+            self.out_of_fold_proba_, self.out_of_fold_labels_, self.out_of_fold_weights_
+        )
 
     def _tune_weights(
-        self, probabilities: NDArray[np.float64], labels: NDArray[np.int64], metric: DecisionMetric
+        self,
+        probabilities: NDArray[np.float64],
+        labels: NDArray[np.int64],
+        metric: DecisionMetric,
+        row_weights: NDArray[np.float64] | None,
     ) -> NDArray[np.float64]:
-        return average_weights(probabilities, labels, metric)
+        return average_weights(probabilities, labels, metric, row_weights)
 
     @own_settings()
     def predict_proba(self, X: Any) -> NDArray[np.float64]:

@@ -110,6 +110,10 @@ class PlusTraining:
         Threads.
     clock : Clock
         Started before the table was read.
+    weights : ndarray of shape (n_samples,) or None
+        How much each row counts, 1 in the mean; None: all alike.
+    owners : ndarray of shape (n_samples,) or None
+        Number of each row's group: folds never part one. There are as many folds as groups at most.
     """
 
     def __init__(
@@ -122,13 +126,17 @@ class PlusTraining:
         seed: int,
         n_jobs: int | None,
         clock: Clock,
+        weights: NDArray[np.float64] | None = None,
+        owners: NDArray[np.int64] | None = None,
     ):
         self.x, self.labels, self.layout, self.n_classes = x, labels, layout, n_classes
-        self.seed, self.n_jobs, self.clock = seed, n_jobs, clock
+        self.seed, self.n_jobs, self.clock, self.weights = seed, n_jobs, clock, weights
         self.plan = Plan.of(len(labels), n_classes)
         self.rng = Streams.from_seed(seed).bags
         n_folds = min(self.plan.n_folds, len(labels))
-        self.bags: Sequence[Bag] = folds(labels, n_folds, self.rng)
+        if owners is not None:
+            n_folds = min(n_folds, len(np.unique(owners)), int(np.bincount(labels).max()))
+        self.bags: Sequence[Bag] = folds(labels, n_folds, self.rng, owners)
         self.candidates: list[Candidate] = []
         self.interrupted = False
 
@@ -202,6 +210,7 @@ class PlusTraining:
             patience=self.plan.patience(recipe, n_rows),
             deadline=self.clock.share(1 / min(left, 3)),
             n_threads=resolve_threads(self.n_jobs),
+            weights=self.weights,
         )
         self.interrupted = trained.results[0].interrupted
         member = NetworkMember(recipe, trained.networks)
@@ -213,25 +222,32 @@ class PlusTraining:
         member: Member
         if name in REACHES:
             member, out_of_fold = fit_neighbors(
-                self.x, self.labels, self.layout, self.n_classes, self.bags, name
+                self.x, self.labels, self.layout, self.n_classes, self.bags, name, self.weights
             )
         else:
             rows = self.x.cpu().numpy()
             member, out_of_fold = fit_trees(
-                name, rows, self.labels, self.n_classes, self.bags, self.rng, self.n_jobs
+                name,
+                rows,
+                self.labels,
+                self.n_classes,
+                self.bags,
+                self.rng,
+                self.n_jobs,
+                self.weights,
             )
         return self._candidate(member, out_of_fold, 0, started)
 
     def _candidate(
         self, member: Member, out_of_fold: NDArray[np.float64], best_epoch: int, started: float
     ) -> Candidate:
-        temperature = fit_temperature(out_of_fold, self.labels)
+        temperature = fit_temperature(out_of_fold, self.labels, self.weights)
         calibrated = apply_temperature(out_of_fold, temperature)
         return Candidate(
             member,
             calibrated,
             temperature,
-            mean_log_loss(calibrated, self.labels),
+            mean_log_loss(calibrated, self.labels, self.weights),
             best_epoch,
             time.monotonic() - started,
         )
@@ -239,9 +255,11 @@ class PlusTraining:
     def blend(self) -> Blend:
         """Choose the members and their weights by the log loss of the rows left out."""
         candidates = self.candidates
-        weights = greedy_weights([c.out_of_fold for c in candidates], self.labels)
+        weights = greedy_weights(
+            [c.out_of_fold for c in candidates], self.labels, row_weights=self.weights
+        )
         mean = sum(w * c.out_of_fold for w, c in zip(weights, candidates, strict=True))
-        temperature = fit_temperature(mean, self.labels)
+        temperature = fit_temperature(mean, self.labels, self.weights)
         kept = np.flatnonzero(weights)
         return Blend(
             [candidates[i].member for i in kept],

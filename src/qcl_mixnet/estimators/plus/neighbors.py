@@ -53,6 +53,7 @@ def fit_neighbors(
     n_classes: int,
     bags: Sequence[Bag],
     name: str = NAME,
+    weights: NDArray[np.float64] | None = None,
 ) -> tuple[NeighborsMember, NDArray[np.float64]]:
     """The member, and out-of-fold probabilities from the rows of the other folds alone.
 
@@ -69,6 +70,8 @@ def fit_neighbors(
         The folds.
     name : str
         Of the kind: one of `REACHES`.
+    weights : ndarray of shape (n_samples,), optional
+        How much each row's vote counts; all alike by default.
 
     Returns
     -------
@@ -79,8 +82,9 @@ def fit_neighbors(
     reach = REACHES[name]
     out_of_fold = np.full((len(x), n_classes), np.nan)
     for bag in bags:
-        kept, left_out = (torch.from_numpy(r).to(x.device) for r in (bag.in_bag, bag.out_of_bag))
-        others = Neighbors.of(x[kept], labels[bag.in_bag], layout, n_classes, reach=reach)
+        kept, left_out = (torch.from_numpy(r).to(x.device) for r in (bag.seen, bag.out_of_bag))
+        own = None if weights is None else weights[bag.seen]
+        others = Neighbors.of(x[kept], labels[bag.seen], layout, n_classes, own, reach=reach)
         out_of_fold[bag.out_of_bag] = NeighborsMember(others).probabilities(x[left_out])
-    everyone = Neighbors.of(x, labels, layout, n_classes, reach=reach)
+    everyone = Neighbors.of(x, labels, layout, n_classes, weights, reach=reach)
     return NeighborsMember(everyone, name), out_of_fold

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from qcl_mixnet.decisions.rule import SMALLEST_PROBABILITY
 from qcl_mixnet.engine.isolation import own_settings
@@ -36,6 +37,7 @@ class PortableBlend(Portable, TableInputs):
 
     preprocessor_: GapIndicatingPreprocessor
     blend_: Blend
+    out_of_fold_weights_: NDArray[np.float64] | None  # of `Deciding`, which the class is, too
 
     @classmethod
     def _form(cls) -> Form[PlusState]:
@@ -67,6 +69,7 @@ class PortableBlend(Portable, TableInputs):
             interrupted=self.interrupted_,
             out_of_fold_proba=self.out_of_fold_proba_,
             out_of_fold_labels=self.out_of_fold_labels_,
+            out_of_fold_weights=self.out_of_fold_weights_,
             smallest_probability=SMALLEST_PROBABILITY,
         )
 
@@ -80,6 +83,7 @@ class PortableBlend(Portable, TableInputs):
         self.device_ = device
         self.out_of_fold_proba_ = state.out_of_fold_proba
         self.out_of_fold_labels_ = state.out_of_fold_labels
+        self.out_of_fold_weights_ = state.out_of_fold_weights
         none = np.empty((0, len(state.classes)))
         self.blend_ = Blend(
             [_member(member, device) for member in state.members],

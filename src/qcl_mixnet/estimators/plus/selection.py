@@ -27,6 +27,7 @@ def greedy_weights(
     *,
     steps: int = STEPS,
     most: int = MOST_KINDS,
+    row_weights: FloatArray | None = None,
 ) -> FloatArray:
     """Add the candidate that lowers the log loss of the mean the most, again and again.
 
@@ -42,6 +43,8 @@ def greedy_weights(
         Additions.
     most : int
         Different candidates at most.
+    row_weights : ndarray of shape (n_samples,), optional
+        How much each row counts in the log loss; all alike by default.
 
     Returns
     -------
@@ -52,7 +55,11 @@ def greedy_weights(
     counts, total = np.zeros(len(own)), np.zeros(own.shape[1])
     best, kept = np.inf, counts
     for step in range(1, steps + 1):
-        losses = -np.log(np.maximum((total + own) / step, SMALLEST_PROBABILITY)).mean(axis=1)
+        logs = -np.log(np.maximum((total + own) / step, SMALLEST_PROBABILITY))
+        if row_weights is None:
+            losses = logs.mean(axis=1)
+        else:
+            losses = np.average(logs, axis=1, weights=row_weights)
         if np.count_nonzero(counts) >= most:
             losses[counts == 0] = np.inf
         chosen = int(losses.argmin())

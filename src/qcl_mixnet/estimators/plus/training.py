@@ -19,15 +19,16 @@ from qcl_mixnet.engine.objectives import Objective
 from qcl_mixnet.engine.randomness import Streams
 from qcl_mixnet.engine.stacking import stack, unstack
 from qcl_mixnet.estimators.bagging import Bag
-from qcl_mixnet.estimators.calibration import apply_temperature, fit_temperature
+from qcl_mixnet.estimators.calibration import apply_temperature, fit_temperature, weighted_mean
 from qcl_mixnet.estimators.chunks import in_chunks, softmax
 from qcl_mixnet.model.losses import LossOptions
-from qcl_mixnet.model.network import QCLMixNet
+from qcl_mixnet.model.network import QCLMixNet, attention_rank
 from qcl_mixnet.model.objective import HybridObjective, MixupOptions
 from qcl_mixnet.model.plus.columns import learn_columns
 from qcl_mixnet.model.plus.network import InputLayout, PlusNetwork, PlusOptions
 from qcl_mixnet.model.plus.objective import PlusLossOptions, PlusObjective
 
+FloatArray = NDArray[np.float64]
 Networks = Sequence[PlusNetwork] | Sequence[QCLMixNet]
 
 # Share of a time limit that trainings may take: blending and decisions come after them.
@@ -128,6 +129,7 @@ def train_recipe(
     patience: float,
     deadline: float = math.inf,
     n_threads: int | None = None,
+    weights: FloatArray | None = None,
 ) -> TrainedRecipe:
     """Train a network on each bag, all as one group, and stop them at one epoch.
 
@@ -155,6 +157,8 @@ def train_recipe(
         Of `time.monotonic`: no epoch begins that would end later, after the first.
     n_threads : int, optional
         Threads of a CPU; None: as many as PyTorch uses.
+    weights : ndarray of shape (n_samples,), optional
+        How much each row counts, 1 in the mean; all alike by default.
 
     Returns
     -------
@@ -170,17 +174,26 @@ def train_recipe(
     device = x.device
     codes = torch.from_numpy(labels).to(device)
     shared = x.expand(len(bags), *x.shape), codes.expand(len(bags), len(codes))
+    of_rows = None
+    if weights is not None:
+        of_rows = torch.from_numpy(weights).to(x).expand(len(bags), len(codes))
     networks: Networks
     objective: Objective
     if isinstance(recipe, PaperRecipe):
-        networks = [QCLMixNet.build(layout.width, n_classes, generator=own.init) for own in streams]
+        rank = attention_rank(layout.width)
+        networks = [
+            QCLMixNet.build(layout.width, n_classes, generator=own.init, attention_rank=rank)
+            for own in streams
+        ]
         stacked: Any = stack(networks).to(device)
-        objective = HybridObjective.build(stacked, *shared, recipe.loss, recipe.mixup, streams)
+        objective = HybridObjective.build(
+            stacked, *shared, recipe.loss, recipe.mixup, streams, of_rows
+        )
     else:
-        networks = _plus_networks(recipe, x, labels, layout, n_classes, bags, streams)
+        networks = _plus_networks(recipe, x, labels, layout, n_classes, bags, streams, weights)
         stacked = stack(networks).to(device)
-        objective = PlusObjective(stacked, *shared, recipe.loss, streams)
-    judge = OutOfBag(x, labels, bags)
+        objective = PlusObjective(stacked, *shared, recipe.loss, streams, of_rows)
+    judge = OutOfBag(x, labels, bags, weights)
     begun = [time.monotonic()]
 
     def should_stop() -> bool:
@@ -214,12 +227,19 @@ def _plus_networks(
     n_classes: int,
     bags: Sequence[Bag],
     streams: Sequence[Streams],
+    weights: FloatArray | None,
 ) -> list[PlusNetwork]:
     """Networks before their training, each with what its own training rows say of the columns."""
     numbers = x[:, : layout.n_numbers].cpu().numpy()
     networks = []
     for bag, own in zip(bags, streams, strict=True):
-        columns = learn_columns(numbers[bag.in_bag], labels[bag.in_bag], recipe.network, own.bags)
+        columns = learn_columns(
+            numbers[bag.in_bag],
+            labels[bag.in_bag],
+            recipe.network,
+            own.bags,
+            None if weights is None else weights[bag.in_bag],
+        )
         networks.append(PlusNetwork.build(layout, n_classes, recipe.network, columns, own.init))
     return networks
 
@@ -233,10 +253,19 @@ class OutOfBag:
     labels : ndarray of shape (n_samples,)
     bags : sequence of Bag
         One for each network.
+    weights : ndarray of shape (n_samples,), optional
+        How much each row counts in the score; all alike by default.
     """
 
-    def __init__(self, x: Tensor, labels: NDArray[np.int64], bags: Sequence[Bag]):
+    def __init__(
+        self,
+        x: Tensor,
+        labels: NDArray[np.int64],
+        bags: Sequence[Bag],
+        weights: FloatArray | None = None,
+    ):
         self.labels, self.rows = labels, [bag.out_of_bag for bag in bags]
+        self.weights = weights
         self.scores: list[float] = []
         # Folds leave out as many rows as others or one less: the first is then repeated.
         padded = [np.resize(rows, max(map(len, self.rows))) for rows in self.rows]
@@ -256,7 +285,8 @@ class OutOfBag:
         """Minus the log loss after a temperature, the same for every network."""
         p = self.probabilities(network)
         seen = np.isfinite(p[:, 0])
-        self.scores.append(-calibrated_log_loss(p[seen], self.labels[seen]))
+        weights = None if self.weights is None else self.weights[seen]
+        self.scores.append(-calibrated_log_loss(p[seen], self.labels[seen], weights))
         return np.full(len(self.rows), self.scores[-1])
 
     @property
@@ -265,15 +295,19 @@ class OutOfBag:
         return len(self.scores) - 1 - int(np.argmax(self.scores))
 
 
-def calibrated_log_loss(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
+def calibrated_log_loss(
+    probabilities: FloatArray, labels: NDArray[np.int64], weights: FloatArray | None = None
+) -> float:
     """Mean negative log-likelihood of the labels after the temperature that suits them best."""
     if not np.isfinite(probabilities).all():
         return float("inf")
-    temperature = fit_temperature(probabilities, labels)
-    return mean_log_loss(apply_temperature(probabilities, temperature), labels)
+    temperature = fit_temperature(probabilities, labels, weights)
+    return mean_log_loss(apply_temperature(probabilities, temperature), labels, weights)
 
 
-def mean_log_loss(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
+def mean_log_loss(
+    probabilities: FloatArray, labels: NDArray[np.int64], weights: FloatArray | None = None
+) -> float:
     """Mean negative log-likelihood of encoded labels `(n_samples,)`.
 
     Parameters
@@ -281,6 +315,8 @@ def mean_log_loss(probabilities: NDArray[np.float64], labels: NDArray[np.int64])
     probabilities : ndarray of shape (n_samples, n_classes)
         None counts as less than `SMALLEST_PROBABILITY`.
     labels : ndarray of shape (n_samples,)
+    weights : ndarray of shape (n_samples,), optional
+        How much each row counts; all alike by default.
     """
     own = probabilities[np.arange(len(labels)), labels]
-    return float(-np.log(np.maximum(own, SMALLEST_PROBABILITY)).mean())
+    return weighted_mean(-np.log(np.maximum(own, SMALLEST_PROBABILITY)), weights)

@@ -39,6 +39,7 @@ def fit_trees(
     bags: Sequence[Bag],
     rng: np.random.Generator,
     n_jobs: int | None,
+    weights: NDArray[np.float64] | None = None,
 ) -> tuple[TreesMember, NDArray[np.float64]]:
     """Fit a kind of trees on every fold.
 
@@ -57,6 +58,8 @@ def fit_trees(
         Draws the models' seeds.
     n_jobs : int or None
         Threads.
+    weights : ndarray of shape (n_samples,), optional
+        How much each row counts; all alike by default.
 
     Returns
     -------
@@ -67,7 +70,8 @@ def fit_trees(
     for bag in bags:
         model = TREES[name](int(rng.integers(2**31)), n_jobs)
         with many_classes():
-            model.fit(x[bag.in_bag], labels[bag.in_bag])
+            own = None if weights is None else weights[bag.seen]
+            model.fit(x[bag.seen], labels[bag.seen], sample_weight=own)
         if len(bag.out_of_bag):
             out_of_fold[bag.out_of_bag] = class_columns(model, x[bag.out_of_bag], n_classes)
         models.append(model)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from qcl_mixnet.engine.kernels import Array, compiled
@@ -82,8 +84,15 @@ def entangle_backward(
 
 
 @compiled
+def _weighted(value: Any, row_weights: Array | None, m: int, i: int) -> Any:
+    """Multiply by the weight of a member's row, where rows have any."""
+    return value if row_weights is None else value * row_weights[m, i]
+
+
+@compiled
 def batch_norm(
     x: Array,
+    row_weights: Array | None,
     weight: Array,
     bias: Array,
     running_mean: Array,
@@ -101,6 +110,9 @@ def batch_norm(
     ----------
     x : ndarray of shape (members, batch, width)
         `batch` is 2 at least.
+    row_weights : ndarray of shape (members, batch) or None
+        How much each row counts in mean and variance, 1 in the mean of a batch. Without them
+        nothing is multiplied by any: numba leaves such branches out.
     weight, bias : ndarray of shape (members, width)
     running_mean, running_var : ndarray of shape (members, width)
         Moved towards the batch's, in place.
@@ -118,13 +130,13 @@ def batch_norm(
         total, squares = np.zeros(width), np.zeros(width)
         for i in range(batch):
             for k in range(width):
-                total[k] += x[m, i, k]
+                total[k] += _weighted(x[m, i, k], row_weights, m, i)
         for k in range(width):
             total[k] /= batch
         for i in range(batch):
             for k in range(width):
                 difference = x[m, i, k] - total[k]
-                squares[k] += difference * difference
+                squares[k] += _weighted(difference * difference, row_weights, m, i)
         for k in range(width):
             mean[m, k] = total[k]
             scale[m, k] = 1 / np.sqrt(squares[k] / batch + epsilon)
@@ -140,6 +152,7 @@ def batch_norm(
 @compiled
 def batch_norm_backward(
     x: Array,
+    row_weights: Array | None,
     weight: Array,
     bias: Array,
     slope: float,
@@ -154,7 +167,7 @@ def batch_norm_backward(
 
     Parameters
     ----------
-    x, weight, bias, slope, mean, scale
+    x, row_weights, weight, bias, slope, mean, scale
         As of `batch_norm`, which wrote the last two.
     gradient : ndarray of shape (members, batch, width)
         Overwritten with the derivatives before the leaky ReLU.
@@ -183,5 +196,7 @@ def batch_norm_backward(
         for i in range(batch):
             for k in range(width):
                 normalized = (x[m, i, k] - mean[m, k]) * scale[m, k]
-                centered = gradient[m, i, k] - total[k] - normalized * along[k]
+                shift = _weighted(total[k], row_weights, m, i)
+                tilt = _weighted(normalized * along[k], row_weights, m, i)
+                centered = gradient[m, i, k] - shift - tilt
                 x_gradient[m, i, k] = centered * scale[m, k] * weight[m, k]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from qcl_mixnet.engine.kernels import Array, compiled
@@ -15,26 +17,22 @@ SMALLEST_NORM = 1e-12
 
 @compiled
 def hybrid_loss(
-    logits: Array,
-    embeddings: Array,
-    labels: Array,
-    centroids: Array,
-    numbers: Array,
-    flags: Array,
-    terms: Array,
-    logits_gradient: Array,
-    embeddings_gradient: Array,
-    centroids_gradient: Array,
-) -> None:
+    logits: Array, embeddings: Array, labels: Array, weights: Array | None, centroids: Array,
+    numbers: Array, flags: Array, terms: Array, logits_gradient: Array,
+    embeddings_gradient: Array, centroids_gradient: Array,
+) -> None:  # fmt: skip
     """Hybrid loss of every member (Eq. 9-16), and the gradient of its total.
 
-    Sums are taken in float64, whatever the type of the arrays.
+    Sums are taken in float64, whatever the type of the arrays. Without weights nothing is
+    multiplied by any: numba leaves such branches out.
 
     Parameters
     ----------
     logits, embeddings, labels, centroids : ndarray
         `(members, batch, n_classes)`, `(members, batch, width)`, `(members, batch)` and
         `(members, n_classes, width)`.
+    weights : ndarray of shape (members, batch) or None
+        Of the rows, as `HybridLoss.forward` takes them.
     numbers : ndarray of shape (6,)
         a (Eq. 9), gamma, beta, temperature, margin, the miner's epsilon; of the logits' type.
     flags : ndarray of bool, shape (3,)
@@ -48,28 +46,30 @@ def hybrid_loss(
     weight, gamma, beta, temperature, margin, epsilon = numbers
     mean_squares, sum_anchors, squared = flags
     sorted_embeddings = np.empty((batch, width), embeddings.dtype)
-    sorted_gradient = np.empty((batch, width), embeddings.dtype)
-    unit = np.empty((batch, width), embeddings.dtype)
+    sorted_gradient, unit = np.empty_like(sorted_embeddings), np.empty_like(sorted_embeddings)
     norms = np.empty(batch, embeddings.dtype)
     similarity = np.empty((batch, batch), embeddings.dtype)
-    gradient = np.empty((batch, batch), embeddings.dtype)
-    distances = np.empty((batch, batch), embeddings.dtype)
+    gradient, distances = np.empty_like(similarity), np.empty_like(similarity)
     balance = np.empty((batch, batch), np.int32)
     for m in range(members):
-        focal = _focal(logits[m], labels[m], gamma, weight, logits_gradient[m])
+        own = None if weights is None else weights[m]
+        focal = _focal(logits[m], labels[m], own, gamma, weight, logits_gradient[m])
         # Rows of a class side by side: then an anchor's positives are a slice.
         order, starts, stops = _by_class(labels[m], logits.shape[2])
+        by_class = None if weights is None else weights[m][order]
         for i in range(batch):
             sorted_embeddings[i] = embeddings[m, order[i]]
         intra = _intra(
-            sorted_embeddings, labels[m][order], centroids[m], mean_squares, weight * beta,
-            sorted_gradient, centroids_gradient[m],
+            sorted_embeddings, labels[m][order], by_class, centroids[m], mean_squares,
+            weight * beta, sorted_gradient, centroids_gradient[m],
         )  # fmt: skip
         inter = _inter(labels[m], centroids[m], weight, centroids_gradient[m])
         _cosines(sorted_embeddings, unit, norms, similarity)
-        supcon = _supcon(similarity, starts, stops, temperature, sum_anchors, 1 - weight, gradient)
+        supcon = _supcon(
+            similarity, starts, stops, by_class, temperature, sum_anchors, 1 - weight, gradient
+        )
         triplet = _triplet(
-            similarity, starts, stops, margin, epsilon, squared, 1 - weight,
+            similarity, starts, stops, by_class, margin, epsilon, squared, 1 - weight,
             distances, balance, gradient,
         )  # fmt: skip
         _through_cosines(gradient, unit, norms, sorted_gradient)
@@ -78,6 +78,12 @@ def hybrid_loss(
         terms[m, 0] = weight * (focal + beta * intra + inter) + (1 - weight) * (supcon + triplet)
         terms[m, 1], terms[m, 2], terms[m, 3] = focal, intra, inter
         terms[m, 4], terms[m, 5] = supcon, triplet
+
+
+@compiled
+def _weighted(value: Any, weights: Array | None, i: int) -> Any:
+    """Multiply by the weight of a row, where rows have any."""
+    return value if weights is None else value * weights[i]
 
 
 @compiled
@@ -101,7 +107,10 @@ def _by_class(labels: Array, n_classes: int) -> tuple[Array, Array, Array]:
 
 
 @compiled
-def _focal(logits: Array, labels: Array, gamma: float, scale: float, gradient: Array) -> float:
+def _focal(
+    logits: Array, labels: Array, weights: Array | None, gamma: float, scale: float,
+    gradient: Array,
+) -> float:  # fmt: skip
     """First term of Eq. 10; writes `gradient`."""
     batch, n_classes = logits.shape
     total = 0.0
@@ -116,12 +125,12 @@ def _focal(logits: Array, labels: Array, gamma: float, scale: float, gradient: A
         p = np.exp(log_p)
         miss = 1 - p
         modulation = miss**gamma
-        total -= modulation * log_p
+        total -= _weighted(modulation * log_p, weights, i)
         # The derivative of modulation * log_p by log_p; its second part goes to 0 with the miss.
         slope = modulation
         if gamma > 0 and miss > 0:
             slope -= gamma * miss ** (gamma - 1) * p * log_p
-        slope *= scale / batch
+        slope *= _weighted(scale / batch, weights, i)
         for c in range(n_classes):
             out[c] *= slope / exponentials
         out[own] -= slope
@@ -130,14 +139,9 @@ def _focal(logits: Array, labels: Array, gamma: float, scale: float, gradient: A
 
 @compiled
 def _intra(
-    embeddings: Array,
-    labels: Array,
-    centroids: Array,
-    mean_squares: bool,
-    scale: float,
-    gradient: Array,
-    centroids_gradient: Array,
-) -> float:
+    embeddings: Array, labels: Array, weights: Array | None, centroids: Array,
+    mean_squares: bool, scale: float, gradient: Array, centroids_gradient: Array,
+) -> float:  # fmt: skip
     """Eq. 11; writes both gradients."""
     batch, width = embeddings.shape
     n_values = batch * width if mean_squares else batch
@@ -148,9 +152,10 @@ def _intra(
         own = labels[i]
         for k in range(width):
             difference = embeddings[i, k] - centroids[own, k]
-            total += difference * difference
-            gradient[i, k] = factor * difference
-            centroids_gradient[own, k] -= factor * difference
+            pull = _weighted(difference, weights, i)
+            total += pull * difference
+            gradient[i, k] = factor * pull
+            centroids_gradient[own, k] -= factor * pull
     return total / n_values
 
 
@@ -209,14 +214,9 @@ def _cosines(embeddings: Array, unit: Array, norms: Array, similarity: Array) ->
 
 @compiled
 def _supcon(
-    similarity: Array,
-    starts: Array,
-    stops: Array,
-    temperature: float,
-    sum_anchors: bool,
-    scale: float,
-    gradient: Array,
-) -> float:
+    similarity: Array, starts: Array, stops: Array, weights: Array | None, temperature: float,
+    sum_anchors: bool, scale: float, gradient: Array,
+) -> float:  # fmt: skip
     """Eq. 15; writes the derivative by each similarity."""
     batch = len(similarity)
     gradient[:] = 0
@@ -244,8 +244,9 @@ def _supcon(
         for j in range(starts[i], stops[i]):
             positives += row[j]
         positives = (positives - row[i]) / n_positives
-        total += np.log(exponentials) + (highest - positives) / temperature
-        factor = scale * share / temperature
+        value = np.log(exponentials) + (highest - positives) / temperature
+        total += _weighted(value, weights, i)
+        factor = _weighted(scale * share / temperature, weights, i)
         for j in range(batch):
             out[j] *= factor / exponentials
         for j in range(starts[i], stops[i]):
@@ -256,8 +257,8 @@ def _supcon(
 
 @compiled
 def _triplet(
-    similarity: Array, starts: Array, stops: Array, margin: float, epsilon: float, squared: bool,
-    scale: float, distances: Array, balance: Array, gradient: Array,
+    similarity: Array, starts: Array, stops: Array, weights: Array | None, margin: float,
+    epsilon: float, squared: bool, scale: float, distances: Array, balance: Array, gradient: Array,
 ) -> float:  # fmt: skip
     """Eq. 16 over the pairs of a Multi-Similarity miner; adds the derivative to `gradient`.
 
@@ -304,19 +305,19 @@ def _triplet(
                 count += above
             counts[p] = count  # no positive is a negative
             n_triplets += int(count)
-            total += count * margin
+            total += _weighted(count * margin, weights, i)
     if n_triplets == 0:
         return 0.0
     factor = distances.dtype.type(scale / n_triplets)
     for i in range(batch):
         for j in range(batch):
-            total += balance[i, j] * distances[i, j]
+            total += _weighted(balance[i, j] * distances[i, j], weights, i)
             # Distances at the floor, or at 0 between rows of zeros, do not move with the cosine.
             moves = lengths[i] + lengths[j] - 2 * similarity[i, j] >= SMALLEST_SQUARE
             if not moves:
                 continue
             slope = distances.dtype.type(2) if squared else 1 / distances[i, j]
-            change = factor * balance[i, j] * slope
+            change = _weighted(factor * balance[i, j] * slope, weights, i)
             gradient[i, j] -= change
             # The length of a row that is nearly zero moves, too.
             if lengths[i] < SHORT:

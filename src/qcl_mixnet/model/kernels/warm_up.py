@@ -26,15 +26,16 @@ _SIGNATURES: dict[str, dict[str, list[str]]] = {
             _MATRICES, _ROWS, "boolean", _ROWS, _MATRICES, _MATRICES, _ROWS,
         ],
         "batch_norm": [
-            _MATRICES, *[_ROWS] * 4, *["float64"] * 3, _ROWS, _ROWS, _MATRICES,
+            _MATRICES, "none", *[_ROWS] * 4, *["float64"] * 3, _ROWS, _ROWS, _MATRICES,
         ],
         "batch_norm_backward": [
-            _MATRICES, _ROWS, _ROWS, "float64", _ROWS, _ROWS, _MATRICES, _MATRICES, _ROWS, _ROWS,
+            _MATRICES, "none", _ROWS, _ROWS, "float64", _ROWS, _ROWS, _MATRICES, _MATRICES,
+            _ROWS, _ROWS,
         ],
     },
     "loss": {
         "hybrid_loss": [
-            _MATRICES, _MATRICES, _LABELS, _MATRICES, _VALUES, "boolean[::1]",
+            _MATRICES, _MATRICES, _LABELS, "none", _MATRICES, _VALUES, "boolean[::1]",
             _ROWS, *[_MATRICES] * 3,
         ],
     },

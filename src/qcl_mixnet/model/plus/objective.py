@@ -57,6 +57,8 @@ class PlusObjective(AutogradObjective):
     options : PlusLossOptions
     streams : sequence of Streams
         Each member's. Dropout is drawn for all members at once, from the first one's.
+    weights : Tensor of shape (members, n_samples), optional
+        Of the rows, 1 in their mean. A mixed row keeps the weight of the row that keeps its label.
     """
 
     term_names = ("loss", "cross_entropy")
@@ -68,8 +70,10 @@ class PlusObjective(AutogradObjective):
         labels: Tensor,
         options: PlusLossOptions,
         streams: Sequence[Streams],
+        weights: Tensor | None = None,
     ):
         self.network, self.x, self.y, self.options = network, x, labels, options
+        self.weights = weights
         self.rngs = [own.mixup for own in streams]
         for module in network.modules():
             if isinstance(module, Dropout):
@@ -82,6 +86,7 @@ class PlusObjective(AutogradObjective):
     def start_epoch(self, order: Tensor) -> None:
         """Draw all that mixup needs in an epoch."""
         self.order, self.labels = order, self.y.gather(1, order)
+        self.row_weights = None if self.weights is None else self.weights.gather(1, order)
         if self.options.mixup:
             alpha = self.options.mixup_alpha
             self.draws = draw_epoch(order, self.x.dtype, alpha, self.rngs)
@@ -89,21 +94,27 @@ class PlusObjective(AutogradObjective):
     def __call__(self, batch: slice) -> Tensor:
         """Loss and cross-entropy of a mini-batch, `(2, members)`."""
         options, labels = self.options, self.labels[:, batch]
+        weights = None if self.row_weights is None else self.row_weights[:, batch]
         x = take_rows(self.x, self.order[:, batch])
         if options.mixup:
             x = knn_mixup(x, x, self.draws[batch], options.n_neighbors)
         if options.metric_weight == 0:
-            loss = cross_entropy(self.network(x), labels, options.label_smoothing)
+            loss = cross_entropy(self.network(x), labels, options.label_smoothing, weights)
             return torch.stack([loss, loss])
         logits, embeddings = self.network.logits_and_embedding(x)
-        loss = cross_entropy(logits, labels, options.label_smoothing)
-        metric = metric_losses(embeddings, labels, self.network.n_classes)
+        loss = cross_entropy(logits, labels, options.label_smoothing, weights)
+        metric = metric_losses(embeddings, labels, self.network.n_classes, weights)
         return torch.stack([loss + options.metric_weight * metric, loss])
 
 
-def cross_entropy(logits: Tensor, labels: Tensor, label_smoothing: float = 0.0) -> Tensor:
-    """Mean over the batch, `(...)`, of logits `(..., batch, n_classes)` and their labels."""
+def cross_entropy(
+    logits: Tensor, labels: Tensor, label_smoothing: float = 0.0, weights: Tensor | None = None
+) -> Tensor:
+    """Mean over the batch, `(...)`, of logits `(..., batch, n_classes)` and their labels.
+
+    Weights `(..., batch)` multiply what each row adds to the mean.
+    """
     log_p = functional.log_softmax(logits, dim=-1)
     own = log_p.gather(-1, labels.unsqueeze(-1)).squeeze(-1)
     target = (1 - label_smoothing) * own + label_smoothing * log_p.mean(-1)
-    return -target.mean(-1)
+    return -(target if weights is None else target * weights).mean(-1)

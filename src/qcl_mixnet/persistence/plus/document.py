@@ -73,7 +73,9 @@ def to_document(state: PlusState) -> tuple[dict[str, Any], Tensors]:
         document, weights = member_state(member)
         members.append(document)
         tensors |= {f"{_MEMBER}{i}.{name}": array for name, array in weights.items()}
-    tensors |= out_of_fold_tensors(state.out_of_fold_proba, state.out_of_fold_labels)
+    tensors |= out_of_fold_tensors(
+        state.out_of_fold_proba, state.out_of_fold_labels, state.out_of_fold_weights
+    )
     layout = state.layout
     content = {
         **header(state.class_name, SCHEMA_VERSION),
@@ -120,7 +122,7 @@ def from_document(
     names = restore_names(document.feature_names, preprocessor.n_features_in_)
     classes = restore_classes(document.classes)
     rule = restore_rule(document.decision_weights, document.decision_rule, len(classes))
-    probabilities, labels = restore_out_of_fold(groups[OUT_OF_FOLD], len(classes))
+    probabilities, labels, weights = restore_out_of_fold(groups[OUT_OF_FOLD], len(classes))
     layout = _layout(document.layout, preprocessor)
     leaderboard = pd.DataFrame([row.model_dump() for row in document.training.leaderboard])
     _check_blend(document.members, set(leaderboard["kind"]))
@@ -142,6 +144,7 @@ def from_document(
         interrupted=document.training.interrupted,
         out_of_fold_proba=probabilities,
         out_of_fold_labels=labels,
+        out_of_fold_weights=weights,
     )
 
 

@@ -31,6 +31,8 @@ from qcl_mixnet.persistence.plus.state import (
 _NEIGHBORS = {
     "rows": np.float32, "labels": np.int64, "center": np.float32, "scale": np.float32
 }  # fmt: skip
+# What they have beside these where rows were weighted, in float32.
+_PENALTIES = "penalties"
 
 
 def member_state(member: MemberState) -> tuple[dict[str, Any], Arrays]:
@@ -56,6 +58,8 @@ def member_state(member: MemberState) -> tuple[dict[str, Any], Arrays]:
     if isinstance(member, NeighborsState):
         votes = member.neighbors
         arrays = {name: getattr(votes, name).cpu().numpy() for name in _NEIGHBORS}
+        if votes.penalties is not None:
+            arrays[_PENALTIES] = votes.penalties.cpu().numpy()
         return {"type": "neighbors", "bandwidth": votes.bandwidth, **common}, arrays
     if isinstance(member, PaperState):
         architecture, arrays = network_state(member.networks)
@@ -123,14 +127,15 @@ def restore_member(
 
 
 def _check_neighbors(arrays: Arrays, layout: InputLayout, n_classes: int, prefix: str) -> None:
-    if set(arrays) != set(_NEIGHBORS):
+    types = {**_NEIGHBORS, _PENALTIES: np.float32} if _PENALTIES in arrays else _NEIGHBORS
+    if set(arrays) != set(types):
         raise ValueError(f"the tensors of '{prefix}' are not {sorted(_NEIGHBORS)}")
     n_rows = len(arrays["rows"])
     shapes = {
         "rows": (n_rows, layout.width), "labels": (n_rows,),
-        "center": (layout.n_numbers,), "scale": (layout.n_numbers,),
+        "center": (layout.n_numbers,), "scale": (layout.n_numbers,), _PENALTIES: (n_rows,),
     }  # fmt: skip
-    for name, dtype in _NEIGHBORS.items():
+    for name, dtype in types.items():
         array = arrays[name]
         if array.dtype != dtype or array.shape != shapes[name] or n_rows == 0:
             raise ValueError(

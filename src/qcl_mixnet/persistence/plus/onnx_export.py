@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from qcl_mixnet.engine.stacking import stack
@@ -130,7 +131,7 @@ def _votes(graph: Graph, neighbors: Neighbors, rows: Rows, indicators: list[Bloc
     squares = graph.add("ReduceSum", graph.add("Mul", new, new), axes, keepdims=1)
     products = graph.add("MatMul", new, graph.constant(-2 * known.T))
     distances = graph.add("Add", graph.add("Add", products, squares),
-                          graph.constant((known**2).sum(1)))  # fmt: skip
+                          graph.constant(_offsets(neighbors, known)))  # fmt: skip
     k = graph.constant(np.array([min(N_NEIGHBORS, len(known))]))
     nearest, indices = graph.add_many("TopK", 2, distances, k, axis=-1, largest=0)
     votes = graph.add("Div", nearest, graph.constant(np.float64(-neighbors.bandwidth)))
@@ -143,6 +144,13 @@ def _votes(graph: Graph, neighbors: Neighbors, rows: Rows, indicators: list[Bloc
     shares = graph.add("Add", shares, graph.constant(np.float64(LEAST_VOTE)))
     total = np.float64(1 + neighbors.n_classes * LEAST_VOTE)
     return graph.add("Div", shares, graph.constant(total))
+
+
+def _offsets(neighbors: Neighbors, known: NDArray[np.float64]) -> NDArray[np.float64]:
+    squares = (known**2).sum(1)
+    if neighbors.penalties is None:
+        return squares
+    return squares + neighbors.penalties.cpu().double().numpy()
 
 
 def _logits(graph: Graph, network: PlusNetwork, rows: Rows, indicators: list[Block]) -> str:

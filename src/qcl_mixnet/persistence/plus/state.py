@@ -107,7 +107,7 @@ class PlusState:
         What the logarithms of the members' weighted mean are divided by.
     decision_rule
         How the probabilities become labels.
-    leaderboard, interrupted, out_of_fold_proba, out_of_fold_labels
+    leaderboard, interrupted, out_of_fold_proba, out_of_fold_labels, out_of_fold_weights
         How the training went.
     smallest_probability : float or None
         A probability counts as no less than this when its logarithm is taken. A classifier hands
@@ -127,4 +127,5 @@ class PlusState:
     interrupted: bool
     out_of_fold_proba: NDArray[np.float64] | None
     out_of_fold_labels: NDArray[np.int64] | None = None
+    out_of_fold_weights: NDArray[np.float64] | None = None
     smallest_probability: float | None = None

@@ -7,12 +7,15 @@ import pandas as pd
 
 from qcl_mixnet.data.roster import DatasetEntry
 from qcl_mixnet.evaluation.cell_folder import CellFolder
+from qcl_mixnet.evaluation.confusion import gather_calibration, gather_confusion
 from qcl_mixnet.evaluation.description import describe_dataset
 from qcl_mixnet.evaluation.gathering import gather_metrics, gather_per_class
 from qcl_mixnet.evaluation.keys import cell_key
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
+from qcl_mixnet.evaluation.provenance import gather_provenance
 from qcl_mixnet.evaluation.specs import ModelSpec
 from qcl_mixnet.reporting.representation import project_first_repeat
+from qcl_mixnet.statistics.comparison import ComparisonOptions
 
 
 @dataclass(frozen=True)
@@ -37,13 +40,16 @@ class EvaluateDataset:
         splits: pd.DataFrame,
         protocol: EvaluationProtocol,
         models: dict[str, Any],
+        options: dict[str, Any],
         previous_projection: pd.DataFrame,
         **cells: CellFolder,
-    ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-        """Metrics per model and repeat, scores per class, the data set's figures, and its map.
+    ) -> tuple[pd.DataFrame, ...]:
+        """Gather the tables of `GATHERED` of the pipeline, in its order.
 
-        The map is a t-SNE of the proposed model's representation of the first repeat's test rows,
-        the previous one where nothing has changed.
+        Metrics per model and repeat, scores per class, the data set's figures, its map, confusion
+        and calibration of the control, and where each result comes from. The map is a t-SNE of the
+        proposed model's representation of the first repeat's test rows, the previous one where
+        nothing has changed.
         """
         # A mapping where the node runs as another pipeline's prerequisite, as in preprocessing.
         protocol = EvaluationProtocol.model_validate(protocol)
@@ -53,6 +59,8 @@ class EvaluateDataset:
             for name, folder in cells.items()
         }
         proposed = {name: current[name] for name in current if specs[name].family == "proposed"}
+        control = ComparisonOptions.model_validate(options).control
+        of_control = current.get(control)
         return (
             gather_metrics(self.dataset, current, specs, protocol, schema["fingerprint"]),
             gather_per_class(self.dataset, current, schema["class_names"]),
@@ -60,4 +68,7 @@ class EvaluateDataset:
             project_first_repeat(
                 self.dataset, proposed, seed=protocol.seed, previous=previous_projection
             ),
+            gather_confusion(self.dataset, control, of_control, schema["class_names"]),
+            gather_calibration(self.dataset, control, of_control),
+            gather_provenance(self.dataset, current),
         )

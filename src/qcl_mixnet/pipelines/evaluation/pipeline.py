@@ -6,7 +6,10 @@ from qcl_mixnet.pipelines.evaluation.nodes import EvaluateDataset
 from qcl_mixnet.project.parameters import Configuration
 
 # What a data set's gathering node makes; each leaves the namespace as <name>_<data set>.
-GATHERED = ("metrics", "per_class", "description", "projection")
+GATHERED = (
+    "metrics", "per_class", "description", "projection", "control_confusion",
+    "control_calibration", "provenance",
+)  # fmt: skip
 
 
 def create_pipeline(configuration: Configuration) -> Pipeline:
@@ -23,6 +26,7 @@ def _gather(dataset: str, configuration: Configuration) -> Pipeline:
             "splits": "splits",
             "protocol": "params:protocol",
             "models": "params:models",
+            "options": "params:statistics",
             "previous_projection": "previous_projection",
             **{model: f"{model}_result" for model in configuration.grid.models},
         },
@@ -33,6 +37,6 @@ def _gather(dataset: str, configuration: Configuration) -> Pipeline:
         [node],
         namespace=dataset,
         outputs={name: f"{name}_{dataset}" for name in GATHERED},
-        parameters={f"datasets.{dataset}", "protocol", "models"},
+        parameters={f"datasets.{dataset}", "protocol", "models", "statistics"},
         tags=["gather", *configuration.families],
     )

@@ -5,10 +5,10 @@ from typing import Any
 
 import pandas as pd
 
-from qcl_mixnet.data.schema import TARGET
 from qcl_mixnet.evaluation.preparation import encoder_of, target_labels
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
 from qcl_mixnet.evaluation.specs import ModelSpec
+from qcl_mixnet.evaluation.split_columns import SplitColumns
 from qcl_mixnet.evaluation.whole import fit_whole
 from qcl_mixnet.keeping.saving import save_fitted
 from qcl_mixnet.persistence.errors import ModelFileError
@@ -60,9 +60,15 @@ def fit_model(
     """
     folder = fit_folder(options, kept_models)
     labels = target_labels(table)
-    features = table.drop(columns=TARGET)
+    split_by = SplitColumns.of_schema(schema)
     fitted = fit_whole(
-        features, labels, spec, protocol, n_jobs=resources.n_jobs, encoder=encoder_of(schema)
+        split_by.features(table),
+        labels,
+        spec,
+        protocol,
+        n_jobs=resources.n_jobs,
+        encoder=encoder_of(schema),
+        groups=split_by.owners(table),
     )
     provenance = schema["provenance"]
     dataset = {

@@ -12,6 +12,7 @@ from qcl_mixnet.data.roster import DatasetEntry
 from qcl_mixnet.evaluation.errors import EvaluationError
 from qcl_mixnet.evaluation.preparation import prepare_dataset
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
+from qcl_mixnet.evaluation.split_columns import SplitColumns
 from qcl_mixnet.project.datasets import Unavailable
 
 logger = logging.getLogger(__name__)
@@ -51,6 +52,7 @@ class PrepareTable:
                 self.dataset,
                 dates=declared.dates,
                 rare_levels=declared.rare_levels,
+                split_by=SplitColumns(declared.groups, declared.time),
             )
         except (DataError, EvaluationError) as error:
             logger.warning("Refused: %s", error)

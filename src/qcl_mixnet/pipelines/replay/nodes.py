@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
+from qcl_mixnet.evaluation.errors import EvaluationError
 from qcl_mixnet.evaluation.preparation import cell_data
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
 from qcl_mixnet.project.resources import Resources
@@ -89,6 +90,12 @@ def _data(
     options: ReplayOptions,
     protocol: EvaluationProtocol,
 ) -> ReplayData:
+    if split_by := schema.get("split_by"):
+        kind = next(iter(split_by))
+        raise EvaluationError(
+            f"data set '{name}' has `{kind}: {split_by[kind]}`, and a replay draws its own splits "
+            "at random; leave it out of replay.datasets."
+        )
     cells = cell_data(table, splits, schema)
     protocol = EvaluationProtocol.model_validate(protocol)
     return ReplayData.of(name, table, cells.labels, cells.n_classes, protocol, options.repeats)

@@ -1,11 +1,21 @@
-"""Reporting: tables and figures of a run."""
+"""Reporting: tables, figures and the page of a run."""
 
 from kedro.pipeline import Node, Pipeline
 
-from qcl_mixnet.pipelines.reporting.nodes import draw_figures, report_scores, write_tables
+from qcl_mixnet.pipelines.reporting.nodes import (
+    draw_figures,
+    report_scores,
+    write_report,
+    write_tables,
+)
 from qcl_mixnet.project.parameters import Configuration
+from qcl_mixnet.reporting.page.pictures import CAPTIONS
 from qcl_mixnet.reporting.paper_figures import FIGURES
 from qcl_mixnet.reporting.paper_tables import TABLES
+
+_PAGE_TABLES = (
+    "leaderboard", "metrics", "per_class", "descriptions", "statistics", "provenance",
+)  # fmt: skip
 
 
 def create_pipeline(configuration: Configuration) -> Pipeline:
@@ -29,6 +39,22 @@ def create_pipeline(configuration: Configuration) -> Pipeline:
                 ["leaderboard", "metrics", "descriptions", "projections", "statistics"],
                 {name: f"figure_{name}" for name in FIGURES},
                 name="draw_figures",
+            ),
+            Node(
+                write_report,
+                {
+                    **{name: name for name in _PAGE_TABLES},
+                    "comparison": "comparison_with_control",
+                    "confusion": "control_confusion",
+                    "calibration": "control_calibration",
+                    "grid": "params:grid",
+                    "protocol": "params:protocol",
+                    "options": "params:statistics",
+                    "models": "params:models",
+                    **{f"figure_{name}": f"figure_{name}" for name in CAPTIONS},
+                },
+                "report",
+                name="write_report",
             ),
         ],
         tags=list(configuration.families),

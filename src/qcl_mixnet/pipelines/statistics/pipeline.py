@@ -11,6 +11,9 @@ COLLECTED = {
     "per_class": "per_class",
     "description": "descriptions",
     "projection": "projections",
+    "control_confusion": "control_confusion",
+    "control_calibration": "control_calibration",
+    "provenance": "provenance",
 }
 
 
