@@ -193,7 +193,7 @@ def test_scheduler_ends__the_run_ends_with_a_sentence_and_keeps_what_is_done(
 
 
 def test_scheduler_and_workers_started_by_hand__compute_the_cells(
-    project, faulty, tmp_path, cluster, s3
+    project, faulty, tmp_path, s3, cluster
 ):
     resources = {"scheduler": cluster[0], "exchange": "s3://bucket"}
     params = killer(tmp_path, faulty, times=10, resources=resources)

@@ -7,7 +7,8 @@ import pickle  # nosec B403 - of the driver's own tasks
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from queue import Empty, SimpleQueue
 from types import TracebackType
@@ -32,6 +33,10 @@ MOST_DEAD_WORKERS = 2
 GPU = "GPU"
 LOOK_SECONDS = 1.0
 PATIENCE_SECONDS = 10.0
+SCHEDULER_GONE = (
+    "The Dask scheduler is gone. Finished cells are kept: start it again, and the same command "
+    "goes on from here."
+)
 
 
 class DaskExecutor:
@@ -69,7 +74,8 @@ class DaskExecutor:
         self.handed_out: dict[str, float] = {}
         self.starts: Counter[str] = Counter()
         self.offered: dict[str, str] = {}
-        self.patience = PATIENCE_SECONDS
+        self.alone_since: float | None = None
+        self.has_warned = False
 
     def __enter__(self) -> Self:
         try:
@@ -85,8 +91,8 @@ class DaskExecutor:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        for future in self.futures.values():
-            future.cancel()
+        with suppress(OSError, RuntimeError):  # the scheduler is gone
+            self.client.cancel(list(self.futures.values()))
         try:
             self.exchange.end()
         except ExchangeError as problem:
@@ -132,7 +138,7 @@ class DaskExecutor:
         """Submit as many cells as there are free threads, in their order."""
         if not waiting:
             return
-        workers = self.client.scheduler_info()["workers"].values()
+        workers = self._workers()
         free = sum(worker["nthreads"] for worker in workers) - len(self.futures)
         out = sum(self.on_gpu[name] for name in self.futures)
         free_gpu = sum(int(worker["resources"].get(GPU, 0)) for worker in workers) - out
@@ -227,23 +233,31 @@ class DaskExecutor:
             ) from error
         return Done(event.name, delivered.record)
 
-    def _say_when_nobody_comes(self, waiting: list[str], workers: Any) -> None:
+    def _say_when_nobody_comes(
+        self, waiting: list[str], workers: Sequence[Mapping[str, Any]]
+    ) -> None:
         """Say once that cells wait for workers that there are not."""
         for_gpu = [name for name in waiting if self.on_gpu[name]]
         has_gpu = any(worker["resources"].get(GPU, 0) >= 1 for worker in workers)
         if self.futures or (workers and (has_gpu or len(for_gpu) < len(waiting))):
+            self.alone_since = None
             return
-        self.patience -= LOOK_SECONDS
-        if -LOOK_SECONDS < self.patience <= 0:
+        if self.alone_since is None:
+            self.alone_since = time.monotonic()
+        if not self.has_warned and time.monotonic() - self.alone_since >= PATIENCE_SECONDS:
+            self.has_warned = True
             which = f"with --resources {GPU}=1 " if workers else ""
             logger.warning(
                 "%s %s for a worker %sto join the Dask cluster.",
                 count(len(waiting), "cell"), "waits" if len(waiting) == 1 else "wait", which,
             )  # fmt: skip
 
+    def _workers(self) -> list[dict[str, Any]]:
+        try:
+            return list(self.client.scheduler_info()["workers"].values())
+        except (OSError, RuntimeError) as error:
+            raise ConfigurationError(SCHEDULER_GONE) from error
+
     def _check_scheduler(self) -> None:
         if self.client.status != "running":
-            raise ConfigurationError(
-                "The Dask scheduler is gone. Finished cells are kept: start it again, and the same "
-                "command goes on from here."
-            )
+            raise ConfigurationError(SCHEDULER_GONE)

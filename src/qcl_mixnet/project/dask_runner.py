@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import logging
 import os
+import signal
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -27,7 +28,7 @@ from qcl_mixnet.suggestions import did_you_mean, listed
 from qcl_mixnet.supervision.supervisor import Limits
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, LocalCluster
 
 CONNECT_SECONDS = 10
 QUIET = {"DASK_LOGGING__DISTRIBUTED": "critical"}
@@ -104,7 +105,20 @@ class DaskRunner(IncrementalMixin, SequentialRunner):
             ) as cluster,
             Client(cluster, set_as_default=False) as client,
         ):  # fmt: skip
-            yield client
+            try:
+                yield client
+            except BaseException:
+                _kill_workers(cluster)
+                raise
+
+
+def _kill_workers(cluster: LocalCluster) -> None:
+    """Let nobody wait for cells: what a worker has started ends when it is gone."""
+    for nanny in cluster.workers.values():
+        nanny.auto_restart = False
+        if pid := getattr(nanny, "pid", None):  # none where workers are threads
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
 
 @contextmanager
