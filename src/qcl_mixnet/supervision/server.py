@@ -226,6 +226,9 @@ def main(control: int) -> None:
     warnings.filterwarnings("ignore", message=".*fork", category=DeprecationWarning)
     gc.freeze()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    connection.sendall(LENGTH.pack(os.getpid()))
+    try:
+        connection.sendall(LENGTH.pack(os.getpid()))
+    except OSError:  # the driver is gone already
+        return
     Server(connection).serve()
     os._exit(0)  # nothing is left to tidy, and the driver waits
