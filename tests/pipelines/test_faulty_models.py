@@ -104,7 +104,9 @@ def test_model_that_changes_its_process__the_next_has_the_result_that_it_has_alo
     pd.testing.assert_frame_equal(pd.read_parquet(path), alone, check_exact=True)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGTERM]
+)
 def test_run_is_stopped__finished_cells_are_kept_and_nothing_else(
     project, faulty, monkeypatch, number, caplog
 ):

@@ -61,7 +61,8 @@ def test_disk_is_full__record_of_a_cell__is_one_sentence_and_a_rerun_goes_on(
     assert len(project.cells()) == 2
 
 
-@pytest.mark.parametrize("error", [errno.EROFS, pytest.param(errno.EDQUOT, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("error", [errno.EROFS, errno.EDQUOT])
 def test_disk_is_full__report__is_one_sentence_and_a_rerun_computes_no_cell(
     project, monkeypatch, error
 ):
@@ -75,12 +76,14 @@ def test_disk_is_full__report__is_one_sentence_and_a_rerun_computes_no_cell(
     assert (project.data / "08_reporting/latest/report.html").exists()
 
 
+@pytest.mark.slow
 def test_other_error_of_the_system__stays_what_it_is(project, monkeypatch):
     monkeypatch.setattr(CellFolder, "complete", full(errno.ENOTCONN))
     with pytest.raises(OSError, match="not connected"):
         project.run(params=QUICK)
 
 
+@pytest.mark.slow
 def test_clock_goes_back__nothing_is_computed_again(project, capsys):
     project.run(params=QUICK)
     later = time.time() + 400 * 86400

@@ -71,6 +71,7 @@ def test_told_in__finds_what_is_planted(tmp_path):
     assert told_in(tmp_path, f"x{SECRETS['web']}") == {"web", "aws in a/f.db"}
 
 
+@pytest.mark.slow
 def test_run__everything_with_a_password_fails__no_password_is_told(
     project, tmp_path, monkeypatch, caplog, capfd
 ):

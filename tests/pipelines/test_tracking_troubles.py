@@ -94,6 +94,7 @@ def test_server_in_trouble_later__results_come_in_time_and_the_next_run_sends_th
     assert not (project.data / ".tracking").exists()
 
 
+@pytest.mark.slow
 def test_slow_server__is_sent_to_beside_the_training(run, server, monkeypatch):
     monkeypatch.setattr(kedro_mlflow_hooks, "SLOW_SECONDS", 0.25)
     server.be_in_trouble("slow", seconds=0.3)
