@@ -12,8 +12,8 @@ from tests.pipelines.conftest import own_table, table
 
 from qcl_mixnet.data.errors import DataError
 from qcl_mixnet.evaluation.specs import ModelSpecError
+from qcl_mixnet.project.datasets import CellDataset
 from qcl_mixnet.project.parameters import ConfigurationError
-from qcl_mixnet.project.tracking import log_cell
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -133,7 +133,7 @@ def test_unreachable_server__results_are_on_disk_and_tracked_locally(
     project, small, monkeypatch, tmp_path, caplog
 ):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")  # the discard port: refused
-    monkeypatch.setattr("qcl_mixnet.project.hooks.project_root", lambda: tmp_path)
+    monkeypatch.setattr("qcl_mixnet.project.kedro_mlflow_hooks.project_root", lambda: tmp_path)
     project.run(params=small)
     assert len(project.cells()) == 4
     assert "MLflow server http://127.0.0.1:9 cannot be used" in caplog.text
@@ -144,17 +144,18 @@ def test_server_that_dies_during_the_run__results_are_on_disk(project, small, mo
     def gone(*args, **kwargs):
         raise MlflowException("the server is gone")
 
-    def lose_the_server_and_log(*args):
+    complete = CellDataset.complete
+
+    def lose_the_server_and_complete(*args):
         for method in ("create_run", "get_run", "log_batch", "log_artifact", "set_terminated"):
             monkeypatch.setattr(f"mlflow.tracking.MlflowClient.{method}", gone)
-        return log_cell(*args)
+        return complete(*args)
 
-    monkeypatch.setattr("qcl_mixnet.project.datasets.log_cell", lose_the_server_and_log)
+    monkeypatch.setattr(CellDataset, "complete", lose_the_server_and_complete)
     project.run(params=small)
     assert len(project.cells()) == 4
     assert (project.data / "08_reporting/latest/leaderboard.csv").exists()
-    assert "glass.knn is on disk but not in MLflow" in caplog.text
-    assert "Reports are on disk but not in MLflow" in caplog.text
+    assert "does not take this run now (the server is gone)" in caplog.text
 
 
 def test_user_error_on_the_command_line__is_one_line(project):

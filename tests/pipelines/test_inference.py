@@ -101,7 +101,7 @@ def test_inference__server_dies__predictions_are_on_disk(
     monkeypatch.setattr(score_file, "prediction_table", predict_and_lose_the_server)
     project.run(pipelines=("inference",), params={"inference": options})
     assert len(pd.read_csv(tmp_path / "out/scored.csv")) == 11
-    assert "Reports are on disk but not in MLflow" in caplog.text
+    assert "does not take this run now (the server is gone)" in caplog.text
 
 
 def test_inference__no_table_given__one_sentence_and_a_failed_run(project):

@@ -35,7 +35,11 @@ def test_kedro__looks_for_commands__takes_those_of_the_project_first():
     ("options", "code", "sentence"),
     [
         (["--runner=Sequential"], 1, "Unknown runner 'Sequential' (did you mean 'SequentialR"),
-        (["--runner=Task"], 1, "Unknown runner 'Task' in --runner; choose among ParallelRunner"),
+        (
+            ["--runner=Task"],
+            1,
+            "Unknown runner 'Task' in --runner; choose among DaskRunner, Par",
+        ),
         (["--runner=no.such.Runner"], 1, "Unknown runner 'no.such.Runner' in --runner"),
         (
             ["--runner=ThreadRunner", "--runner-params=max_worker=2"],

@@ -113,7 +113,7 @@ class IncrementalMixin(AbstractRunner, ABC):
                 todo = self._filter_pipeline_for_missing_outputs(todo, catalog)
             self._compute([node for node in todo.nodes if is_cell(node)], catalog)
             tables = GatheredTables(catalog, self._key_of(cells, catalog))
-            gather = [node for node in todo.nodes if "gather" in node.tags]
+            gather = [node for node in todo.nodes if node.short_name == "evaluate"]
             made = tables.stale(gather)
             kept = {*gather} - {*made}
             carry_out(Pipeline([n for n in todo.nodes if not is_cell(n) and n not in kept]))
