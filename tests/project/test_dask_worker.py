@@ -63,7 +63,7 @@ def test_compute__files_wait_for_the_driver(sent, tmp_path):
     assert delivered.record["key"] == cell.key
     folder = CellFolder(tmp_path / "knn")
     folder.receive(delivered.record, lambda *file: cell.exchange.fetch(delivered.place, *file))
-    folder.complete(delivered.record)
+    folder.complete({"dataset": "mine", "model": "knn", **delivered.record})
     assert len(folder.result(cell.key).predictions) == 12
 
 
