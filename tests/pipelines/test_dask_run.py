@@ -4,11 +4,8 @@ import json
 
 import mlflow
 import pandas as pd
-import pytest
 
-from qcl_mixnet.project import dask_runner
 from qcl_mixnet.project.dask_runner import DaskRunner
-from qcl_mixnet.project.parameters import ConfigurationError
 
 TRAINING = ("training",)
 
@@ -73,35 +70,3 @@ def test_run_in_a_shared_folder__cells_come_in_order_and_failures_are_theirs(
     assert errors["m_hangs"].startswith("CellTimeLimit: glass.m_hangs was ended after 1.5 seconds")
     assert (errors["knn"], errors["m_good"]) == (None, None)
     assert not [*project.data.rglob(".exchange")]
-
-
-@pytest.mark.parametrize(
-    ("resources", "message"),
-    [
-        ({"scheduler": "10.0.0.5"}, r"resources\.scheduler.*such as tcp://10\.0\.0\.5:8786"),
-        ({"scheduler": "tcp://127.0.0.1:1"}, r"No Dask scheduler answers at tcp://127.0.0.1:1 wi"),
-        ({"exchange": "bucket"}, r"resources\.exchange.*an absolute path or an address"),
-        ({"exchange": "s3://me:secret@b/c"}, r"resources\.exchange.*no user and no password"),
-        ({"exchange": "/no/such/folder"}, r"resources.exchange: /no/such/folder/.* cannot be wri"),
-        ({"exchange": "s4://b/c"}, r"resources.exchange: s4://b/c/qcl.* cannot be wri.*s4"),
-        ({"on_gpu": "knn"}, r"resources.on_gpu needs a scheduler whose workers say"),
-        (
-            {"on_gpu": "knnn", "scheduler": "tcp://127.0.0.1:1"},
-            r"Unknown model or family 'knnn' \(did you mean 'knn'\?\) in resources.on_gpu",
-        ),
-    ],
-)
-def test_bad_resources__are_one_sentence(project, resources, message, monkeypatch):
-    monkeypatch.setattr(dask_runner, "CONNECT_SECONDS", 1)
-    params = {"grid": {"datasets": "glass", "models": "knn"}, "resources": resources}
-    with pytest.raises(ConfigurationError, match=message) as caught:
-        project.run(params=params, pipelines=TRAINING, runner=DaskRunner(1, processes=False))
-    assert "\n" not in str(caught.value)
-    assert "secret" not in str(caught.value)
-    assert project.cells() == []
-
-
-def test_package_is_missing__is_one_sentence(monkeypatch):
-    monkeypatch.setattr(dask_runner.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ConfigurationError, match=r'pip install "qcl-mixnet\[distributed\]"'):
-        DaskRunner()

@@ -57,6 +57,10 @@ class Cluster:
             future.cancel()
 
 
+class Sent:
+    hides_gpu = False
+
+
 def worker(nthreads=1, **resources):
     return {"nthreads": nthreads, "resources": resources}
 
@@ -64,7 +68,7 @@ def worker(nthreads=1, **resources):
 @pytest.fixture
 def executor(tmp_path, monkeypatch):
     monkeypatch.setattr(dask_executor, "LOOK_SECONDS", 0.01)
-    monkeypatch.setattr(DaskExecutor, "_sent", lambda self, name, task: name)
+    monkeypatch.setattr(DaskExecutor, "_sent", lambda self, name, task: Sent())
     monkeypatch.setattr(DaskExecutor, "_fetched", lambda self, event, task: event)
 
     def make(cluster, on_gpu):
@@ -142,7 +146,7 @@ def test_run__error_of_the_cluster__is_a_failure(executor):
 
 def test_run__worker_is_unfit__ends_the_run(executor, monkeypatch):
     monkeypatch.undo()
-    monkeypatch.setattr(DaskExecutor, "_sent", lambda self, name, task: name)
+    monkeypatch.setattr(DaskExecutor, "_sent", lambda self, name, task: Sent())
     with pytest.raises(ConfigurationError, match="has numpy 1"):
         ended_with(executor, Done("a", Unfit("It has numpy 1.")))
 
@@ -154,6 +158,17 @@ def test_run__no_worker__says_so_once(executor, caplog, monkeypatch):
         for _ in range(20):
             running._hand_out(["a"], {})
     assert caplog.text.count("1 cell waits for a worker to join the Dask cluster") == 1
+
+
+def test_entering__exchange_cannot_be_written_to__is_one_sentence():
+    exchange = run_exchange("/no/such/folder", None)
+    with (
+        pytest.raises(
+            ConfigurationError, match=r"resources.exchange: /no/such/folder/.* cannot be"
+        ),
+        DaskExecutor(Cluster(), exchange, {}, Limits(), {}),
+    ):
+        pass
 
 
 def test_run__scheduler_is_gone__ends_the_run(executor):

@@ -153,11 +153,11 @@ class DaskExecutor:
             self._submit(name, tasks[name])
 
     def _submit(self, name: str, task: CellTask) -> None:
-        cell = pickle.dumps(self._sent(name, task))
+        sent = self._sent(name, task)
         key = f"{name}-{uuid.uuid4().hex}"  # another run's may have the same name
         future = self.client.submit(
-            run_sent, name, cell, self.limits, self.topic, key=key, pure=False, retries=1,
-            resources={GPU: 1} if self.on_gpu[name] else None,
+            run_sent, name, pickle.dumps(sent), sent.hides_gpu, self.limits, self.topic,
+            key=key, pure=False, retries=1, resources={GPU: 1} if self.on_gpu[name] else None,
         )  # fmt: skip
         self.futures[name], self.handed_out[name] = future, time.monotonic()
         future.add_done_callback(partial(self._put, name))

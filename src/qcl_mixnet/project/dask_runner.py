@@ -19,7 +19,7 @@ from qcl_mixnet.evaluation.specs import ModelSpec
 from qcl_mixnet.project.cell_stage import compute_cells
 from qcl_mixnet.project.cell_tasks import cell_dataset
 from qcl_mixnet.project.dask_executor import MOST_DEAD_WORKERS, DaskExecutor
-from qcl_mixnet.project.dask_worker import different_versions, greet
+from qcl_mixnet.project.dask_worker import different_versions, end_idle, greet
 from qcl_mixnet.project.exchange import run_exchange
 from qcl_mixnet.project.parameters import ConfigurationError
 from qcl_mixnet.project.resources import Resources
@@ -84,6 +84,7 @@ class DaskRunner(IncrementalMixin, SequentialRunner):
             exchange = run_exchange(resources.exchange, data)
             with DaskExecutor(client, exchange, self.keys, limits, on_gpu) as executor:
                 compute_cells(cells, catalog, self.keys, self.progress, resources, executor)
+            client.run(end_idle, on_error="ignore")
 
     @contextmanager
     def _cluster(self, scheduler: str | None, n_cells: int) -> Iterator[Client]:

@@ -27,12 +27,14 @@ from qcl_mixnet.project.cell_stage import cell_launcher
 from qcl_mixnet.project.cell_tasks import WORKER_INITIALIZER
 from qcl_mixnet.project.datasets import TableDataset
 from qcl_mixnet.project.exchange import Exchange, ExchangeError
+from qcl_mixnet.supervision.idle import IdleSupervisors
 from qcl_mixnet.supervision.supervisor import Event, Limits, Supervisor
 
 if TYPE_CHECKING:
     from distributed import Worker
 
 CANCELLED_INTERVAL = 0.5
+IDLE_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -148,13 +150,21 @@ def compute_sent(cell: bytes, cache: Path) -> Delivered | Unfit:
     return pickle.loads(cell).compute(cache)  # nosec B301 - see the import
 
 
+def _new_supervisor() -> Supervisor:
+    return Supervisor(cell_launcher(), 1, initializer=WORKER_INITIALIZER)
+
+
+# What a first cell compiles and loads, the next ones have. A run that was killed ends none of them.
+_supervisors = IdleSupervisors(IDLE_SECONDS)
+
+
 def greet() -> dict[str, str]:
     """Give the versions of a worker, and begin what its cells will need."""
     cell_launcher().prepare()
     return library_versions()
 
 
-def run_sent(name: str, cell: bytes, limits: Limits, topic: str) -> Event:
+def run_sent(name: str, cell: bytes, hides_gpu: bool, limits: Limits, topic: str) -> Event:
     """Compute a cell on a Dask worker, and say how it ended.
 
     Parameters
@@ -163,6 +173,8 @@ def run_sent(name: str, cell: bytes, limits: Limits, topic: str) -> Event:
         Of the cell.
     cell : bytes
         A pickled `SentCell`: the worker itself reads nothing of it.
+    hides_gpu : bool
+        The cell's.
     limits : Limits
     topic : str
         Of the events by which the driver is told that the cell is begun.
@@ -173,7 +185,9 @@ def run_sent(name: str, cell: bytes, limits: Limits, topic: str) -> Event:
     worker.log_event(topic, name)
     task = partial(compute_sent, cell, Path(worker.local_directory))
     ended = Flag()
-    with Supervisor(cell_launcher(), 1, limits, WORKER_INITIALIZER) as supervisor:
+    # By whether it sees a GPU: no process can forget one.
+    with _supervisors.lent(hides_gpu, _new_supervisor) as supervisor:
+        supervisor.limits = limits
         watch = partial(_end_when_unwanted, supervisor, worker, worker.get_current_task(), ended)
         Thread(target=watch, daemon=True, name=f"watch {name}").start()
         try:
@@ -181,6 +195,11 @@ def run_sent(name: str, cell: bytes, limits: Limits, topic: str) -> Event:
         finally:
             ended.set()
     return event
+
+
+def end_idle() -> None:
+    """End the processes of this worker that wait for a next cell."""
+    _supervisors.end()
 
 
 def _end_when_unwanted(supervisor: Supervisor, worker: Worker, key: Any, ended: Flag) -> None:
