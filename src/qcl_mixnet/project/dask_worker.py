@@ -6,7 +6,7 @@ So the model that crashes takes its process with it, and not the worker.
 from __future__ import annotations
 
 import os
-import pickle  # nosec B403 - of tasks that the scheduler sends, which a worker runs anyway
+import pickle  # of tasks that the scheduler sends, which a worker runs anyway  # nosec B403
 import socket
 import tempfile
 from collections.abc import Mapping
@@ -147,7 +147,7 @@ def different_versions(ours: Mapping[str, str], theirs: Mapping[str, str]) -> st
 
 def compute_sent(cell: bytes, cache: Path) -> Delivered | Unfit:
     """Compute a pickled `SentCell`."""
-    return pickle.loads(cell).compute(cache)  # nosec B301 - see the import
+    return pickle.loads(cell).compute(cache)  # see the import  # nosec B301
 
 
 def _new_supervisor() -> Supervisor:

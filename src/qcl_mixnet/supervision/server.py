@@ -156,7 +156,7 @@ def become_worker(request: dict[str, Any], connection: int) -> None:
         if request["fresh"]:
             os.set_inheritable(connection, True)
             command = FRESH.format(path=sys.path, module=request["module"], fd=connection)
-            os.execv(sys.executable, [sys.executable, "-c", command])  # nosec B606 - this Python
+            os.execv(sys.executable, [sys.executable, "-c", command])  # this Python  # nosec B606
         importlib.import_module(request["module"]).serve(connection)
         code = 0
     except BaseException:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import pickle  # nosec B403 - of the driver's own tasks
+import pickle  # of the driver's own tasks  # nosec B403
 import signal
 import time
 from collections import deque

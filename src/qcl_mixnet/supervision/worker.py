@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
-import pickle  # nosec B403 - of what its own driver sends over their pipe
+import pickle  # of what its own driver sends over their pipe  # nosec B403
 import traceback
 from collections.abc import Callable
 from logging.handlers import QueueHandler
@@ -65,7 +65,7 @@ def serve(file: int) -> None:
     channel.send(READY)
     while task := receive_task(connection):
         try:
-            value = pickle.loads(task)()  # nosec B301 - see the import
+            value = pickle.loads(task)()  # see the import  # nosec B301
             message = pickle.dumps((DONE, value, left_behind(before)))
         # Whatever a task raises is a message, also what is meant to end the process.
         except BaseException as error:

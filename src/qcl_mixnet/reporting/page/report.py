@@ -102,8 +102,8 @@ def build_report(data: PageData) -> str:
     return environment.get_template("report.html.j2").render(
         **_content(data),
         # Files of ours, and hashed as they stand: the two texts that are not escaped.
-        style=Markup(style),  # nosec B704 - files of this package
-        script=Markup(script),  # nosec B704 - the same
+        style=Markup(style),  # files of this package  # nosec B704
+        script=Markup(script),  # the same  # nosec B704
         style_hash=content_hash(style),
         script_hash=content_hash(script),
     )
