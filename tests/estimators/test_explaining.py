@@ -63,6 +63,7 @@ def shapley(model, usual, row):
     return list(values.values())
 
 
+@pytest.mark.slow
 def test_explain_rows__categories_dates_and_gaps__shapley_values_by_the_definition(model):
     found = explain_rows(model, USUAL, NEW, positive="fraud")
     wanted = [shapley(model, USUAL, row) for _, row in NEW.iterrows()]

@@ -40,6 +40,7 @@ def refused(project):
     return message
 
 
+@pytest.mark.slow
 def test_disk_is_full__record_of_a_cell__is_one_sentence_and_a_rerun_goes_on(
     project, monkeypatch, caplog
 ):

@@ -102,7 +102,7 @@ class DaskRunner(IncrementalMixin, SequentialRunner):
             LocalCluster(
                 n_workers=min(self._max_workers, n_cells), threads_per_worker=1,
                 processes=self.processes, host="127.0.0.1" if self.processes else None,
-                memory_limit=0, dashboard_address=None, silence_logs=logging.CRITICAL,
+                memory_limit=0, dashboard_address="127.0.0.1:0", silence_logs=logging.CRITICAL,
             ) as cluster,
             Client(cluster, set_as_default=False) as client,
         ):  # fmt: skip
