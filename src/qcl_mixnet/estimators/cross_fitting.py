@@ -100,6 +100,29 @@ def mean_of_parts(
         return total / count[:, None]
 
 
+def check_n_folds(cv: int, codes: NDArray[np.int64]) -> None:
+    """Refuse more folds than there are rows to deal out.
+
+    Parameters
+    ----------
+    cv : int
+        Number of folds.
+    codes : ndarray of shape (n_samples,)
+        Encoded labels. The only row of a class is in no fold.
+
+    Raises
+    ------
+    ValueError
+        When there are fewer rows than folds.
+    """
+    counts = np.bincount(codes)
+    if (n := int(counts[counts > 1].sum())) < cv:
+        raise ValueError(
+            f"cv={cv} folds need at least as many rows in classes of two rows or more, and "
+            f"there are {n}; lower cv or give more rows."
+        )
+
+
 def check_gives_probabilities(estimator: Any) -> None:
     """Refuse a classifier that has no `predict_proba`.
 

@@ -102,7 +102,7 @@ def explain_rows(
     check_is_fitted(model)
     for name, value in (("n_background", n_background), ("n_orders", n_orders)):
         if value < 1:
-            raise ValueError(f"{name}={value} must be at least 1.")
+            raise ValueError(f"{name}={value} must be at least 1; leave it out for the default.")
     code = None if positive is None else code_of(positive, model.classes_)
     usual, asked = _pair_of_tables(background, rows)
     if len(usual) > n_background:

@@ -24,6 +24,7 @@ from sklearn.utils import _safe_indexing, check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
 from qcl_mixnet.estimators.bagging import folds
+from qcl_mixnet.estimators.cross_fitting import check_n_folds
 from qcl_mixnet.estimators.labels import encode_labels
 from qcl_mixnet.preprocessing.tables import as_table
 
@@ -192,15 +193,10 @@ def _splits(
 ) -> list[Fold]:
     """Training and test rows of every fold."""
     if isinstance(cv, Integral):
-        n_folds, counts = int(cv), np.bincount(codes)
-        n = int(counts[counts > 1].sum())
+        n_folds = int(cv)
         if n_folds < 2:
             raise ValueError(f"cv={cv} must be at least 2 folds; None takes a fitted estimator.")
-        if n < n_folds:
-            raise ValueError(
-                f"cv={cv} folds need at least as many rows in classes of two rows or more, and "
-                f"there are {n}; lower cv or give more rows."
-            )
+        check_n_folds(n_folds, codes)
         rng = np.random.default_rng(random_state)
         return [(bag.in_bag, bag.out_of_bag) for bag in folds(codes, n_folds, rng)]
     pairs: Iterable[Any] = cv.split(table, labels) if hasattr(cv, "split") else cv

@@ -23,6 +23,7 @@ from qcl_mixnet.estimators.cross_fitting import (
     Fold,
     aligned_probabilities,
     check_gives_probabilities,
+    check_n_folds,
     mean_of_parts,
     predict_fold,
 )
@@ -324,12 +325,7 @@ array-like, default=None
         """Training and test rows of every fold; `places` are those of the user's rows in `X`."""
         cv = 5 if self.cv is None else self.cv
         if isinstance(cv, Integral):
-            counts = np.bincount(codes)
-            if (n := int(counts[counts > 1].sum())) < int(cv):
-                raise ValueError(
-                    f"cv={cv} folds need at least as many rows in classes of two rows or more, and "
-                    f"there are {n}; lower cv or give more rows."
-                )
+            check_n_folds(int(cv), codes)
             if owners is not None:
                 check_spread(owners, codes, self.classes_)
                 if (n := len(np.unique(owners))) < int(cv):

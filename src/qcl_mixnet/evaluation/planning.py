@@ -147,11 +147,6 @@ def schedule(seconds: Sequence[float], n_workers: int, overhead: float = 0.0) ->
     return slots
 
 
-def makespan(seconds: Sequence[float], n_workers: int, overhead: float = 0.0) -> float:
-    """Seconds until the last cell ends; 0 without cells. See `schedule`."""
-    return max((slot.end for slot in schedule(seconds, n_workers, overhead)), default=0.0)
-
-
 def worker_table(
     planned: Sequence[PlannedCell],
     workers: Sequence[int],

@@ -93,6 +93,7 @@ def restore(data: bytes, expected: str) -> Any:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as packed:
             unpacked = sum(entry.file_size for entry in packed.infolist())
+    # zipfile's word for a way of packing that it does not know is NotImplementedError.
     except (zipfile.BadZipFile, NotImplementedError, OSError) as error:
         raise ValueError(f"{FILE} is no file of skops ({error})") from error
     if unpacked > MAX_UNPACKED_BYTES:

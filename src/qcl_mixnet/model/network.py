@@ -21,7 +21,11 @@ FULL_ATTENTION_WIDTH, ATTENTION_RANK = 2048, HIDDEN_WIDTH
 
 
 def attention_rank(n_features: int) -> int | None:
-    """Rank of the attention for a number of columns; None: full, as in the paper."""
+    """Rank of the attention for a number of columns; None: full, as in the paper.
+
+    NOTE[DIFF] The paper's attention is full at any width; above `FULL_ATTENTION_WIDTH` it would
+    take more memory than most machines have. `attention="full"` keeps it.
+    """
     return None if n_features <= FULL_ATTENTION_WIDTH else ATTENTION_RANK
 
 

@@ -112,13 +112,18 @@ class IncrementalMixin(AbstractRunner, ABC):
             if only_missing_outputs:
                 todo = self._filter_pipeline_for_missing_outputs(todo, catalog)
             self._compute([node for node in todo.nodes if is_cell(node)], catalog)
-            tables = GatheredTables(catalog, self._key_of(cells, catalog))
-            gather = [node for node in todo.nodes if node.short_name == "evaluate"]
-            made = tables.stale(gather)
-            kept = {*gather} - {*made}
-            carry_out(Pipeline([n for n in todo.nodes if not is_cell(n) and n not in kept]))
-            tables.remember(made)
+            self._gather(todo, GatheredTables(catalog, self._key_of(cells, catalog)), carry_out)
             return {name: catalog[name] for name in todo.outputs()}
+
+    def _gather(
+        self, todo: Pipeline, tables: GatheredTables, carry_out: Callable[[Pipeline], Any]
+    ) -> None:
+        """Do what follows the cells; gathered tables that nothing would change are kept."""
+        gather = [node for node in todo.nodes if node.short_name == "evaluate"]
+        made = tables.stale(gather)
+        kept = {*gather} - {*made}
+        carry_out(Pipeline([n for n in todo.nodes if not is_cell(n) and n not in kept]))
+        tables.remember(made)
 
     def _prepare(self) -> None:
         """Begin what cells will need, while the tables are brought in."""
