@@ -15,5 +15,5 @@ class PlanOptions(BaseModel):
     workers: Annotated[
         list[Annotated[int, Field(ge=1)]], BeforeValidator(names_of), Field(min_length=1)
     ] = [1, 2, 4, 8]
-    overhead: float = Field(default=0.5, ge=0)
+    overhead: float = Field(default=0.12, ge=0)
     price_per_hour: float | None = Field(default=None, ge=0)
