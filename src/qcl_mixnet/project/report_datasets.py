@@ -18,7 +18,25 @@ from qcl_mixnet.reporting.rendering import Table
 from qcl_mixnet.writing import write_atomically
 
 
-class FigureDataset(ReplacedWhole, MatplotlibDataset):
+class PictureDataset(ReplacedWhole, MatplotlibDataset):
+    """A figure as PNG.
+
+    Parameters
+    ----------
+    filepath : str
+        Where it is.
+    dpi : int, default=150
+        Its dots per inch.
+    metadata : dict, optional
+        For plugins such as Kedro-Viz.
+    """
+
+    def __init__(self, *, filepath: str, dpi: int = 150, metadata: dict[str, Any] | None = None):
+        super().__init__(filepath=filepath, save_args={"dpi": dpi}, metadata=metadata)
+        self.paths = [Path(filepath)]
+
+
+class FigureDataset(PictureDataset):
     """A figure as PNG, which previews show, and as SVG beside it.
 
     Equal figures are equal files. Loading gives both as they are written.
@@ -42,7 +60,7 @@ class FigureDataset(ReplacedWhole, MatplotlibDataset):
     """
 
     def __init__(self, *, filepath: str, dpi: int = 150, metadata: dict[str, Any] | None = None):
-        super().__init__(filepath=filepath, save_args={"dpi": dpi}, metadata=metadata)
+        super().__init__(filepath=filepath, dpi=dpi, metadata=metadata)
         self.paths = [Path(filepath), Path(filepath).with_suffix(".svg")]
 
     def save(self, data: Figure) -> None:

@@ -30,9 +30,11 @@ def compare_published(
     """Rank and compare the models over all that was published, by this run and by those before."""
     metrics = collected.complete(cells)
     board, statistics, comparison = compare_models(metrics, options)
+    # The table of comparisons holds what these parts of the document do.
+    repeated = ("comparisons", "ablation")
     return (
         leaderboard_table(board),
-        statistics,
+        {name: part for name, part in statistics.items() if name not in repeated},
         comparison,
         plot_critical_difference(metrics, statistics),
         collected.summarize_cells(cells, sources),
