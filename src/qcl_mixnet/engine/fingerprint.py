@@ -7,7 +7,7 @@ import functools
 import hashlib
 import json
 from collections.abc import Mapping
-from types import BuiltinFunctionType, FunctionType, MethodType
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -96,7 +96,7 @@ class Fingerprint:
                 self._visit(item)
         elif isinstance(value, set | frozenset):
             self._put("set", *sorted(map(repr, value)))
-        elif isinstance(value, MethodType):
+        elif isinstance(value, MethodType) or _is_compiled_method(value):
             self._put("method", value.__name__)
             self._visit(value.__self__)
         elif isinstance(value, functools.partial):
@@ -140,6 +140,12 @@ class Fingerprint:
             self._visit({name: getattr(value, name) for name in names})
         else:
             self._visit(vars(value))
+
+
+def _is_compiled_method(value: Any) -> bool:
+    """Whether it is a method such as `random` of a generator; `len` is none."""
+    owner = getattr(value, "__self__", None)
+    return isinstance(value, BuiltinFunctionType) and not isinstance(owner, ModuleType | None)
 
 
 def generator_state(generator: np.random.Generator | torch.Generator) -> Any:

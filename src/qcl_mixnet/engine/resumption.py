@@ -46,7 +46,7 @@ class Resumption:
             epoch = int(saved.facts["epoch"])
             self.state.put(saved.arrays, saved.facts)
         except (ValueError, LookupError, TypeError) as error:
-            self.folder.refuse(self.training, f"it is damaged ({error})")
+            self.folder.refuse(self.training, f"it is damaged: {error}")
             return 0
         self.folder.count_before(saved.seconds)
         logger.info(

@@ -120,7 +120,7 @@ def read_progress(path: Path, *, training: str, code: str) -> Saved:
             raise ValueError("its checksum is another")
         return Saved(arrays, dict(content["facts"]), float(content["seconds"]))
     except (ValueError, LookupError, TypeError, safetensors.SafetensorError) as error:
-        raise ProgressFileError(f"it is damaged ({error})") from error
+        raise ProgressFileError(f"it is damaged: {error}") from error
 
 
 def _content(data: bytes) -> dict[str, Any]:
