@@ -78,6 +78,10 @@ def falling(network):
     return -(value - 1.2).abs().double().numpy()
 
 
+def best_at_first(network):
+    return -network[1].num_batches_tracked.double().numpy()
+
+
 def patient(scores):
     return len(scores) >= 5
 
@@ -111,6 +115,7 @@ def same(one, other):
 CASES = {
     "last epoch": {},
     "best epoch": {"score": falling},
+    "first epoch": {"score": best_at_first},
     "early stop": {"score": falling, "stop": patient, "epochs": 30},
     "plain rate": {"options": {"max_learning_rate": None, "ema_decay": None}},
     "part of the rows": {"options": {"steps_per_epoch": 2}},

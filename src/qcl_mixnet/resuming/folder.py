@@ -177,9 +177,10 @@ def saving_progress(
         What stands for the code and the libraries. By default a hash of this package's source and
         the versions of the libraries: after an edit or an upgrade everything starts anew.
 
-    Yields
-    ------
-    ProgressFolder
+    Returns
+    -------
+    context manager
+        Its value is the `ProgressFolder`.
 
     Examples
     --------
