@@ -28,6 +28,7 @@ from qcl_mixnet.estimators.tuned_decision import TunedDecisionClassifier
 from qcl_mixnet.grouping.duplicates import DuplicateRowsWarning, groups_of_duplicates
 from qcl_mixnet.persistence.errors import ModelFileError
 from qcl_mixnet.preprocessing.table_preprocessor import UnseenLevelsWarning
+from qcl_mixnet.resuming.folder import saving_progress
 from qcl_mixnet.version import __version__
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ __all__ = [
     "plot_importance",
     "plot_operating_points",
     "save_fitted",
+    "saving_progress",
 ]
 
 # Who keeps no model needs none of what they import.

@@ -104,18 +104,25 @@ def test_steps_per_epoch__the_schedule_spans_the_steps_that_are_taken():
 def test_should_stop__is_asked_after_every_epoch_and_ends_the_training():
     answers, asked = iter([False, False, True]), []
 
-    def should_stop():
-        asked.append(True)
+    def should_stop(scores):
+        asked.append([score.item() for score in scores])
         return next(answers)
 
-    (result,) = run(Falling(), epochs=50, should_stop=should_stop)
-    assert len(result.history) == len(asked) == 3
+    values = iter([5.0, 3.0, 4.0])
+    (result,) = run(
+        Falling(),
+        epochs=50,
+        should_stop=should_stop,
+        score_epoch=lambda _: np.array([next(values)]),
+    )
+    assert len(result.history) == 3
+    assert asked == [[5.0], [5.0, 3.0], [5.0, 3.0, 4.0]]
     assert not result.interrupted
 
 
 def test_should_stop__at_once__one_epoch_is_trained_and_kept():
     objective = Falling()
-    (result,) = run(objective, epochs=9, should_stop=lambda: True)
+    (result,) = run(objective, epochs=9, should_stop=lambda _: True)
     assert result.best_epoch == 1
     assert objective.weight.item() == pytest.approx(-2.0, rel=1e-4)
 

@@ -56,10 +56,11 @@ def recomputed(monkeypatch, tmp_path, before):
     keys.code_digest.cache_clear()
 
 
-def test_cell_key__edit_in_persistence__recomputes_no_cell(recomputed):
-    modules = modules_of("persistence")
-    assert "qcl_mixnet.persistence.files" in modules
-    assert recomputed("qcl_mixnet.persistence", *modules) == set()
+@pytest.mark.parametrize("room", ["persistence", "resuming"])
+def test_cell_key__edit_in_what_reads_and_writes_files__recomputes_no_cell(recomputed, room):
+    modules = modules_of(room)
+    assert f"qcl_mixnet.{room}.files" in modules
+    assert recomputed(f"qcl_mixnet.{room}", *modules) == set()
 
 
 @pytest.mark.parametrize(
@@ -90,7 +91,8 @@ def test_cell_key__edit_in_the_blend__recomputes_it_alone(recomputed, module):
 @pytest.mark.parametrize(
     "module",
     [
-        "engine.loop", "engine.members", "engine.stacking", "engine.randomness", "engine.devices",
+        "engine.loop", "engine.loop_state", "engine.fingerprint", "engine.resumption",
+        "engine.members", "engine.stacking", "engine.randomness", "engine.devices",
         "estimators.base", "estimators.holdout",
     ],
 )  # fmt: skip

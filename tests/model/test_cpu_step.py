@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from qcl_mixnet.engine.loop import flatten_parameters
+from qcl_mixnet.engine.flat import flatten_parameters
 from qcl_mixnet.engine.stacking import stack
 from qcl_mixnet.model.cpu_step import CompiledStep
 from qcl_mixnet.model.losses import HybridLoss, LossOptions, LossTerms

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from qcl_mixnet.engine.loop import batch_bounds, flatten_parameters
+from qcl_mixnet.engine.flat import flatten_parameters
+from qcl_mixnet.engine.loop import batch_bounds
 from qcl_mixnet.engine.objectives import AutogradObjective
 from qcl_mixnet.engine.stacking import stack
 from qcl_mixnet.model import objective as module

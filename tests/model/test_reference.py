@@ -9,11 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from qcl_mixnet.engine.loop import (
-    TrainingOptions,
-    flatten_parameters,
-    train,
-)
+from qcl_mixnet.engine.flat import flatten_parameters
+from qcl_mixnet.engine.loop import TrainingOptions, train
 from qcl_mixnet.engine.objectives import AutogradObjective
 from qcl_mixnet.engine.randomness import Streams
 from qcl_mixnet.engine.stacking import stack, unstack

@@ -11,9 +11,12 @@ from qcl_mixnet.evaluation.preparation import prepare_dataset
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
 from qcl_mixnet.evaluation.specs import ModelSpec
 from qcl_mixnet.pipelines.training.nodes import train_cell
+from qcl_mixnet.project.cell_progress import CellProgress
 from qcl_mixnet.project.dask_worker import Delivered, SentCell, Unfit, different_versions
 from qcl_mixnet.project.exchange import run_exchange
 from qcl_mixnet.project.resources import Resources
+from qcl_mixnet.resuming.files import Saved
+from qcl_mixnet.resuming.folder import progress_folder
 
 SPEC = ModelSpec.model_validate(
     {"class": "sklearn.neighbors.KNeighborsClassifier", "family": "ml", "label": "KNN"}
@@ -65,6 +68,22 @@ def test_compute__files_wait_for_the_driver(sent, tmp_path):
     folder.receive(delivered.record, lambda *file: cell.exchange.fetch(delivered.place, *file))
     folder.complete({"dataset": "mine", "model": "knn", **delivered.record})
     assert len(folder.result(cell.key).predictions) == 12
+
+
+def test_compute__shared_folder__trainings_are_saved_there_until_the_end(sent, tmp_path):
+    seen = []
+
+    def train(*inputs):
+        progress = progress_folder()
+        progress.save("a training", Saved({"values": np.zeros(1)}, {}, 1.0))
+        seen.append([path.parent for path in (tmp_path / "saved").iterdir()])
+        return train_cell(*inputs)
+
+    cell = sent(progress=CellProgress(tmp_path / "saved", 60.0, "key"))
+    node = Node(train, cell.node.inputs, "mine.knn_result", name="knn", namespace="mine")
+    assert isinstance(sent(node=node, progress=cell.progress).compute(tmp_path), Delivered)
+    assert seen == [[tmp_path / "saved"]]
+    assert not (tmp_path / "saved").exists()
 
 
 def test_compute__other_code_or_libraries__is_refused_before_any_work(sent, tmp_path):

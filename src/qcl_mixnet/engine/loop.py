@@ -7,28 +7,33 @@ mini-batch's loss is, an `Objective` says.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional
 
 from qcl_mixnet.engine.averaging import MovingAverage
 from qcl_mixnet.engine.checkpoints import Checkpoints
+from qcl_mixnet.engine.fingerprint import Fingerprint
+from qcl_mixnet.engine.flat import flatten_parameters
+from qcl_mixnet.engine.loop_state import LoopState
 from qcl_mixnet.engine.objectives import Objective
+from qcl_mixnet.engine.resumption import Resumption
 from qcl_mixnet.engine.threads import training_threads
+from qcl_mixnet.resuming.folder import ProgressFolder, progress_folder
+
+logger = logging.getLogger(__name__)
+
+Scores = Sequence[NDArray[np.float64]]
 
 # A batch of one row has no variance for batch norm and no neighbour for mixup.
 SMALLEST_BATCH = 2
-
-# More values than any CPU takes at a time. A buffer whose last values are fewer has them rounded
-# otherwise than the same values in the middle of a longer one.
-VECTOR = 64
 
 
 class TrainingDivergedError(ArithmeticError):
@@ -125,33 +130,6 @@ def make_optimizer(
     return optimizer, scheduler
 
 
-def flatten_parameters(parameters: Sequence[nn.Parameter]) -> nn.Parameter:
-    """Move parameters and their gradients into one buffer each, of which they become views.
-
-    An optimiser of the buffer steps all of them in a handful of calls instead of a handful each.
-
-    Parameters
-    ----------
-    parameters : sequence of nn.Parameter
-        Of one type, on one device; their gradients are zero afterwards.
-
-    Returns
-    -------
-    nn.Parameter of shape (n_values,)
-        With its gradient; filled up with zeros to a multiple of `VECTOR`.
-    """
-    values = torch.cat([p.detach().reshape(-1) for p in parameters])
-    buffer = nn.Parameter(functional.pad(values, (0, -len(values) % VECTOR)))
-    buffer.grad = torch.zeros_like(buffer)
-    start = 0
-    for parameter in parameters:
-        place = slice(start, start + parameter.numel())
-        parameter.grad = buffer.grad[place].view_as(parameter)
-        parameter.data = buffer.data[place].view_as(parameter)
-        start = place.stop
-    return buffer
-
-
 def train(
     network: nn.Module,
     objective: Objective,
@@ -163,12 +141,13 @@ def train(
     n_threads: int | None = None,
     on_epoch: Callable[[Mapping[str, float]], None] | None = None,
     score_name: str = "macro_f1",
-    should_stop: Callable[[], bool] | None = None,
+    should_stop: Callable[[Scores], bool] | None = None,
 ) -> list[TrainingResult]:
     """Train the members of a group in place.
 
     Nothing inside an epoch waits for the device, and members exchange nothing. A KeyboardInterrupt
-    after the first epoch ends the training, and the best so far is kept.
+    after the first epoch ends the training, and the best so far is kept. Within
+    `resuming.folder.saving_progress` a training that was ended goes on where it was saved.
 
     Parameters
     ----------
@@ -194,7 +173,7 @@ def train(
     score_name : str, default="macro_f1"
         Name of the scores in the history.
     should_stop : callable, optional
-        Asked after every epoch whether it was the last one, because the time is up, say.
+        Asked after every epoch, with the scores of all epochs, whether it was the last one.
 
     Returns
     -------
@@ -212,7 +191,9 @@ def train(
     step_flop = 6 * options.batch_size * sum(p.numel() for p in objective.parameters())
     with training_threads(n_threads or torch.get_num_threads(), len(rngs), step_flop):
         loop = _Loop(network, objective, n_rows, options, rngs, score_epoch, rows, score_name)
-        return loop.run(on_epoch, should_stop or (lambda: False))
+        folder = progress_folder()
+        resumption = None if folder is None else loop.resumption(folder, should_stop)
+        return loop.run(on_epoch, should_stop or (lambda _: False), resumption)
 
 
 class _Loop:
@@ -241,13 +222,37 @@ class _Loop:
         self.average = None if decay is None else MovingAverage(values, decay)
         self.kept = Checkpoints(network, len(rngs))
         self.results = [TrainingResult() for _ in rngs]
+        self.scores: list[NDArray[np.float64]] = []
+
+    def resumption(self, folder: ProgressFolder, should_stop: Any) -> Resumption | None:
+        """Give what saves this training; None for one that cannot be told from others."""
+        try:
+            found = Fingerprint(
+                network=self.network, objective=self.objective, options=self.options,
+                n_rows=self.n_rows, rows=self.rows, rngs=self.rngs, score_epoch=self.score_epoch,
+                score_name=self.score_name, should_stop=should_stop,
+            )  # fmt: skip
+        except TypeError as error:
+            logger.warning(
+                "A training with %s is not saved while it runs: it holds %s.",
+                type(self.objective).__name__, error,
+            )  # fmt: skip
+            return None
+        state = LoopState(
+            self.optimizer, self.scheduler, self.average, self.kept, self.results, self.scores,
+            found.buffers, found.generators,
+        )  # fmt: skip
+        return Resumption(folder, found.hexdigest(), state, self.options.epochs)
 
     def run(
         self,
         on_epoch: Callable[[Mapping[str, float]], None] | None,
-        should_stop: Callable[[], bool],
+        should_stop: Callable[[Scores], bool],
+        resumption: Resumption | None,
     ) -> list[TrainingResult]:
-        for epoch in range(1, self.options.epochs + 1):
+        epoch = 0 if resumption is None else resumption.resume()
+        while epoch < self.options.epochs and not (epoch and self._is_over(should_stop)):
+            epoch += 1
             try:
                 self._train_epoch(epoch)
                 if on_epoch is not None:
@@ -258,10 +263,16 @@ class _Loop:
                 for result in self.results:
                     result.interrupted = True
                 break
-            if all(result.diverged_at is not None for result in self.results) or should_stop():
-                break
+            if resumption is not None:
+                resumption.after_epoch(epoch)
+        else:
+            if resumption is not None:
+                resumption.end(epoch)
         self.kept.restore()
         return self.results
+
+    def _is_over(self, should_stop: Callable[[Scores], bool]) -> bool:
+        return all(r.diverged_at is not None for r in self.results) or should_stop(self.scores)
 
     def _train_epoch(self, epoch: int) -> None:
         self.network.train()
@@ -274,6 +285,7 @@ class _Loop:
         with nullcontext() if self.average is None else self.average.in_place():
             if self.score_epoch is not None:
                 means[self.score_name] = self.score_epoch(self.network)
+                self.scores.append(means[self.score_name])
             self._judge(epoch, means)
 
     def _take_steps(self) -> dict[str, NDArray[np.float64]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import logging
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -301,30 +301,34 @@ def _joined(tensors: Sequence[Tensor]) -> Tensor:
     return torch.stack(list(tensors))
 
 
-def _epoch_score(
-    members: Sequence[PreparedMember],
-) -> Callable[[nn.Module], NDArray[np.float64]] | None:
-    """Each member's macro F1 on its own rows, weighted, of the classes there; None without rows."""
+def _epoch_score(members: Sequence[PreparedMember]) -> _MacroF1 | None:
     scored = [member.scored_x for member in members if member.scored_x is not None]
     if not scored:
         return None
     learner = members[0].learner
-    x = _joined(scored) if learner.stackable else scored[0]
+    return _MacroF1(
+        _joined(scored) if learner.stackable else scored[0],
+        [member.scored_y for member in members],
+        [member.scored_weights for member in members],
+        learner.logits,
+    )
 
-    def macro_f1(network: nn.Module) -> NDArray[np.float64]:
-        predicted = learner.logits(network, x).argmax(dim=-1).cpu().numpy()
-        predicted = predicted.reshape(len(members), -1)
+
+@dataclass(frozen=True)
+class _MacroF1:
+    """Each member's macro F1 on its own rows, weighted, of the classes there."""
+
+    x: Tensor
+    labels: list[NDArray[np.int64] | None]
+    weights: list[NDArray[np.float64] | None]
+    logits: Callable[[nn.Module, Tensor], Tensor] = field(compare=False)
+
+    def __call__(self, network: nn.Module) -> NDArray[np.float64]:
+        predicted = self.logits(network, self.x).argmax(dim=-1).cpu().numpy()
+        predicted = predicted.reshape(len(self.labels), -1)
         return np.array(
             [
-                f1_score(
-                    member.scored_y,
-                    codes,
-                    average="macro",
-                    zero_division=0,
-                    sample_weight=member.scored_weights,
-                )
-                for member, codes in zip(members, predicted, strict=True)
+                f1_score(labels, codes, average="macro", zero_division=0, sample_weight=weights)
+                for labels, weights, codes in zip(self.labels, self.weights, predicted, strict=True)
             ]
         )
-
-    return macro_f1

@@ -34,7 +34,7 @@ class EpochReport:
             return
         shown = {name: f"{record[name]:.3g}" for name in ("loss", "macro_f1") if name in record}
         self.bar.set_postfix(shown, refresh=False)
-        self.bar.update()
+        self.bar.update(int(record["epoch"]) - self.bar.n)  # more than 1 where a training goes on
 
     def __exit__(
         self,

@@ -27,6 +27,7 @@ from qcl_mixnet.evaluation.search import GridFitWarning
 from qcl_mixnet.evaluation.specs import ModelSpec, ModelSpecError, no_probabilities
 from qcl_mixnet.evaluation.threads import limited_threads
 from qcl_mixnet.evaluation.wording import printable
+from qcl_mixnet.resuming.folder import resumed_seconds, work_clock
 
 
 @dataclass(frozen=True)
@@ -75,11 +76,13 @@ def run_cell(
     Returns
     -------
     CellResult
-        Seconds of fitting are without what only the first fit of a process does (compiling, say),
+        Seconds count the trainings that went on where an earlier process was ended with all their
+        parts; `resumed_seconds` of the record are those of the parts before. Those of fitting are
+        without what only the first fit of a process does (compiling, say),
         if the model has a method `warm_up` for that. A model that raises gives a record with
         status "failed" and the error: the other cells of a run must not depend on it.
     """
-    started = time.perf_counter()
+    started, before = work_clock(), resumed_seconds()
     repeats: list[_Repeat] = []
     error = trace = None
     with warnings.catch_warnings(record=True) as caught, limited_threads(n_jobs):
@@ -98,7 +101,8 @@ def run_cell(
         "error": error,
         "traceback": trace,
         "test_selected": any(repeat.summary["test_selected"] for repeat in repeats),
-        "seconds": time.perf_counter() - started,
+        "seconds": work_clock() - started,
+        "resumed_seconds": resumed_seconds() - before,
         "parameters": repeats[0].parameters if repeats else dict(spec.params),
         "metrics": _mean_metrics(repeats) if not error else {},
         "repeats": [repeat.summary for repeat in repeats],
@@ -149,6 +153,7 @@ def lost_cell(
             "traceback": trace,
             "test_selected": False,
             "seconds": seconds,
+            "resumed_seconds": 0.0,
             "parameters": dict(spec.params),
             "metrics": {},
             "repeats": [],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +24,7 @@ from qcl_mixnet.evaluation.specs import (
 from qcl_mixnet.evaluation.splits import Split
 from qcl_mixnet.grouping.owners import IntArray, group_parameters
 from qcl_mixnet.preprocessing.column_encoder import ColumnEncoder
+from qcl_mixnet.resuming.folder import work_clock
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Fitted:
     best_parameters : dict
         What a grid search chose; empty without one.
     seconds : float
-        Of its search and fit.
+        Of its search and fit; where trainings were ended and went on, of all their parts.
     """
 
     split: Split
@@ -83,7 +83,7 @@ def fit_repeats(
         yield from _fit_together(fit_together, data, spec, protocol)
         return
     for split in data.splits:
-        started = time.perf_counter()
+        started = work_clock()
         train, test = split_parts(data, split)
         groups = training_groups(data, split)
         if spec.decision != "argmax":
@@ -95,7 +95,7 @@ def fit_repeats(
                 spec, data.encoder, protocol, split.seed, train, test, groups, n_jobs
             )
             inner = model
-        yield Fitted(split, model, inner, best, time.perf_counter() - started)
+        yield Fitted(split, model, inner, best, work_clock() - started)
 
 
 def _fit_together(
@@ -105,7 +105,7 @@ def _fit_together(
     protocol: EvaluationProtocol,
 ) -> Iterator[Fitted]:
     """Train the networks of all repeats as one group; each gets its share of the time."""
-    started = time.perf_counter()
+    started = work_clock()
     models, tables, eval_sets = [], [], []
     for split in data.splits:
         train, test = split_parts(data, split)
@@ -116,7 +116,7 @@ def _fit_together(
     groups = [training_groups(data, split) for split in data.splits]
     # A user's own class may know no groups.
     fit_together(models, tables, eval_sets, *([groups] if data.groups is not None else []))
-    seconds = (time.perf_counter() - started) / len(models)
+    seconds = (work_clock() - started) / len(models)
     for split, model in zip(data.splits, models, strict=True):
         yield Fitted(split, model, model, {}, seconds)
 

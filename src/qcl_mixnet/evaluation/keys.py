@@ -41,8 +41,9 @@ LIBRARIES_OF_MODULES = {
 }
 # These run in every cell, whatever its model.
 COMMON_MODULES = (f"{PACKAGE}.evaluation.cells", f"{PACKAGE}.preprocessing.table_preprocessor")
-# Classifiers import this to be saved, loaded and exported; no result depends on it.
-_WITHOUT_RESULTS = f"{PACKAGE}.persistence"
+# Classifiers import these to be saved, loaded and exported, and trainings to be gone on with; no
+# result depends on them.
+_WITHOUT_RESULTS = (f"{PACKAGE}.persistence", f"{PACKAGE}.resuming")
 
 
 def cell_key(data_fingerprint: str, spec: ModelSpec, protocol: EvaluationProtocol) -> str:
@@ -98,15 +99,15 @@ def _version(distribution: str) -> str:
 def code_digest(modules: tuple[str, ...]) -> str:
     """Hash the code of some modules and of all that they import, but for installed packages.
 
-    Comments, docstrings and layout do not count, nor does `persistence`, which trains and scores
-    nothing. Modules of other packages count by the version of theirs (`library_versions`), this
-    package and a user's own modules by their code.
+    Comments, docstrings and layout do not count, nor do `persistence` and `resuming`, which train
+    and score nothing. Modules of other packages count by the version of theirs
+    (`library_versions`), this package and a user's own modules by their code.
     """
     pending, seen = list(modules), dict[str, str]()
     own: dict[str, bool] = {PACKAGE: True}
     while pending:
         name = pending.pop()
-        if name == _WITHOUT_RESULTS or name.startswith(f"{_WITHOUT_RESULTS}."):
+        if any(name == room or name.startswith(f"{room}.") for room in _WITHOUT_RESULTS):
             continue
         top = name.partition(".")[0]
         if top not in own:

@@ -36,7 +36,7 @@ class CompiledStep:
     ----------
     net, loss
         The stacked networks and losses, on the CPU. Their parameters have gradients to write into
-        (see `engine.loop.flatten_parameters`), and keep their memory as long as this is used.
+        (see `engine.flat.flatten_parameters`), and keep their memory as long as this is used.
     members : slice
         Which of them.
     """
@@ -269,5 +269,5 @@ def _slope(activation: nn.Module | None) -> float:
 
 def _arrays(parameter: Tensor, members: slice) -> tuple[Array, Array]:
     """Values and gradient of some members' parameter, in the parameter's own memory."""
-    assert parameter.grad is not None  # engine.loop.flatten_parameters made it
+    assert parameter.grad is not None  # engine.flat.flatten_parameters made it
     return parameter.detach().numpy()[members], parameter.grad.numpy()[members]

@@ -91,7 +91,7 @@ def compute_cells(
     executor : CellExecutor
     """
     cells = {node.name: cell_dataset(node, catalog) for node in nodes}
-    tasks = {node.name: cell_task(node, catalog) for node in nodes}
+    tasks = {node.name: cell_task(node, catalog, keys[node.name], resources) for node in nodes}
     unfinished = set(tasks)
     try:
         for event in executor.run(tasks):

@@ -17,6 +17,7 @@ from qcl_mixnet.engine.threads import forget_fork
 from qcl_mixnet.evaluation.cells import lost_cell
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
 from qcl_mixnet.evaluation.specs import ModelSpec
+from qcl_mixnet.project.cell_progress import CellProgress, cell_progress, compute_saving
 from qcl_mixnet.project.datasets import CellDataset
 from qcl_mixnet.project.resources import Resources
 from qcl_mixnet.supervision.supervisor import Died, Raised
@@ -41,22 +42,28 @@ class CellTask:
         Of the cell.
     datasets : mapping of str to AbstractDataset
         Its inputs and its output, by their names in the catalog: not the whole catalog.
+    progress : CellProgress or None
+        Where its trainings are saved meanwhile; None: nowhere.
     """
 
     node: Node
     datasets: Mapping[str, AbstractDataset[Any, Any]]
+    progress: CellProgress | None = None
 
     def __call__(self) -> dict[str, Any]:
         """Compute the cell and write its files; give the record that completes them."""
         inputs = {name: self.datasets[name].load() for name in self.node.inputs}
-        result = self.node.run(inputs)[self.node.outputs[0]]
-        return cell_dataset(self.node, self.datasets).write(result)
+        return compute_saving(
+            self.progress,
+            lambda: self.node.run(inputs)[self.node.outputs[0]],
+            cell_dataset(self.node, self.datasets).write,
+        )
 
 
-def cell_task(node: Node, catalog: CatalogProtocol) -> CellTask:
-    """Give the task of a node that trains a cell."""
-    names = [*node.inputs, *node.outputs]
-    return CellTask(node, {name: catalog[name] for name in names})
+def cell_task(node: Node, catalog: CatalogProtocol, key: str, resources: Resources) -> CellTask:
+    """Give the task of a node that trains the cell whose result will have a key."""
+    datasets = {name: catalog[name] for name in [*node.inputs, *node.outputs]}
+    return CellTask(node, datasets, cell_progress(cell_dataset(node, datasets), key, resources))
 
 
 def cell_dataset(

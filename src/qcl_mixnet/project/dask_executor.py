@@ -180,6 +180,8 @@ class DaskExecutor:
             node=task.node, dataset=cell.dataset, model=cell.model, key=self.keys[name],
             versions=library_versions(), values=values, tables=tables, exchange=self.exchange,
             hides_gpu=any(self.on_gpu.values()) and not self.on_gpu[name],
+            # With an exchange elsewhere no other worker would find what this one has saved.
+            progress=None if self.exchange.copies_inputs else task.progress,
         )  # fmt: skip
 
     def _begun(self, name: str) -> Iterator[Event]:

@@ -20,9 +20,11 @@ from typing import TYPE_CHECKING, Any
 from kedro.pipeline.node import Node
 
 from qcl_mixnet.evaluation.cell_folder import CellFolder
+from qcl_mixnet.evaluation.cells import CellResult
 from qcl_mixnet.evaluation.keys import cell_key, library_versions
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
 from qcl_mixnet.evaluation.specs import ModelSpec
+from qcl_mixnet.project.cell_progress import CellProgress, compute_saving
 from qcl_mixnet.project.cell_stage import cell_launcher
 from qcl_mixnet.project.cell_tasks import WORKER_INITIALIZER
 from qcl_mixnet.project.datasets import TableDataset
@@ -80,6 +82,8 @@ class SentCell:
     exchange : Exchange
     hides_gpu : bool
         Whether the cell must not see a GPU, since others are there for those.
+    progress : CellProgress or None
+        Where its trainings are saved meanwhile, in a folder that all machines reach; None: nowhere.
     """
 
     node: Node
@@ -91,6 +95,7 @@ class SentCell:
     tables: Mapping[str, str]
     exchange: Exchange
     hides_gpu: bool
+    progress: CellProgress | None = None
 
     def compute(self, cache: Path) -> Delivered | Unfit:
         """Compute the cell and hand over its files.
@@ -109,13 +114,17 @@ class SentCell:
             for name, offered in self.tables.items():
                 path = self.exchange.receive(offered, cache)
                 inputs[name] = TableDataset(filepath=str(path)).load()
-            result = self.node.run(inputs)[self.node.outputs[0]]
-            with tempfile.TemporaryDirectory() as folder:
-                files = CellFolder(Path(folder))
-                record = files.write(result)
-                return Delivered(record, self.exchange.deliver(files.folder(self.key)))
+            return compute_saving(
+                self.progress, lambda: self.node.run(inputs)[self.node.outputs[0]], self._deliver
+            )
         except ExchangeError as error:
             return Unfit(f"The worker on {socket.gethostname()} cannot go on: {error}.")
+
+    def _deliver(self, result: CellResult) -> Delivered:
+        with tempfile.TemporaryDirectory() as folder:
+            files = CellFolder(Path(folder))
+            record = files.write(result)
+            return Delivered(record, self.exchange.deliver(files.folder(self.key)))
 
     def _other_code(self) -> str:
         differ = different_versions(self.versions, library_versions())

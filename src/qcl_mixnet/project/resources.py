@@ -43,6 +43,7 @@ class Resources(BaseModel):
     wait_seconds: float = Field(default=0, ge=0)
     cell_seconds: float | None = Field(default=None, gt=0)
     cell_memory: Annotated[ByteSize, Field(gt=0)] | None = None
+    checkpoint_seconds: float | None = Field(default=60, ge=0, allow_inf_nan=False)
     scheduler: Annotated[str, AfterValidator(_scheduler)] | None = None
     exchange: Annotated[str, AfterValidator(_exchange)] | None = None
     on_gpu: Annotated[list[str], BeforeValidator(names_of)] = []

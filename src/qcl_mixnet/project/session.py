@@ -23,6 +23,7 @@ from qcl_mixnet.data.sources.files import LOCAL_FOLDER_VARIABLE
 from qcl_mixnet.evaluation.errors import EvaluationError
 from qcl_mixnet.evaluation.specs import ModelSpecError
 from qcl_mixnet.evaluation.wording import count
+from qcl_mixnet.project.cell_progress import sweep_progress
 from qcl_mixnet.project.configuration import expanded
 from qcl_mixnet.project.configuration_loader import ProjectConfigLoader
 from qcl_mixnet.project.folder_lock import folder_lock
@@ -186,4 +187,8 @@ class BenchmarkSession(KedroSession):
             for folder in {data_folder(loader), data_folder(loader, "raw_root")}:
                 if removed := sweep_parts(folder):
                     logger.info("Removed %s of a run that was ended.", count(removed, "half file"))
+            if removed := sweep_progress(data_folder(loader)):
+                logger.info(
+                    "Removed what was saved of %s that nobody needs.", count(removed, "cell")
+                )
             yield

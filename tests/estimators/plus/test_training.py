@@ -20,6 +20,7 @@ from qcl_mixnet.estimators.plus.training import (
     PaperRecipe,
     Recipe,
     calibrated_log_loss,
+    epochs_since_best,
     train_recipe,
 )
 from qcl_mixnet.model.plus.network import InputLayout, PlusOptions
@@ -150,11 +151,11 @@ def test_out_of_bag__rows_of_several_networks__their_mean_and_nan_where_none():
     assert scores[0] == pytest.approx(-calibrated_log_loss(found[:2], np.array([0, 1])))
 
 
-def test_out_of_bag__epochs_since_best():
-    judge = OutOfBag(make_table()[0], make_table()[1], make_bags())
+def test_epochs_since_best__counts_from_the_first_of_the_highest():
+    scores = []
     for score, expected in ((-3.0, 0), (-2.0, 0), (-2.0, 1), (-5.0, 2), (-1.0, 0)):
-        judge.scores.append(score)
-        assert judge.epochs_since_best == expected
+        scores.append(np.full(2, score))
+        assert epochs_since_best(scores) == expected
 
 
 def test_calibrated_log_loss__equals_scikit_learn_s_after_the_temperature():
@@ -168,8 +169,7 @@ def test_calibrated_log_loss__equals_scikit_learn_s_after_the_temperature():
 
 def test_clock__shares_of_what_is_left(monkeypatch):
     now = SimpleNamespace(value=100.0)
-    fake = SimpleNamespace(monotonic=lambda: now.value)
-    monkeypatch.setattr(training, "time", fake)
+    monkeypatch.setattr(training, "work_clock", lambda: now.value)
     clock = Clock(10.0)  # 9.3 seconds of training
     assert clock.share(1 / 3) == pytest.approx(100 + 3.1)
     now.value = 105.0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -31,6 +30,7 @@ from qcl_mixnet.estimators.plus.training import (
 from qcl_mixnet.estimators.plus.trees import TREES, fit_trees
 from qcl_mixnet.model.plus.network import InputLayout
 from qcl_mixnet.preprocessing.gap_indicators import GapIndicatingPreprocessor
+from qcl_mixnet.resuming.folder import work_clock
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class Candidate:
     best_epoch : int
         0 for trees.
     seconds : float
-        Of the training.
+        Of the training, with all its parts if it was ended and went on.
     """
 
     member: Member
@@ -193,7 +193,7 @@ class PlusTraining:
         return 0.1 * min(candidate.seconds for candidate in self.candidates)
 
     def _network(self, kind: Recipe | PaperRecipe, left: int) -> Candidate:
-        started = time.monotonic()
+        started = work_clock()
         recipe = self.plan.sized(kind, self.layout)
         # Streams of its own for each network, however many kinds are trained.
         first = 1 + PORTFOLIO.index(kind) * len(self.bags)
@@ -218,7 +218,7 @@ class PlusTraining:
         return self._candidate(member, trained.out_of_fold, best_epoch, started)
 
     def _without_network(self, name: str) -> Candidate:
-        started = time.monotonic()
+        started = work_clock()
         member: Member
         if name in REACHES:
             member, out_of_fold = fit_neighbors(
@@ -249,7 +249,7 @@ class PlusTraining:
             temperature,
             mean_log_loss(calibrated, self.labels, self.weights),
             best_epoch,
-            time.monotonic() - started,
+            work_clock() - started,
         )
 
     def blend(self) -> Blend:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from qcl_mixnet.decisions.rule import SMALLEST_PROBABILITY
-from qcl_mixnet.engine.loop import TrainingOptions, TrainingResult, train
+from qcl_mixnet.engine.loop import Scores, TrainingOptions, TrainingResult, train
 from qcl_mixnet.engine.objectives import Objective
 from qcl_mixnet.engine.randomness import Streams
 from qcl_mixnet.engine.stacking import stack, unstack
@@ -27,6 +27,7 @@ from qcl_mixnet.model.objective import HybridObjective, MixupOptions
 from qcl_mixnet.model.plus.columns import learn_columns
 from qcl_mixnet.model.plus.network import InputLayout, PlusNetwork, PlusOptions
 from qcl_mixnet.model.plus.objective import PlusLossOptions, PlusObjective
+from qcl_mixnet.resuming.folder import work_clock
 
 FloatArray = NDArray[np.float64]
 Networks = Sequence[PlusNetwork] | Sequence[QCLMixNet]
@@ -36,7 +37,7 @@ SPENT = 0.93
 
 
 class Clock:
-    """Time that a fit may take.
+    """Time that a fit may take, with all its parts if it was ended and went on.
 
     Parameters
     ----------
@@ -45,18 +46,48 @@ class Clock:
     """
 
     def __init__(self, limit: float | None):
-        self.end = math.inf if limit is None else time.monotonic() + SPENT * limit
+        self.end = math.inf if limit is None else work_clock() + SPENT * limit
 
     def share(self, part: float) -> float:
-        """When a part of what is left will be over."""
+        """When, by `work_clock`, a part of what is left will be over."""
         if self.end == math.inf:
             return self.end
-        now = time.monotonic()
+        now = work_clock()
         return now + part * (self.end - now)
 
     def expects_more_than_is_left(self, seconds: float) -> bool:
         """Whether something that takes so long would end too late."""
-        return time.monotonic() + seconds > self.end
+        return work_clock() + seconds > self.end
+
+
+@dataclass
+class Patience:
+    """When the training of a kind ends before its last epoch.
+
+    Attributes
+    ----------
+    epochs : float
+        So many without a higher score.
+    deadline : float
+        Of `work_clock`: no epoch begins that would end later, after the first.
+    """
+
+    epochs: float
+    deadline: float = field(default=math.inf, compare=False)
+
+    def __post_init__(self) -> None:
+        self._epoch_began = time.monotonic()
+
+    def __call__(self, scores: Scores) -> bool:
+        """Whether the last epoch was enough, by the scores `(members,)` of all epochs."""
+        began, self._epoch_began = self._epoch_began, time.monotonic()
+        too_late = work_clock() + self._epoch_began - began > self.deadline
+        return epochs_since_best(scores) >= self.epochs or too_late
+
+
+def epochs_since_best(scores: Scores) -> int:
+    """Epochs after the one with the highest score, which is the same for all members."""
+    return len(scores) - 1 - int(np.argmax([score[0] for score in scores]))
 
 
 @dataclass(frozen=True)
@@ -154,7 +185,7 @@ def train_recipe(
     patience : float
         Epochs without a lower log loss after which the training ends.
     deadline : float
-        Of `time.monotonic`: no epoch begins that would end later, after the first.
+        Of `work_clock`: no epoch begins that would end later, after the first.
     n_threads : int, optional
         Threads of a CPU; None: as many as PyTorch uses.
     weights : ndarray of shape (n_samples,), optional
@@ -194,13 +225,6 @@ def train_recipe(
         stacked = stack(networks).to(device)
         objective = PlusObjective(stacked, *shared, recipe.loss, streams, of_rows)
     judge = OutOfBag(x, labels, bags, weights)
-    begun = [time.monotonic()]
-
-    def should_stop() -> bool:
-        begun.append(time.monotonic())
-        too_late = 2 * begun[-1] - begun[-2] > deadline  # once another epoch has passed
-        return judge.epochs_since_best >= patience or too_late
-
     results = train(
         stacked,
         objective,
@@ -211,7 +235,7 @@ def train_recipe(
         rows=torch.from_numpy(np.stack([bag.in_bag for bag in bags])).to(device),
         n_threads=n_threads,
         score_name="negative_log_loss",
-        should_stop=should_stop,
+        should_stop=Patience(patience, deadline),
     )
     unstack(stacked, networks)
     for network in networks:
@@ -266,7 +290,6 @@ class OutOfBag:
     ):
         self.labels, self.rows = labels, [bag.out_of_bag for bag in bags]
         self.weights = weights
-        self.scores: list[float] = []
         # Folds leave out as many rows as others or one less: the first is then repeated.
         padded = [np.resize(rows, max(map(len, self.rows))) for rows in self.rows]
         self.x = x[torch.from_numpy(np.stack(padded)).to(x.device)]
@@ -286,13 +309,8 @@ class OutOfBag:
         p = self.probabilities(network)
         seen = np.isfinite(p[:, 0])
         weights = None if self.weights is None else self.weights[seen]
-        self.scores.append(-calibrated_log_loss(p[seen], self.labels[seen], weights))
-        return np.full(len(self.rows), self.scores[-1])
-
-    @property
-    def epochs_since_best(self) -> int:
-        """Scores after the highest."""
-        return len(self.scores) - 1 - int(np.argmax(self.scores))
+        score = -calibrated_log_loss(p[seen], self.labels[seen], weights)
+        return np.full(len(self.rows), score)
 
 
 def calibrated_log_loss(
