@@ -8,6 +8,7 @@ import pytest
 
 from qcl_mixnet.evaluation import cell_folder
 from qcl_mixnet.evaluation.cell_folder import CellFolder
+from qcl_mixnet.evaluation.cell_record import RECORD_VERSION
 from qcl_mixnet.evaluation.cells import CellResult
 
 KEY, OTHER_KEY = "abc" * 21 + "d", "def" * 21 + "a"  # the first is that of `make_record`
@@ -57,7 +58,8 @@ def test_absent__is_none_without_a_word(cell, caplog):
 def test_save__round_trip(cell, make_result):
     save(cell, make_result())
     loaded = cell.result(KEY)
-    assert {**loaded.record, "files": {}} == make_result().record
+    expected = {**make_result().record, "schema_version": RECORD_VERSION}
+    assert {**loaded.record, "files": {}} == expected
     pd.testing.assert_frame_equal(loaded.predictions, PREDICTIONS)
     pd.testing.assert_frame_equal(loaded.history, HISTORY)
     assert cell.record(KEY) == loaded.record

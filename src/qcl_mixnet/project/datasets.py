@@ -69,7 +69,14 @@ class TableDataset(ParquetDataset):
         try:
             table = pd.read_parquet(self.path)
         # Pyarrow's errors derive from the first two; the others are of odd notes in its header.
-        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        except (
+            OSError,
+            ValueError,
+            LookupError,
+            TypeError,
+            AttributeError,
+            RecursionError,
+        ) as error:
             raise DatasetError(
                 f"{self.path} is not a readable Parquet file ({error}); delete it and run again: "
                 f"it is made anew."
