@@ -241,7 +241,7 @@ def test_newer_version_of_a_model__says_which_and_what_to_do(kind, tmp_path, mod
     (file,) = folder.glob("*.json")
     document = {**json.loads(file.read_text()), "schema_version": 99, "more": {"deep": [1]}}
     file.write_text(json.dumps(document))
-    with pytest.raises(ModelFileError, match="has schema version 99, .* reads version") as told:
+    with pytest.raises(ModelFileError, match=r"has schema version 99, .* reads version") as told:
         load_fitted(folder)
     assert str(file) in str(told.value)
     assert "install the version that wrote" in str(told.value)

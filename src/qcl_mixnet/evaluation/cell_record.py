@@ -7,7 +7,6 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-
 # Raise it with every change that this version of the package could not read. Records state it since
 # there is one; fields that are not known are nothing to those who read.
 RECORD_VERSION = 1

@@ -8,12 +8,31 @@ def count(n: int, noun: str, plural: str | None = None) -> str:
     return f"{n} {noun}" if n == 1 else f"{n} {plural or noun + 's'}"
 
 
+MOST_CHARACTERS = 10_000
+
+
 def printable(text: str) -> str:
     r"""Write what UTF-8 cannot encode as its escape: an error may quote half a character.
+
+    Of a text of more than 10,000 characters, such as an error that quotes a table, the middle is
+    left out.
 
     Examples
     --------
     >>> printable("no file named a\ud800")
     'no file named a\\ud800'
     """
+    if len(text) > MOST_CHARACTERS:
+        half = MOST_CHARACTERS // 2
+        left_out = f" ... ({len(text) - 2 * half:,} characters left out) ... "
+        text = text[:half] + left_out + text[-half:]
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def told(error: BaseException) -> str:
+    """Write the kind of an error and what it says; an error may fail at saying it."""
+    kind = type(error).__name__
+    try:
+        return printable(f"{kind}: {error}")
+    except BaseException as another:  # whatever a model's own error does
+        return printable(f"{kind}, whose text raises {type(another).__name__}")

@@ -15,6 +15,9 @@ from qcl_mixnet.evaluation.cells import CellResult
 from qcl_mixnet.project.tracking import RunBinding
 from qcl_mixnet.writing import write_atomically
 
+# Pyarrow's errors derive from the first two; the others are of odd notes in a file's header.
+_UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
+
 
 @dataclass(frozen=True)
 class Unavailable:

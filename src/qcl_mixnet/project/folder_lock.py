@@ -109,7 +109,7 @@ def _in_use(folder: Path) -> str:
 
 
 def _read_owner(path: Path) -> dict[str, Any] | None:
-    """Who has the lock; None in the moment before its note is written, or where it says too little."""
+    """Who has the lock; None before its note is written, and where the note says too little."""
     try:
         owner = json.loads(path.read_text(encoding="utf-8"))
         since = datetime.fromisoformat(owner["since"])

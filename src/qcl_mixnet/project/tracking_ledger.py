@@ -116,9 +116,9 @@ class Ledger:
         version = content.pop("schema_version", 1)  # none was stated before there was a second
         if isinstance(version, int) and version > VERSION:
             raise NewerLedgerError(
-                f"{path} has schema version {version}, and this qcl-mixnet reads up to {VERSION}: what it "
-                "notes down is left as it is and not sent to MLflow; run the version that wrote "
-                "it, or delete the folder, which loses no result."
+                f"{path} has schema version {version}, and this qcl-mixnet reads up to {VERSION}: "
+                "what it notes down is left as it is and not sent to MLflow; run the version that "
+                "wrote it, or delete the folder, which loses no result."
             )
         known = {f.name for f in fields(LedgerRun)}
         return LedgerRun(**{name: value for name, value in content.items() if name in known})
