@@ -28,7 +28,7 @@ from qcl_mixnet.evaluation.protocol import EvaluationProtocol
 from qcl_mixnet.evaluation.search import GridFitWarning
 from qcl_mixnet.evaluation.specs import ModelSpec, ModelSpecError, no_probabilities
 from qcl_mixnet.evaluation.threads import limited_threads
-from qcl_mixnet.evaluation.wording import printable, told
+from qcl_mixnet.evaluation.wording import LONGEST_LINE, printable, told
 
 _MOST_WARNINGS = 1000
 
@@ -150,7 +150,7 @@ def lost_cell(
         {
             **_what_it_is(data_fingerprint, spec, protocol),
             "status": "failed",
-            "error": printable(error),
+            "error": printable(error, LONGEST_LINE),
             "traceback": None if trace is None else printable(trace),
             "test_selected": False,
             "seconds": seconds,
