@@ -1,12 +1,10 @@
 """Servers that send a byte now and then: given up in seconds, and the next source is tried."""
 
-import socket
-import threading
 import time
-from contextlib import contextmanager
 
 import pandas as pd
 import pytest
+from tests.dripping import dripping
 
 from qcl_mixnet.data.errors import SourceUnavailableError
 from qcl_mixnet.data.ingestion import ingest
@@ -17,38 +15,6 @@ HEADER = b"HTTP/1.1 200 OK\r\nServer: slow\r\n"
 ANNOUNCED = HEADER + b"Content-Length: 100000000\r\n\r\n"
 CHUNKED = HEADER + b"Transfer-Encoding: chunked\r\n\r\n"
 QUICK = {"timeout": 0.3, "retries": 3, "backoff": 0.01}
-
-
-@contextmanager
-def dripping(at_once, forever, pause=0.02):
-    """Answer every request with some bytes at once, and then a piece after each pause."""
-    listening = socket.create_server(("127.0.0.1", 0))
-    asked, stopping = [], threading.Event()
-
-    def answer(connection):
-        with connection:
-            asked.append(connection.recv(65536).partition(b"\r\n")[0])
-            try:
-                connection.sendall(at_once)
-                while not stopping.wait(pause):
-                    connection.sendall(forever)
-            except OSError:  # the client has hung up
-                pass
-
-    def accept():
-        while True:
-            try:
-                connection, _ = listening.accept()
-            except OSError:
-                return
-            threading.Thread(target=answer, args=[connection], daemon=True).start()
-
-    threading.Thread(target=accept, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}", asked
-    finally:
-        stopping.set()
-        listening.close()
 
 
 DRIPS = {
