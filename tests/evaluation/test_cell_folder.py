@@ -279,6 +279,7 @@ def test_newest_record__of_any_key__that_came_to_its_end(cell, make_result):
     assert cell.newest_record() is None
     for key, day, status in (("a" * 64, 3, "ok"), ("b" * 64, 4, "ok"), ("c" * 64, 5, "failed")):
         save(cell, make_result(key=key, finished_at=f"2026-01-0{day}", status=status))
-    (cell.path / "damaged").mkdir()
-    (cell.path / "damaged" / "fit.json").write_text("{")
+    for i, damaged in enumerate(("{", "[]", "[" * 100_000, '{"status": "ok"}')):
+        (cell.path / f"damaged {i}").mkdir()
+        (cell.path / f"damaged {i}" / "fit.json").write_text(damaged)
     assert cell.newest_record()["key"] == "b" * 64

@@ -122,12 +122,20 @@ class CellFolder:
         return max(found, key=lambda item: item[:2], default=(None, None, None))[2]
 
     def result(self, key: str) -> CellResult | None:
-        """Read a result; None where `record` finds none."""
+        """Read a result; None where `record` finds none, or where its files are not of a result."""
         record = self.record(key)
         if record is None:
             return None
         folder = self.folder(key)
-        frames = {Path(name).stem: pd.read_parquet(folder / name) for name in record["files"]}
+        try:
+            frames = {Path(name).stem: pd.read_parquet(folder / name) for name in record["files"]}
+            for name, frame in frames.items():
+                _check_frame(name, frame)
+        except _DAMAGED as error:
+            logger.warning(
+                "%s is damaged (%s); delete it, and the cell is computed again.", folder, error
+            )
+            return None
         return CellResult(record, **frames)
 
     def write(self, result: CellResult) -> dict[str, Any]:
@@ -215,6 +223,16 @@ class CellFolder:
             (self.path / f"{name}.parquet").unlink(missing_ok=True)
         for name in [*names, RECORD]:
             write_atomically(self.path / name, partial(_link, self.folder(key) / name))
+
+
+def _check_frame(name: str, frame: pd.DataFrame) -> None:
+    """Refuse what no run has written, though its checksum is right: somebody edited both."""
+    for column, kind in frame.dtypes.items():
+        if not pd.api.types.is_numeric_dtype(kind):
+            raise ValueError(f"column {column!r:.60} of {name} holds no numbers")
+    classes = sorted(int(c[6:]) for c in map(str, frame.columns) if c.startswith("proba_"))
+    if name == "predictions" and classes != list(range(len(classes))):
+        raise ValueError(f"{name} lacks the probabilities of a class")
 
 
 def _link(source: Path, target: Path) -> None:

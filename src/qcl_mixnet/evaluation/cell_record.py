@@ -105,6 +105,8 @@ def check_record(record: Any) -> None:
     try:
         _Record.model_validate(record)
         if record["status"] == "ok":
+            if not record["repeats"]:
+                raise ValueError("it has no 'repeats'")
             _ScoresShown.model_validate(record["metrics"])
         elif record["error"] is None:
             raise ValueError("it failed without an error")
