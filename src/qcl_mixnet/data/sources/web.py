@@ -75,7 +75,7 @@ class _Paced(io.RawIOBase):
 class _PacedResponse(http.client.HTTPResponse):
     def __init__(self, sock: Any, *args: Any, **kwargs: Any):
         super().__init__(sock, *args, **kwargs)
-        self.fp = io.BufferedReader(_Paced(self.fp.detach(), sock.gettimeout()))  # type: ignore
+        self.fp = io.BufferedReader(_Paced(self.fp.detach(), sock.gettimeout()))
 
 
 class _Connection(http.client.HTTPConnection):
