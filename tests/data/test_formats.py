@@ -223,3 +223,11 @@ def test_load__arff_that_is_none__is_one_sentence(refusal, old, new, words):
 def test_load__arff_in_another_encoding__when_told(load_file):
     table = load_file(ARFF.replace("x y", "é").encode("latin-1"), "t.arff", encoding="latin-1")
     assert table["s"].iloc[0] == "é"
+
+
+@pytest.mark.parametrize("note", ["[" * 100_000, '{"columns": 1, "index_columns": 2}'])
+def test_load__parquet_whose_note_of_pandas_is_odd__is_one_sentence(load_file, note):
+    table = pa.Table.from_pandas(FRAME).replace_schema_metadata({"pandas": note})
+    with pytest.raises(DataError, match=r"cannot be read as a Parquet file \(") as caught:
+        load_file(arrow(table), "t.parquet")
+    assert "\n" not in str(caught.value)

@@ -8,6 +8,7 @@ import pytest
 
 from qcl_mixnet.evaluation import cell_folder
 from qcl_mixnet.evaluation.cell_folder import CellFolder
+from qcl_mixnet.evaluation.cell_record import RECORD_VERSION
 from qcl_mixnet.evaluation.cells import CellResult
 
 KEY, OTHER_KEY = "abc" * 21 + "d", "def" * 21 + "a"  # the first is that of `make_record`
@@ -57,7 +58,8 @@ def test_absent__is_none_without_a_word(cell, caplog):
 def test_save__round_trip(cell, make_result):
     save(cell, make_result())
     loaded = cell.result(KEY)
-    assert {**loaded.record, "files": {}} == make_result().record
+    expected = {**make_result().record, "schema_version": RECORD_VERSION}
+    assert {**loaded.record, "files": {}} == expected
     pd.testing.assert_frame_equal(loaded.predictions, PREDICTIONS)
     pd.testing.assert_frame_equal(loaded.history, HISTORY)
     assert cell.record(KEY) == loaded.record
@@ -277,6 +279,7 @@ def test_newest_record__of_any_key__that_came_to_its_end(cell, make_result):
     assert cell.newest_record() is None
     for key, day, status in (("a" * 64, 3, "ok"), ("b" * 64, 4, "ok"), ("c" * 64, 5, "failed")):
         save(cell, make_result(key=key, finished_at=f"2026-01-0{day}", status=status))
-    (cell.path / "damaged").mkdir()
-    (cell.path / "damaged" / "fit.json").write_text("{")
+    for i, damaged in enumerate(("{", "[]", "[" * 100_000, '{"status": "ok"}')):
+        (cell.path / f"damaged {i}").mkdir()
+        (cell.path / f"damaged {i}" / "fit.json").write_text(damaged)
     assert cell.newest_record()["key"] == "b" * 64

@@ -4,6 +4,7 @@ import pytest
 from sklearn.model_selection import train_test_split
 
 from qcl_mixnet.data.errors import DataError
+from qcl_mixnet.data.ingestion import content_sha256
 from qcl_mixnet.evaluation.errors import EvaluationError
 from qcl_mixnet.evaluation.preparation import cell_data, prepare_dataset
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
@@ -156,3 +157,15 @@ def test_cell_data__after_a_round_trip_through_parquet__is_the_table_and_its_spl
     again = prepare(stored, repeats=2)
     assert again.schema == prepared.schema
     pd.testing.assert_frame_equal(again.splits, splits)
+
+
+@pytest.mark.parametrize("edited", [False, True])
+def test_prepare__table_edited_since_it_was_brought_in__is_told_and_used_as_it_is(edited, caplog):
+    table = make_table()
+    origin = {"origin": "OpenML 61", "content_sha256": content_sha256(table)}
+    table.loc[0, "b"] += edited
+    table.attrs["provenance"] = origin
+    schema = prepare_dataset(table, EvaluationProtocol(), "mine").schema
+    told = "The table of data set 'mine' was edited since it came from OpenML 61"
+    assert (told in caplog.text) == edited
+    assert schema["provenance"]["origin"] == "OpenML 61" + ", edited since" * edited

@@ -17,7 +17,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 MODELS = "random_forest+knn+decision_tree+logistic_regression+mlp"
 N_CELLS = 10
-RUNNERS = ("SequentialRunner", "ParallelRunner")
+RUNNERS = ("SequentialRunner", "ParallelRunner", "DaskRunner")
 
 
 def start(folder, runner):
@@ -64,12 +64,13 @@ def undisturbed(tmp_path_factory):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(int(os.environ.get("QCL_MIXNET_KILLS", "4"))))
+@pytest.mark.parametrize("seed", range(int(os.environ.get("QCL_MIXNET_KILLS", "2"))))
+@pytest.mark.parametrize("runner", RUNNERS)
 def test_killed_at_random__next_run_loses_recomputes_and_leaves_nothing(
-    tmp_path, empty_database, undisturbed, seed
+    tmp_path, empty_database, undisturbed, runner, seed
 ):
     shutil.copy(empty_database, tmp_path / "mlflow.db")
-    rng, runner = random.Random(seed), RUNNERS[seed % 2]
+    rng = random.Random(f"{runner} {seed}")
     run = start(tmp_path, runner)
     # At a random cell, some moment after it was finished; the first may come before any.
     wanted, end = rng.randrange(N_CELLS), time.monotonic() + 300
@@ -90,5 +91,6 @@ def test_killed_at_random__next_run_loses_recomputes_and_leaves_nothing(
     assert len(cells) == N_CELLS
     assert set(cells.values()) == {1}
     assert not list(tmp_path.rglob("*.part"))
+    assert not (tmp_path / "data/07_model_output/.exchange").exists()
     assert not (tmp_path / "data/.tracking").exists()
     assert "Traceback" not in (tmp_path / "run.log").read_text()

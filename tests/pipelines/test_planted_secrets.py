@@ -1,9 +1,14 @@
-"""Passwords that are planted everywhere, in runs where all that needs them fails: none is told."""
+"""Passwords that are planted everywhere, in runs where they work and where not: none is told."""
 
+import base64
+import http.server
+import json
 import logging
 import os
 import subprocess
 import sys
+import threading
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -123,3 +128,80 @@ def test_command__everything_with_a_password_fails__no_password_is_told(tmp_path
     assert "cannot be used" in run.stdout + run.stderr
     assert (work / "data/08_reporting/latest/report.html").exists()
     assert told_in(work, run.stdout, run.stderr) == set()
+
+
+ROWS = "a,b,target\n" + "".join(f"{i % 7},{i % 5},{'xy'[i % 2]}\n" for i in range(60))
+ARFF = "@relation r\n@attribute a numeric\n@attribute b numeric\n@attribute target {x,y}\n@data\n"
+DESCRIPTION = """<d xmlns:o="http://openml.org/openml"><o:url>http://{place}/d.arff</o:url>
+<o:default_target_attribute>target</o:default_target_attribute></d>"""
+
+
+@contextmanager
+def guarded_files():
+    """A server that gives files to who has the password or the token, and notes the others."""
+    refused = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            place = f"127.0.0.1:{self.server.server_address[1]}"
+            sent = base64.b64decode((self.headers.get("Authorization") or "").partition(" ")[2])
+            told = f"{self.path} {sent.decode()}"
+            known = any(SECRETS[name] in told for name in ("web", "query", "openml"))
+            if not known and self.path != "/d.arff":
+                refused.append(self.path)
+            if self.path.startswith("/api"):
+                body = DESCRIPTION.format(place=place)
+            else:
+                body = ARFF + ROWS.partition("\n")[2] if "arff" in self.path else ROWS
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        do_HEAD = do_GET
+
+        def log_message(self, *args):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as files:
+        threading.Thread(target=files.serve_forever, args=(0.01,), daemon=True).start()
+        yield f"127.0.0.1:{files.server_address[1]}", refused
+        files.shutdown()
+
+
+@pytest.mark.slow
+def test_run__everything_with_a_password_works__no_password_is_told(
+    project, tmp_path, server, s3, monkeypatch, caplog, capfd
+):
+    monkeypatch.setattr(kedro_mlflow_hooks, "project_root", lambda: tmp_path)
+    monkeypatch.setitem(SECRETS, "store", os.environ["AWS_SECRET_ACCESS_KEY"])
+    uri = server.uri.replace("://", f"://me:{SECRETS['mlflow']}@")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", SECRETS["token"])
+    s3.pipe_file("bucket/t.csv", ROWS.encode())
+    caplog.set_level(logging.DEBUG)
+    with guarded_files() as (place, refused):
+        paths = {
+            "zz_basic": f"http://me:{SECRETS['web']}@{place}/t.csv",
+            "zz_token": f"http://{place}/t.csv?dataset=1&kaggle_key={SECRETS['query']}",
+            "zz_s3": "s3://bucket/t.csv",
+        }
+        sets = {
+            name: {"label": name, "sources": [{"type": "file", "path": path}]}
+            for name, path in paths.items()
+        }
+        address = f"http://me:{SECRETS['openml']}@{place}/api"
+        source = {"type": "openml", "data_id": 7, "server": address}
+        sets["zz_openml"] = {"label": "O", "sources": [source]}
+        grid = {**GRID, "datasets": "+".join(sets)}
+        project.run(params={**PARAMETERS, "datasets": sets, "grid": grid})
+        project.run(params={**PARAMETERS, "datasets": sets, "grid": grid})
+    shown = capfd.readouterr()
+    assert refused == []
+    assert len(project.cells()) == 8
+    assert server.statuses()["full"] == ["FINISHED", "FINISHED"]
+    kept = json.dumps([list(server.runs.values()), list(server.experiments.values())])
+    assert "kedro_command" in kept
+    assert "zz_token.decision_tree" in kept
+    assert (project.data / "08_reporting/planted/report.html").exists()
+    assert told_in(tmp_path, shown.out, shown.err, caplog.text, kept) == set()

@@ -23,7 +23,10 @@ SPEC = {"class": "sklearn.neighbors.KNeighborsClassifier", "label": "KNN", "fami
         ({"scheduler": "tcp://10.0.0.5"}, r"resources\.scheduler.*such as tcp://10\.0\.0\.5:8786"),
         ({"scheduler": "tcp://a:b"}, r"resources\.scheduler.*such as tcp://10\.0\.0\.5:8786"),
         ({"exchange": "bucket"}, r"resources\.exchange.*an absolute path or an address.*'bucket'"),
-        ({"exchange": "s3://me:secret@b/c"}, r"resources\.exchange.*no user and no password"),
+        ({"exchange": "s3://me:secret@b/c"}, r"resources\.exchange.*no user, no password"),
+        ({"exchange": "s3://b/c?key=secret"}, r"resources\.exchange.*no query.*got 's3://b/c'"),
+        ({"scheduler": "tcp://me:secret@h:1"}, r"scheduler.*no user.*\(got 'tcp://h:1'\)"),
+        ({"scheduler": "http://h?token=secret"}, r"scheduler.*such as tcp.*\(got 'http://h'\)"),
         ({"on_gpus": "dl"}, r"Unknown parameter 'resources\.on_gpus' \(did you mean 'on_gpu'\?\)"),
     ],
 )

@@ -13,10 +13,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from tests.dripping import dripping
 
-from qcl_mixnet.project.tracking import (
-    server_problem,
-)
+from qcl_mixnet.project import tracking
+from qcl_mixnet.project.tracking import server_problem
 
 
 class Answering(BaseHTTPRequestHandler):
@@ -64,6 +64,12 @@ def serve(handler=Answering, certificate=None, **attributes):
 def test_server_problem__error_of_a_server_or_proxy__says_so(status):
     with serve(status=status, body=b"<html>") as (port, _):
         assert server_problem(f"http://127.0.0.1:{port}").startswith(f"HTTP {status}, ")
+
+
+def test_server_problem__a_byte_now_and_then__is_given_up(monkeypatch):
+    monkeypatch.setattr(tracking, "PROBE_SECONDS", 0.2)
+    with dripping(b"HTTP/1.1 200 OK\r\nServer: slow\r\n", b"x") as (url, _):
+        assert server_problem(url) == "it was not done with its answer after 0.4 seconds"
 
 
 NO_EXPERIMENT = b'{"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "No such experiment"}'

@@ -3,8 +3,10 @@
 import ctypes
 import logging
 import os
+import resource
 import signal
 import sys
+import threading
 import time
 from functools import partial
 
@@ -87,8 +89,30 @@ def test_run__task_raises__is_told_and_the_worker_goes_on(work, task, error):
         (partial(exec, "import os; os.environ['QCL_TEST'] = '1'"),
          partial(os.getenv, "QCL_TEST")),
         (partial(os.chdir, "/"), os.getcwd),
+        (partial(os.umask, 0o777), partial(os.umask, 0o022)),
+        (partial(exec, "import sys; sys.stdout.close()"),
+         partial(eval, "__import__('sys').stdout.closed")),
+        (partial(os.close, 1), partial(eval, "__import__('os').fstat(1).st_ino")),
+        (partial(exec, "import pandas; pandas.set_option('mode.string_storage', 'python')"),
+         partial(eval, "__import__('pandas').get_option('mode.string_storage')")),
+        (partial(resource.setrlimit, resource.RLIMIT_NOFILE, (64, 64)),
+         partial(resource.getrlimit, resource.RLIMIT_NOFILE)),
+        (partial(signal.setitimer, signal.ITIMER_REAL, 100),
+         partial(eval, "__import__('signal').getitimer(0) == (0, 0)")),
+        (partial(signal.pthread_sigmask, signal.SIG_BLOCK, {signal.SIGUSR1}),
+         partial(signal.pthread_sigmask, signal.SIG_BLOCK, set())),
+        (partial(logging.disable, logging.CRITICAL),
+         partial(eval, "__import__('logging').root.manager.disable")),
+        (partial(exec, "import threading as t; t.Thread(target=t.Event().wait).start()"),
+         threading.active_count),
+        (partial(sys.path.insert, 0, "/nowhere"), partial(eval, "__import__('sys').path[0]")),
+        (partial(exec, "import os, time; os.environ['TZ'] = 'Asia/Tokyo'; time.tzset()"),
+         partial(eval, "__import__('time').tzname")),
+        (partial(os.nice, 3), partial(os.nice, 0)),
     ],
-    ids=["default type", "precision", "numpy's errors", "environment", "folder"],
+    ids=["default type", "precision", "numpy's errors", "environment", "folder", "mask", "stream",
+         "open file", "pandas", "limit", "timer", "blocked signal", "logging", "thread", "path",
+         "time zone", "priority"],
 )  # fmt: skip
 def test_run__setting_of_the_process_changed__the_next_task_does_not_see_it(work, change, now):
     done = work({"first": now, "change": change, "after": now})
@@ -129,6 +153,47 @@ def test_run__two_workers__work_at_once(work):
 def test_run__worker_dies__what_it_started_goes_with_it(work):
     done = work({"child": partial(eval, START_CHILD), "dies": partial(os._exit, 1)})
     assert wait_until_gone(done["child"].value)
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["sleep 300 & echo $!", "setsid sleep 300 & echo $!", "(setsid sleep 300 & echo $!)"],
+    ids=["a child", "in a session of its own", "of a child that is gone"],
+)
+def test_run__a_process_is_left_behind__it_ends_before_the_next_task_counts_on_it(work, command):
+    start = (
+        "int(__import__('subprocess').Popen(['sh', '-c', "
+        f"{command.replace('300 &', '300 >/dev/null &')!r}], stdout=-1).communicate()[0])"
+    )
+    done = work({"before": os.getpid, "leaves": partial(eval, start), "after": os.getpid})
+    assert wait_until_gone(done["leaves"].value)
+    assert done["after"].value != done["before"].value
+
+
+def test_run__task_forks_and_both_come_back__counts_once(work):
+    done = work({"forks": os.fork, "after": partial(pow, 2, 5), "last": os.getpid})
+    assert done["forks"].value > 0
+    assert done["after"] == Done("after", 32)
+    assert wait_until_gone(done["forks"].value)
+
+
+def test_run__error_that_cannot_tell_itself__is_told(work):
+    bad = "class Bad(BaseException):\n def __str__(self): raise self\nraise Bad"
+    done = work({"bad": partial(exec, bad), "after": os.getpid})
+    assert done["bad"].error == "Bad, whose text raises Bad"
+    assert isinstance(done["after"], Done)
+
+
+def test_run__nonsense_instead_of_a_message__is_the_end_of_the_worker_alone(work):
+    # A frame of four bytes that nobody can unpickle, on whatever connection the worker has.
+    write = (
+        "[__import__('os').write(f, b'\\0\\0\\0\\4junk') for f in range(3, 30) "
+        "if __import__('os').path.exists(f'/proc/self/fd/{f}') "
+        "and 'socket' in __import__('os').readlink(f'/proc/self/fd/{f}')]"
+    )
+    done = work({"junk": partial(eval, write), "after": os.getpid})
+    assert isinstance(done["junk"], Died)
+    assert isinstance(done["after"], Done)
 
 
 def test_run__log_of_a_worker__is_logged_here(work, caplog):

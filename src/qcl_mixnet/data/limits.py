@@ -28,6 +28,8 @@ class Limits:
     ----------
     downloaded_bytes : int
         Of one file that a server sends.
+    download_seconds : int
+        That a server may take to send one file.
     unpacked_bytes : int
         Of one file after unpacking, or as it is.
     unpacked_ratio : int
@@ -41,6 +43,7 @@ class Limits:
     """
 
     downloaded_bytes: int = 8 * 2**30
+    download_seconds: int = 3600
     unpacked_bytes: int = 16 * 2**30
     unpacked_ratio: int = 1_000
     rows: int = 100_000_000

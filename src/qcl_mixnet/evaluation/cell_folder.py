@@ -15,7 +15,12 @@ from typing import Any
 
 import pandas as pd
 
-from qcl_mixnet.evaluation.cell_record import check_record
+from qcl_mixnet.evaluation.cell_record import (
+    RECORD_VERSION,
+    NewerRecordError,
+    check_record,
+    check_version,
+)
 from qcl_mixnet.evaluation.cells import CellResult
 from qcl_mixnet.writing import strict_json, write_atomically
 
@@ -75,6 +80,7 @@ class CellFolder:
             return None
         try:
             record = json.loads(path.read_text(encoding="utf-8"))
+            check_version(record)
             if record["key"] != key:
                 raise ValueError(f"{RECORD} has the key {record['key']}")
             check_record(record)
@@ -83,6 +89,13 @@ class CellFolder:
                     raise ValueError(f"{RECORD} names the file {name!r:.60}")
                 if _sha256(folder / name) != expected:
                     raise ValueError(f"{name} is not the file that it was written with")
+        except NewerRecordError as error:
+            logger.warning(
+                "%s %s: the cell is computed again, and what is there is kept under another name. "
+                "To use it, run the version that wrote it.",
+                path, error,
+            )  # fmt: skip
+            return None
         except _DAMAGED as error:
             logger.warning("%s is damaged (%s); the cell is computed again.", folder, error)
             return None
@@ -100,19 +113,29 @@ class CellFolder:
         for path in self.path.glob(f"*/{RECORD}"):
             try:
                 record = json.loads(path.read_text(encoding="utf-8"))
+                check_version(record)
+                check_record(record)
                 if record["status"] == "ok":
                     found.append((record["finished_at"], record["key"], record))
-            except (OSError, ValueError, KeyError, TypeError):  # it is damaged
+            except _DAMAGED:
                 continue
         return max(found, key=lambda item: item[:2], default=(None, None, None))[2]
 
     def result(self, key: str) -> CellResult | None:
-        """Read a result; None where `record` finds none."""
+        """Read a result; None where `record` finds none, or where its files are not of a result."""
         record = self.record(key)
         if record is None:
             return None
         folder = self.folder(key)
-        frames = {Path(name).stem: pd.read_parquet(folder / name) for name in record["files"]}
+        try:
+            frames = {Path(name).stem: pd.read_parquet(folder / name) for name in record["files"]}
+            for name, frame in frames.items():
+                _check_frame(name, frame)
+        except _DAMAGED as error:
+            logger.warning(
+                "%s is damaged (%s); delete it, and the cell is computed again.", folder, error
+            )
+            return None
         return CellResult(record, **frames)
 
     def write(self, result: CellResult) -> dict[str, Any]:
@@ -124,8 +147,7 @@ class CellFolder:
             The record, with the files' checksums.
         """
         folder = self.folder(result.record["key"])
-        (folder / RECORD).unlink(missing_ok=True)
-        self.discard(result.record["key"])
+        self._clear(folder)
         files = {}
         for name in _FRAMES:
             frame = getattr(result, name)
@@ -133,7 +155,9 @@ class CellFolder:
             if len(frame):
                 write_atomically(path, partial(frame.to_parquet, index=False))
                 files[path.name] = _sha256(path)
-        return strict_json({**result.record, "files": files})
+        record = strict_json({"schema_version": RECORD_VERSION, **result.record, "files": files})
+        json.dumps(record, allow_nan=False)  # or a model left something in it that no file holds
+        return record
 
     def receive(self, record: dict[str, Any], fetch: Callable[[str, Path], None]) -> None:
         """Take over the files of a result that was written elsewhere, all but its record.
@@ -151,9 +175,7 @@ class CellFolder:
             When a file is not the one that the record describes.
         """
         folder = self.folder(record["key"])
-        (folder / RECORD).unlink(missing_ok=True)
-        for name in _FRAMES:
-            (folder / f"{name}.parquet").unlink(missing_ok=True)
+        self._clear(folder)
         for name, expected in record["files"].items():
             write_atomically(folder / name, partial(fetch, name))
             if _sha256(folder / name) != expected:
@@ -173,6 +195,19 @@ class CellFolder:
         if not (folder / RECORD).exists():
             shutil.rmtree(folder, ignore_errors=True)
 
+    def _clear(self, folder: Path) -> None:
+        """Make room for a result; what a newer version of the package wrote there is kept."""
+        try:
+            check_version(json.loads((folder / RECORD).read_text(encoding="utf-8")))
+        except NewerRecordError as error:
+            kept = folder.with_name(f"{folder.name}-version-{error.version}")
+            if not kept.exists():
+                os.replace(folder, kept)
+                logger.warning("The result of a newer version of qcl-mixnet is now in %s.", kept)
+        except _DAMAGED:  # also where there is none
+            pass
+        shutil.rmtree(folder, ignore_errors=True)
+
     def show(self, key: str) -> None:
         """Lay the files of a result beside the folders of all results, for readers without a key.
 
@@ -188,6 +223,16 @@ class CellFolder:
             (self.path / f"{name}.parquet").unlink(missing_ok=True)
         for name in [*names, RECORD]:
             write_atomically(self.path / name, partial(_link, self.folder(key) / name))
+
+
+def _check_frame(name: str, frame: pd.DataFrame) -> None:
+    """Refuse what no run has written, though its checksum is right: somebody edited both."""
+    for column, kind in frame.dtypes.items():
+        if not pd.api.types.is_numeric_dtype(kind):
+            raise ValueError(f"column {column!r:.60} of {name} holds no numbers")
+    classes = sorted(int(c[6:]) for c in map(str, frame.columns) if c.startswith("proba_"))
+    if name == "predictions" and classes != list(range(len(classes))):
+        raise ValueError(f"{name} lacks the probabilities of a class")
 
 
 def _link(source: Path, target: Path) -> None:

@@ -7,6 +7,26 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+# Raise it with every change that this version of the package could not read. Records state it since
+# there is one; fields that are not known are nothing to those who read.
+RECORD_VERSION = 1
+
+
+class NewerRecordError(ValueError):
+    """A record that a newer version of this package wrote.
+
+    Parameters
+    ----------
+    version : int
+        That it states.
+    """
+
+    def __init__(self, version: int):
+        super().__init__(
+            f"has schema version {version}, and this qcl-mixnet reads up to {RECORD_VERSION}"
+        )
+        self.version = version
+
 
 class _Strict(BaseModel):
     model_config = ConfigDict(strict=True, extra="allow")
@@ -52,6 +72,23 @@ class _ScoresShown(_Strict):
     fit_seconds: float
 
 
+def check_version(record: Any) -> None:
+    """Refuse a record of a newer version, whatever else it holds.
+
+    Parameters
+    ----------
+    record : Any
+        What was read from the file.
+
+    Raises
+    ------
+    NewerRecordError
+    """
+    stated = record.get("schema_version") if isinstance(record, dict) else None
+    if type(stated) is int and stated > RECORD_VERSION:  # True is no version
+        raise NewerRecordError(stated)
+
+
 def check_record(record: Any) -> None:
     """Refuse a record that lacks what its readers need, as one that was edited by hand may.
 
@@ -68,6 +105,8 @@ def check_record(record: Any) -> None:
     try:
         _Record.model_validate(record)
         if record["status"] == "ok":
+            if not record["repeats"]:
+                raise ValueError("it has no 'repeats'")
             _ScoresShown.model_validate(record["metrics"])
         elif record["error"] is None:
             raise ValueError("it failed without an error")

@@ -19,15 +19,19 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from qcl_mixnet.evaluation.cell_data import CellData, split_parts
+from qcl_mixnet.evaluation.errors import EvaluationError
 from qcl_mixnet.evaluation.fitting import Fitted, final_step, fit_repeats, warm_up
 from qcl_mixnet.evaluation.keys import cell_key, library_versions
 from qcl_mixnet.evaluation.metrics import score_predictions
+from qcl_mixnet.evaluation.own_process import own_process
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
 from qcl_mixnet.evaluation.search import GridFitWarning
 from qcl_mixnet.evaluation.specs import ModelSpec, ModelSpecError, no_probabilities
 from qcl_mixnet.evaluation.threads import limited_threads
-from qcl_mixnet.evaluation.wording import printable
+from qcl_mixnet.evaluation.wording import LONGEST_LINE, printable, told
 from qcl_mixnet.resuming.folder import resumed_seconds, work_clock
+
+_MOST_WARNINGS = 1000
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,7 @@ def run_cell(
     started, before = work_clock(), resumed_seconds()
     repeats: list[_Repeat] = []
     error = trace = None
-    with warnings.catch_warnings(record=True) as caught, limited_threads(n_jobs):
+    with warnings.catch_warnings(record=True) as caught, limited_threads(n_jobs), own_process():
         warnings.simplefilter("default")
         try:
             warm_up(spec)
@@ -93,8 +97,7 @@ def run_cell(
                 repeats.append(_score(data, spec, fitted, protocol))
         # Whatever a model may raise is a result of the benchmark, also that it wants to exit.
         except (Exception, SystemExit) as exception:
-            error = printable(f"{type(exception).__name__}: {exception}")
-            trace = printable(traceback.format_exc())
+            error, trace = told(exception), printable(traceback.format_exc())
     record = {
         **_what_it_is(data.fingerprint, spec, protocol),
         "status": "failed" if error else "ok",
@@ -108,8 +111,10 @@ def run_cell(
         "repeats": [repeat.summary for repeat in repeats],
         "grid_failures": [
             printable(str(w.message)) for w in caught if issubclass(w.category, GridFitWarning)
-        ],
-        "warnings": sorted({printable(f"{w.category.__name__}: {w.message}") for w in caught}),
+        ][:_MOST_WARNINGS],
+        "warnings": sorted(
+            {printable(f"{w.category.__name__}: {w.message}") for w in caught[:_MOST_WARNINGS]}
+        ),
     }
     if error:
         return CellResult(record)
@@ -149,8 +154,8 @@ def lost_cell(
         {
             **_what_it_is(data_fingerprint, spec, protocol),
             "status": "failed",
-            "error": error,
-            "traceback": trace,
+            "error": printable(error, LONGEST_LINE),
+            "traceback": None if trace is None else printable(trace),
             "test_selected": False,
             "seconds": seconds,
             "resumed_seconds": 0.0,
@@ -198,16 +203,19 @@ def _score(
     _, (test_table, y_test) = split_parts(data, split)
 
     started = time.perf_counter()
-    y_pred = np.asarray(model.predict(test_table), dtype=np.int64)
+    y_pred = _whole_numbers(model.predict(test_table))
     predict_seconds = time.perf_counter() - started
     final = final_step(fitted.inner)
     if not hasattr(model, "predict_proba"):  # known only now, for instance with a stacking
         raise ModelSpecError(no_probabilities(spec))
-    proba = _all_classes(model.predict_proba(test_table), model.classes_, data.n_classes)
+    (test_table, _) = split_parts(data, split)[1]  # a model may have written into the other
+    proba = _all_classes(
+        model.predict_proba(test_table), model.classes_, data.n_classes, len(y_test)
+    )
 
     representation = pd.DataFrame()
     if getattr(final, "transform_is_representation", False):
-        values = np.asarray(fitted.inner.transform(test_table))
+        values = np.asarray(fitted.inner.transform(split_parts(data, split)[1][0]))
         representation = _test_frame(number, split.test, y_test, "h", values)
 
     metrics = score_predictions(y_test, y_pred, proba)
@@ -218,11 +226,11 @@ def _score(
             "seed": split.seed,
             "metrics": metrics,
             "best_parameters": {
-                k.rpartition("__")[2]: v for k, v in fitted.best_parameters.items()
+                k.rpartition("__")[2]: _plain(v) for k, v in fitted.best_parameters.items()
             },
-            "best_epoch": getattr(final, "best_epoch_", None),
-            "diverged_at": getattr(final, "diverged_at_", None),
-            "device": getattr(final, "device_", "cpu"),
+            "best_epoch": _plain(getattr(final, "best_epoch_", None)),
+            "diverged_at": _plain(getattr(final, "diverged_at_", None)),
+            "device": str(getattr(final, "device_", "cpu")),
             "test_selected": bool(getattr(final, "test_selected_", False)),
         },
         parameters={
@@ -230,17 +238,49 @@ def _score(
             for name, value in final.get_params(deep=False).items()
         },
         predictions=_test_frame(number, split.test, y_test, "proba", proba, y_pred=y_pred),
-        history=getattr(final, "history_", pd.DataFrame()).assign(repeat=number),
+        history=_history(final).assign(repeat=number),
         representation=representation,
     )
 
 
-def _all_classes(
-    proba: NDArray[np.float64], classes: NDArray[np.int64], n_classes: int
-) -> NDArray[np.float64]:
+def _plain(value: Any) -> Any:
+    """Write a value as JSON has it: numbers, texts, lists of them, or the text of anything else."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value if isinstance(value, bool | int | float | str | None) else str(value)
+
+
+def _history(model: Any) -> pd.DataFrame:
+    """What a model recorded after every epoch; other libraries call other things so."""
+    history = getattr(model, "history_", None)
+    if not isinstance(history, pd.DataFrame) or "epoch" not in history:
+        return pd.DataFrame()
+    return history
+
+
+def _whole_numbers(predicted: Any) -> NDArray[np.int64]:
+    """Take predicted classes as numbers, where they are such; what is not is refused."""
+    labels = np.asarray(predicted)
+    if labels.dtype.kind not in "fO":
+        return labels.astype(np.int64)
+    numbers = labels.astype(np.float64)
+    if not np.array_equal(numbers, np.round(numbers)):  # NaN is no number either
+        raise EvaluationError("predict gave values that are no classes, but numbers between them.")
+    return numbers.astype(np.int64)
+
+
+def _all_classes(proba: Any, classes: Any, n_classes: int, n_rows: int) -> NDArray[np.float64]:
     """Give a class that the training rows lack the probability 0."""
-    full = np.zeros((len(proba), n_classes))
-    full[:, np.asarray(classes, dtype=np.int64)] = proba
+    values, columns = np.asarray(proba, dtype=np.float64), np.asarray(classes, dtype=np.int64)
+    if values.shape != (n_rows, len(columns)):
+        raise EvaluationError(
+            f"predict_proba gave an array of shape {values.shape} for {n_rows} rows and "
+            f"{len(columns)} classes; a row for each row and a column for each class are needed."
+        )
+    full = np.zeros((n_rows, n_classes))
+    full[:, columns] = values
     return full
 
 

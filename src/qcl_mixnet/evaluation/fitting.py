@@ -12,6 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 
 from qcl_mixnet.evaluation.cell_data import CellData, Part, split_parts, training_groups
+from qcl_mixnet.evaluation.own_process import seed_everything
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
 from qcl_mixnet.evaluation.search import SearchedClassifier, grid_search
 from qcl_mixnet.evaluation.specs import (
@@ -83,6 +84,7 @@ def fit_repeats(
         yield from _fit_together(fit_together, data, spec, protocol)
         return
     for split in data.splits:
+        seed_everything(split.seed)
         started = work_clock()
         train, test = split_parts(data, split)
         groups = training_groups(data, split)
@@ -105,6 +107,7 @@ def _fit_together(
     protocol: EvaluationProtocol,
 ) -> Iterator[Fitted]:
     """Train the networks of all repeats as one group; each gets its share of the time."""
+    seed_everything(data.splits[0].seed)
     started = work_clock()
     models, tables, eval_sets = [], [], []
     for split in data.splits:

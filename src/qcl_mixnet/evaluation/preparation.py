@@ -66,7 +66,8 @@ def prepare_dataset(
 ) -> PreparedDataset:
     """Check a raw table, encode its target and draw its splits.
 
-    Logs a warning for columns that count the rows, and one for a class with few test rows.
+    Logs a warning for columns that count the rows, one for a class with few test rows, and one for
+    a table that was edited since it was brought in.
 
     Parameters
     ----------
@@ -89,7 +90,7 @@ def prepare_dataset(
     EvaluationError
         When it cannot be split as asked.
     """
-    provenance = table.attrs.get("provenance", {})
+    provenance, content = table.attrs.get("provenance", {}), content_sha256(table)
     name = name or provenance.get("dataset", "table")
     columns = _encoded_columns(dates, rare_levels)
     encoder = ColumnEncoder(**columns) if columns else None
@@ -120,17 +121,30 @@ def prepare_dataset(
         **describe_table(seen),
         "class_names": [str(name) for name in classes],
         "smallest_class_test_rows": _warn_of_few_test_rows(splits, labels, classes, name),
-        "provenance": provenance,
+        "provenance": _told_if_edited(provenance, content, name),
         "columns": columns,
         "split_by": split_by.given,
         "rows_seen_in_training": _seen_rows(seen, splits),
         # Without an encoder or such columns the fingerprint is that of before there were any.
         "fingerprint": digest(
-            [content_sha256(table), content_sha256(frame)]
+            [content, content_sha256(frame)]
             + [asked for asked in (columns, split_by.given) if asked]
         ),
     }
     return PreparedDataset(frame, schema)
+
+
+def _told_if_edited(provenance: dict[str, Any], content: str, name: str) -> dict[str, Any]:
+    """Say of a table that it is not what came from its source, here and where it is described."""
+    if provenance.get("content_sha256", content) == content:
+        return provenance
+    origin = provenance.get("origin", "its source")
+    logger.warning(
+        "The table of data set '%s' was edited since it came from %s, and is used as it is; to "
+        "have that one again, delete its file in the folder of raw tables.",
+        name, origin,
+    )  # fmt: skip
+    return {**provenance, "origin": f"{origin}, edited since"}
 
 
 def target_labels(table: pd.DataFrame) -> NDArray[Any]:

@@ -1,7 +1,7 @@
 """Kedro datasets: tables that are written whole or not at all, and results of cells."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,9 @@ from qcl_mixnet.evaluation.cell_folder import RECORD, CellFolder
 from qcl_mixnet.evaluation.cells import CellResult
 from qcl_mixnet.project.tracking import RunBinding
 from qcl_mixnet.writing import write_atomically
+
+# Pyarrow's errors derive from the first two; the others are of odd notes in a file's header.
+_UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,15 @@ class TableDataset(ParquetDataset):
             raise DatasetError(f"There is no {self.path}; run the ingestion pipeline first.")
         try:
             table = pd.read_parquet(self.path)
-        except (OSError, ValueError) as error:  # pyarrow's errors derive from these
+        # Pyarrow's errors derive from the first two; the others are of odd notes in its header.
+        except (
+            OSError,
+            ValueError,
+            LookupError,
+            TypeError,
+            AttributeError,
+            RecursionError,
+        ) as error:
             raise DatasetError(
                 f"{self.path} is not a readable Parquet file ({error}); delete it and run again: "
                 f"it is made anew."
@@ -94,7 +105,9 @@ class TableDataset(ParquetDataset):
         if not self._note.exists():
             return None
         try:
-            return Unavailable(**json.loads(self._note.read_text(encoding="utf-8")))
+            found = json.loads(self._note.read_text(encoding="utf-8"))
+            known = {f.name: found[f.name] for f in fields(Unavailable) if f.name in found}
+            return Unavailable(**known)
         except (ValueError, TypeError, RecursionError) as error:
             raise DatasetError(f"{self._note} is damaged ({error}); delete it.") from error
 

@@ -109,10 +109,15 @@ def _in_use(folder: Path) -> str:
 
 
 def _read_owner(path: Path) -> dict[str, Any] | None:
-    """Who has the lock; None in the moment before its note is written."""
+    """Who has the lock; None before its note is written, and where the note says too little."""
     try:
         owner = json.loads(path.read_text(encoding="utf-8"))
-        return {**owner, "since": datetime.fromisoformat(owner["since"])}
+        since = datetime.fromisoformat(owner["since"])
+        return {
+            **{name: str(owner[name]) for name in ("user", "host")},
+            "process": int(owner["process"]),
+            "since": since if since.tzinfo else since.replace(tzinfo=UTC),
+        }
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 

@@ -24,7 +24,7 @@ from qcl_mixnet.project.grid_names import (
 from qcl_mixnet.project.plan_options import PlanOptions
 from qcl_mixnet.project.report_names import PublishOptions, Reports
 from qcl_mixnet.project.resources import Resources
-from qcl_mixnet.project.tracking_addresses import without_secrets
+from qcl_mixnet.project.tracking_addresses import public_values, without_secrets
 from qcl_mixnet.project.try_options import TryOptions
 from qcl_mixnet.replay.options import ReplayOptions
 from qcl_mixnet.scoring.training_columns import ColumnOrder, ExtraColumns
@@ -311,8 +311,8 @@ def _one_sentence(
     first, *others = error.errors(include_url=False)
     keys = (*path, *first["loc"])
     name = ".".join(map(str, keys))
-    value = "" if isinstance(first["input"], Mapping) else f" (got {first['input']!r})"
-    value = without_secrets(value)  # of an address
+    shown = public_values(first["input"])  # an address without its secrets
+    value = "" if isinstance(shown, Mapping) else without_secrets(f" (got {shown!r})")
     more = f" There are {len(others)} more such errors." if others else ""
     if first["type"] == "extra_forbidden":
         return _unknown(keys, first["input"], place) + more
@@ -324,7 +324,7 @@ def _one_sentence(
 
 def _unknown(keys: tuple[str | int, ...], value: Any, place: str | None = None) -> str:
     name = ".".join(map(str, keys))
-    got = "" if isinstance(value, Mapping) else f", got {value!r}"
+    got = "" if isinstance(value, Mapping) else f", got {public_values(value)!r}"
     near = did_you_mean(str(keys[-1]), _known_keys(keys[:-1]))
     return (
         f"Unknown parameter '{name}'{near}{got}; remove it or correct its name in "

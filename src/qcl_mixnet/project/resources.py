@@ -18,7 +18,18 @@ def _scheduler(address: str) -> str:
         usable = False
     if not usable:
         raise ValueError("must be the address of a Dask scheduler, such as tcp://10.0.0.5:8786")
-    return address
+    return _without_secrets(address)
+
+
+def _without_secrets(url: str) -> str:
+    """Refuse what would stand in records and logs."""
+    parts = urlsplit(url)
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise ValueError(
+            "must hold no user, no password and no query; give them to the library by its "
+            "environment variables or its own configuration"
+        )
+    return url
 
 
 def _exchange(url: str) -> str:
@@ -26,12 +37,7 @@ def _exchange(url: str) -> str:
         raise ValueError(
             "must be an absolute path or an address that fsspec knows, such as s3://bucket/folder"
         )
-    if "@" in urlsplit(url).netloc:
-        # It would stand in records and logs.
-        raise ValueError(
-            "must hold no user and no password; give them to fsspec by its environment variables"
-        )
-    return url.rstrip("/")
+    return _without_secrets(url).rstrip("/") if "://" in url else url.rstrip("/")
 
 
 class Resources(BaseModel):

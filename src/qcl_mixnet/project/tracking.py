@@ -5,6 +5,8 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import Any
 
 from qcl_mixnet.project.tracking_addresses import INVALID_ADDRESS, is_server, reason
@@ -95,6 +97,16 @@ def server_problem(tracking_uri: str) -> str | None:
     """
     if not is_server(tracking_uri):
         return None
+    # A time-out is for one wait alone: a byte now and then would keep the run waiting for ever.
+    answers: SimpleQueue[str | None] = SimpleQueue()
+    Thread(target=lambda: answers.put(_ask(tracking_uri)), name="mlflow-probe", daemon=True).start()
+    try:
+        return answers.get(timeout=2 * PROBE_SECONDS)
+    except Empty:
+        return f"it was not done with its answer after {2 * PROBE_SECONDS:g} seconds"
+
+
+def _ask(tracking_uri: str) -> str | None:
     from mlflow.utils.credentials import get_default_host_creds
     from mlflow.utils.rest_utils import http_request
     from requests.exceptions import RequestException

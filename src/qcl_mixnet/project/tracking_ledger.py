@@ -13,7 +13,8 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,9 @@ from qcl_mixnet.writing import write_atomically
 logger = logging.getLogger(__name__)
 
 FOLDER = ".tracking"
+# Of the files of a run, as the first of them states it. Raise it with every change that this
+# version of the package could not read; what it does not know of is otherwise left out.
+VERSION = 1
 _RUN, _REPORT, _END, _LOCK = "run.json", "report.json", "end.json", "lock"
 _ROW = ".row.json"
 _ABANDONED_SECONDS = 60  # after which a folder without its first file is no run that begins
@@ -75,6 +79,10 @@ class LedgerRun:
     own: bool = True
 
 
+class NewerLedgerError(ValueError):
+    """A folder that a newer version of this package wrote; it is not this one's to read."""
+
+
 class Ledger:
     """The folder of one run in `<data folder>/.tracking`.
 
@@ -103,11 +111,21 @@ class Ledger:
     @property
     def run(self) -> LedgerRun:
         """The run, as far as it is known."""
-        return LedgerRun(**_read(self.folder / _RUN))
+        path = self.folder / _RUN
+        content = _read(path)
+        version = content.pop("schema_version", 1)  # none was stated before there was a second
+        if isinstance(version, int) and version > VERSION:
+            raise NewerLedgerError(
+                f"{path} has schema version {version}, and this qcl-mixnet reads up to {VERSION}: "
+                "what it notes down is left as it is and not sent to MLflow; run the version that "
+                "wrote it, or delete the folder, which loses no result."
+            )
+        known = {f.name for f in fields(LedgerRun)}
+        return LedgerRun(**{name: value for name, value in content.items() if name in known})
 
     def write(self, run: LedgerRun) -> None:
         """Keep what is known of the run."""
-        _write(self.folder / _RUN, vars(run))
+        _write(self.folder / _RUN, {"schema_version": VERSION, **vars(run)})
 
     @property
     def data_folder(self) -> Path:
@@ -199,11 +217,20 @@ def left_behind(data_folder: Path) -> Iterator[Ledger]:
         ledger = Ledger(folder, lock)
         try:
             ledger.run  # noqa: B018
+        except NewerLedgerError as error:
+            ledger.release()
+            _tell_once(str(error))
+            continue
         except (OSError, ValueError, TypeError) as error:
             logger.debug("%s is damaged (%s)", folder, error)
             ledger.remove()
             continue
         yield ledger
+
+
+@cache  # a run looks back more than once
+def _tell_once(message: str) -> None:
+    logger.warning("%s", message)
 
 
 def _is_old(folder: Path) -> bool:

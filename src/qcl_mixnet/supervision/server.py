@@ -23,13 +23,16 @@ import struct
 import sys
 import time
 import warnings
+from collections.abc import Container
 from typing import Any
 
 LENGTH = struct.Struct("!Q")
 STATUS = struct.Struct("!i")
 GRACE_SECONDS = 1.0
-FRESH = "import sys; sys.path[:] = {path!r}; from {module} import serve; serve({fd})"
-_SET_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of Linux
+FRESH = (
+    "import sys; sys.path[:] = {path!r}; from {module} import serve_and_end; serve_and_end({fd})"
+)
+_SET_DEATH_SIGNAL, _ADOPT_ORPHANS = 1, 36  # PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER of Linux
 
 
 class Server:
@@ -87,13 +90,15 @@ class Server:
 
     def collect(self) -> None:
         """Tell how workers ended, and end what they started."""
+        ended = False
         while True:
             try:
                 pid, state = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
-                return
+                break
             if pid == 0:
-                return
+                break
+            ended = True
             pipe = self.workers.pop(pid, None)
             if pipe is None:
                 continue
@@ -101,6 +106,15 @@ class Server:
                 os.write(pipe, STATUS.pack(os.waitstatus_to_exitcode(state)))
             os.close(pipe)
             self.end(pid)
+        if ended:
+            self.end_orphans()
+
+    def end_orphans(self) -> None:
+        """Kill what dead workers started outside of their groups; living ones adopt their own."""
+        for pid in children():
+            if pid not in self.workers and not is_in_group_of(pid, self.ending):
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, signal.SIGKILL)
 
     def end(self, group: int) -> None:
         """Ask the processes of a worker to end, and note when they are to be killed."""
@@ -125,6 +139,28 @@ class Server:
             time.sleep(0.02)
         for group in {*self.workers, *self.ending}:
             signal_group(group, signal.SIGKILL)
+        self.ending = {}
+        due = time.monotonic() + GRACE_SECONDS
+        while children() and time.monotonic() < due:  # also what the killed leave behind
+            self.collect()
+            time.sleep(0.02)
+
+
+def children() -> list[int]:
+    """Processes whose parent is this one, as far as the system tells them."""
+    try:
+        with open(f"/proc/self/task/{os.getpid()}/children") as file:
+            return [int(pid) for pid in file.read().split()]
+    except OSError:
+        return []
+
+
+def is_in_group_of(pid: int, groups: Container[int]) -> bool:
+    """Whether a process belongs to one of some groups, or is gone."""
+    try:
+        return os.getpgid(pid) in groups
+    except ProcessLookupError:
+        return True
 
 
 def signal_group(group: int, number: int) -> bool:
@@ -146,6 +182,7 @@ def become_worker(request: dict[str, Any], connection: int) -> None:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.setsid()  # away from the terminal, whose Ctrl-C is the driver's
         die_with_parent()
+        adopt_orphans()
         be_the_first_to_go()
         os.environ.clear()
         os.environ.update(request["environ"])
@@ -172,6 +209,12 @@ def die_with_parent() -> None:
     """Let the system kill this process when the one that started it is gone, where it can."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_SET_DEATH_SIGNAL, signal.SIGKILL)
+
+
+def adopt_orphans() -> None:
+    """Become the parent of what the processes below this one leave behind, where that is known."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_ADOPT_ORPHANS, 1, 0, 0, 0)
 
 
 def be_the_first_to_go() -> None:
@@ -217,6 +260,7 @@ def main(control: int) -> None:
     """Import what workers need, say so, and serve."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver decides what Ctrl-C ends
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    adopt_orphans()
     connection = socket.socket(fileno=control)
     opening, _ = receive(connection)
     sys.path[:] = opening["path"]

@@ -243,10 +243,10 @@ class Supervisor:
                     logging.getLogger(content[0].name).handle(content[0])
                 elif kind == READY:
                     place.ready = True
-                else:
+                elif place.task is not None:
                     return [self._result(place, kind, content)]
-        except (EOFError, OSError):  # it ended, perhaps in the middle of a message
-            pass
+        except Exception as error:  # it ended in the middle of a message, or sent nonsense
+            logger.debug("A worker is not heard any more (%s: %s).", type(error).__name__, error)
         else:
             if not wait([place.worker.status], 0):
                 return []

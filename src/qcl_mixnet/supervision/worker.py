@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import logging
+import os
 import pickle  # of what its own driver sends over their pipe  # nosec B403
+import sys
 import traceback
 from collections.abc import Callable
 from logging.handlers import QueueHandler
@@ -23,14 +26,19 @@ class Channel:
     """The worker's end of its connection; threads may log while a result is sent."""
 
     def __init__(self, connection: Connection):
-        self.connection, self.lock = connection, Lock()
+        self.connection, self.lock, self.process = connection, Lock(), os.getpid()
 
     def send(self, *message: Any) -> None:
         """Send a message whole."""
         self.send_bytes(pickle.dumps(message))
 
     def send_bytes(self, message: bytes) -> None:
-        """Send a message that is pickled already."""
+        """Send a message that is pickled already; a fork of this process has nothing to say.
+
+        Two processes would send their messages into one another.
+        """
+        if os.getpid() != self.process:
+            return
         with self.lock:
             self.connection.send_bytes(message)
 
@@ -69,9 +77,27 @@ def serve(file: int) -> None:
             message = pickle.dumps((DONE, value, left_behind(before)))
         # Whatever a task raises is a message, also what is meant to end the process.
         except BaseException as error:
-            told = f"{type(error).__name__}: {error}", traceback.format_exc()
-            message = pickle.dumps((RAISED, *told, left_behind(before)))
+            message = pickle.dumps((RAISED, *in_words(error), left_behind(before)))
+        if os.getpid() != channel.process:  # a task forked, and its child came back as well
+            os._exit(0)
         channel.send_bytes(message)
+
+
+def in_words(error: BaseException) -> tuple[str, str]:
+    """Say what was raised, and where; an error may fail at telling itself."""
+    try:
+        return f"{type(error).__name__}: {error}", traceback.format_exc()
+    except BaseException as another:
+        return f"{type(error).__name__}, whose text raises {type(another).__name__}", ""
+
+
+def serve_and_end(file: int) -> None:
+    """Work off what comes, and end: no thread of a task, and nothing that it registered, stays."""
+    serve(file)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()
+    os._exit(0)
 
 
 def left_behind(before: dict[str, Any]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -59,10 +60,13 @@ def stored_study(
     storage = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        storage = RDBStorage(
-            _address(path),
-            engine_kwargs={"connect_args": {"timeout": BUSY_SECONDS}},
-        )
+        try:
+            storage = RDBStorage(
+                _address(path),
+                engine_kwargs={"connect_args": {"timeout": BUSY_SECONDS}},
+            )
+        except (RuntimeError, AssertionError) as error:
+            raise TuningError(_of_another_version(path, error)) from error
         study = optuna.create_study(
             storage=storage,
             study_name=name,
@@ -89,6 +93,18 @@ def stored_study(
         if storage is not None:
             storage.remove_session()
             storage.engine.dispose()
+
+
+def _of_another_version(path: Path, error: BaseException) -> str:
+    import optuna
+
+    writer = re.search(r"set up by optuna ([\w.]+)", str(error))
+    return (
+        f"The study in {path} has tables of Optuna {writer[1] if writer else 'that is not known'}, "
+        f"and the Optuna {optuna.__version__} that is installed does not read them; install a "
+        "version that does (pip install -U optuna), or move the file away: the study is then made "
+        "anew."
+    )
 
 
 def _address(path: Path) -> str:

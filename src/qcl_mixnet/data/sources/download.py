@@ -1,6 +1,5 @@
 """Fetch one file over HTTP: whole, checked, once."""
 
-import base64
 import hashlib
 import http.client
 import logging
@@ -8,12 +7,12 @@ import os
 import ssl
 import time
 import urllib.error
-import urllib.request
 from pathlib import Path
-from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from qcl_mixnet.data.errors import DataError, SourceUnavailableError
 from qcl_mixnet.data.limits import LIMITS_VARIABLE, Limits
+from qcl_mixnet.data.sources.web import TooSlowError, request, web_only
 from qcl_mixnet.writing import part_of
 
 logger = logging.getLogger(__name__)
@@ -63,7 +62,9 @@ def download(
     sha256, md5 : str or None
         Checksums that the file must have, in hexadecimal digits.
     timeout : float
-        Seconds to wait for a connection and for each piece of the answer.
+        Seconds to wait for a connection and for each piece of the answer. A server that sends less
+        than 1 kB a second on average over this time is given up, and so is one that is not done
+        after the limit `download_seconds`.
     retries : int
         How often to repeat after a failure that may pass: no connection, a time-out, an answer
         cut short, too many requests, a server error.
@@ -125,7 +126,7 @@ def head_fields(url: str, *, timeout: float) -> dict[str, str] | None:
         None if the server does not answer so.
     """
     try:
-        with _web_only().open(_request(url, "HEAD"), timeout=timeout) as response:
+        with web_only().open(request(url, "HEAD"), timeout=timeout) as response:
             return {name: response.headers[name] for name in _MARKS if name in response.headers}
     except urllib.error.HTTPError as error:
         error.close()  # it holds the connection
@@ -204,7 +205,7 @@ def _fetch_with_retries(
             return
         except _NETWORK_FAILURES as error:
             cause = _in_words(error, timeout)
-            passing = True
+            passing = not isinstance(_reason(error), TooSlowError)  # it had its time
             if isinstance(error, urllib.error.HTTPError):
                 error.close()  # it holds the connection
                 passing = error.code in _WORTH_A_RETRY
@@ -221,7 +222,7 @@ def _fetch_with_retries(
 def _fetch(url: str, partial: Path, timeout: float, most: int) -> None:
     logger.info("Fetching %s", hidden(url))
     with (
-        _web_only().open(_request(url, "GET"), timeout=timeout) as response,
+        web_only().open(request(url, "GET"), timeout=timeout) as response,
         partial.open("wb") as stream,
     ):
         announced = _number(response.headers.get("Content-Length"))
@@ -248,39 +249,12 @@ def _check_size(url: str, n_bytes: int, most: int) -> None:
         )
 
 
-def _request(url: str, method: str) -> urllib.request.Request:
-    """Ask for a file, with the user and password of its address as a server expects them."""
-    parts = urlsplit(url)
-    user, _, host = parts.netloc.rpartition("@")
-    request = urllib.request.Request(
-        urlunsplit(parts._replace(netloc=host)),
-        headers={"User-Agent": "qcl-mixnet"},
-        method=method,
-    )
-    if user:  # for this server alone, not for one that it leads on to
-        token = base64.b64encode(unquote(user).encode()).decode("ascii")
-        request.add_unredirected_header("Authorization", f"Basic {token}")
-    return request
-
-
-def _web_only() -> urllib.request.OpenerDirector:
-    """An opener that cannot be redirected to ftp or to a local file."""
-    opener = urllib.request.OpenerDirector()
-    for handler in (
-        urllib.request.ProxyHandler(),
-        urllib.request.UnknownHandler(),
-        urllib.request.HTTPHandler(),
-        urllib.request.HTTPSHandler(),
-        urllib.request.HTTPDefaultErrorHandler(),
-        urllib.request.HTTPRedirectHandler(),
-        urllib.request.HTTPErrorProcessor(),
-    ):
-        opener.add_handler(handler)
-    return opener
+def _reason(error: Exception) -> object:
+    return error.reason if isinstance(error, urllib.error.URLError) else error
 
 
 def _in_words(error: Exception, timeout: float) -> str:
-    reason = error.reason if isinstance(error, urllib.error.URLError) else error
+    reason = _reason(error)
     if isinstance(error, urllib.error.HTTPError):
         return f"the server answered {error.code} {error.reason}"
     if isinstance(reason, TimeoutError):

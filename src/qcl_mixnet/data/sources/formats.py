@@ -15,6 +15,10 @@ from qcl_mixnet.data.gaps import GapCodes, is_code, refuse_label_codes
 from qcl_mixnet.data.limits import check_limit, check_shape
 from qcl_mixnet.data.written_numbers import parse_numbers
 
+# The last four are of odd notes in a file's header, which pandas reads.
+_UNREADABLE = (
+    pa.ArrowException, ValueError, OSError, LookupError, TypeError, AttributeError, RecursionError,
+)  # fmt: skip
 Format = Literal["csv", "parquet", "feather", "excel", "arff"]
 
 FORMATS: dict[str, Format] = {
@@ -58,7 +62,7 @@ def read_arrow(
         frame = pd.read_parquet(stream) if kind == "parquet" else pd.read_feather(stream)
     except DataError:
         raise
-    except (pa.ArrowException, ValueError, OSError) as error:
+    except _UNREADABLE as error:
         raise DataError(
             f"{where} cannot be read as a {kind.capitalize()} file "
             f"({' '.join(str(error).split())}); write it again, or set `format` of the source to "
