@@ -100,6 +100,7 @@ def test_python_blocks__run(page, in_a_folder, capsys):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("default")  # MLflow's evaluation calls what pandas gives up
 @pytest.mark.parametrize(
     "page", [p for p in HERE if any(b.note("slow") is not None for b in blocks_of(p, "python"))]
 )

@@ -39,6 +39,10 @@ def test_page__blocks_run_and_print_what_it_shows(tmp_path, monkeypatch):
             [float(n) for n in NUMBER.findall(expected)], abs=0.02
         )
     assert "100 rows are in new-predicted.csv" in printed[1]
+    decide, *_ = blocks_of("docs/decisions.md", "bash")  # goes on with this trial
+    for line in decide.code.splitlines():
+        result = runner.invoke(cli, shlex.split(line)[1:], catch_exceptions=False)
+        assert result.exit_code == 0, result.output
 
 
 def test_page__names_all_models_files_and_flags_that_there_are(tmp_path):
