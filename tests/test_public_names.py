@@ -8,7 +8,7 @@ import inspect
 import re
 
 import pytest
-from tests.test_docstrings import api_page, shown_members
+from tests.test_docstrings import api_page, resolve, shown_members
 
 import qcl_mixnet
 
@@ -87,6 +87,24 @@ def test_public_method__has_an_example_its_errors_and_shapes(name, method):
     assert re.search(rf">>> .*\b{method}\(|\.\.\. .*\b{method}\(", examples)
     assert section(doc, "Raises") or (name, method) in NO_ERRORS
     assert shapeless(doc) == []
+
+
+# What an extender meets and cannot call in three lines: a run, a file, a server, a model's cell.
+WITHOUT_EXAMPLE = {
+    "apply_to_new", "build_model", "cell_key", "compare_models", "compare_with_control",
+    "log_model", "model_signature", "open_for", "pip_requirements_of_model", "read_plan",
+    "read_source", "run_cell", "save_model", "score_file", "sniff_source",
+}  # fmt: skip
+
+
+def test_functions_for_extenders__have_examples_but_for_a_list_that_only_shrinks():
+    functions = [path for path in api_page() if inspect.isfunction(resolve(path))]
+    lack = {
+        path.rpartition(".")[2]
+        for path in functions
+        if not section(inspect.getdoc(resolve(path)) or "", "Examples")
+    }
+    assert lack == WITHOUT_EXAMPLE
 
 
 @pytest.mark.parametrize("name", SENTENCES)
