@@ -1,21 +1,19 @@
 """The worked case of docs/decisions.md runs, and prints what the page says."""
 
 import re
-from pathlib import Path
 
 import matplotlib as mpl
 import pytest
+from tests.pages import ROOT, run_python
 
 mpl.use("Agg")
 
-PAGE = (Path(__file__).parents[1] / "docs" / "decisions.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "decisions.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.filterwarnings("error")
 def test_python_blocks__run_and_print_what_the_page_says(capsys):
-    names = {}
-    for block in re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL):
-        exec(compile(block, "decisions.md", "exec"), names)
+    names = run_python("docs/decisions.md")
     import matplotlib.pyplot as plt
 
     plt.close("all")

@@ -5,6 +5,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "qcl_mixnet"
@@ -75,3 +76,26 @@ def test_architecture__functions_beside_a_file__are_defined_there():
         if not re.search(rf"\b(?:def|class) {name}\b", (ROOT / file).read_text(encoding="utf-8"))
     ]
     assert lost == []
+
+
+def kinds_of_nav():
+    """Pages of each kind in the site's navigation; notebooks by their files."""
+    text = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    nav = yaml.safe_load(text[text.index("nav:") : text.index("validation:")])["nav"]
+    kinds = [entry for entry in nav if "Home" not in entry]
+    return {
+        kind: {page for titled in pages for page in titled.values()}
+        for entry in kinds
+        for kind, pages in entry.items()
+    }
+
+
+def test_index__lists_the_pages_of_the_site_by_the_four_kinds():
+    text = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    found = {}
+    for section in text.split("\n## ")[1:]:
+        links = re.findall(r"\]\(([^)]+)\)", section)
+        pages = {re.sub(r"^\.\./(notebooks/\w+)\.ipynb$", r"\1.md", link) for link in links}
+        found[section.partition(":")[0]] = pages
+    assert list(found) == ["Tutorials", "How-to", "Reference", "Explanation"]
+    assert found == kinds_of_nav()

@@ -1,20 +1,14 @@
 """The example of docs/explain.md runs, and shows what the page says."""
 
-import re
-from pathlib import Path
-
 import matplotlib as mpl
 import pytest
+from tests.pages import run_python
 
 mpl.use("Agg")
 
-PAGE = (Path(__file__).parents[1] / "docs" / "explain.md").read_text(encoding="utf-8")
-
 
 def test_python_blocks__run_and_show_what_the_page_says(capsys):
-    names = {}
-    for block in re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL):
-        exec(compile(block, "explain.md", "exec"), names)
+    names = run_python("docs/explain.md")
     import matplotlib.pyplot as plt
 
     plt.close("all")

@@ -1,21 +1,18 @@
 """The worked case of docs/prediction-sets.md runs, and gives the numbers that the page says."""
 
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.pages import ROOT, run_python
 
-PAGE = (Path(__file__).parents[1] / "docs" / "prediction-sets.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "prediction-sets.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
 def names():
     """What the page's code leaves behind."""
-    names = {"print": lambda *_: None}
-    for block in re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL):
-        exec(compile(block, "prediction-sets.md", "exec"), names)
-    return names
+    return run_python("docs/prediction-sets.md", {"print": lambda *_: None})
 
 
 def counted(sets):

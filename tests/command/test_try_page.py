@@ -2,27 +2,27 @@
 
 import re
 import shlex
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from tests.pages import ROOT, blocks_of, run_python
 
 from qcl_mixnet.command.group import cli
 from qcl_mixnet.command.try_table import try_table
 from qcl_mixnet.trial.shortlist import SHORTLIST
 
-PAGE = (Path(__file__).parents[2] / "docs" / "try.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "try.md").read_text(encoding="utf-8")
 NUMBER = re.compile(r"\d+\.\d+")
 
 
 def block(language):
-    (text,) = re.findall(rf"```{language}\n(.*?)```", PAGE, flags=re.DOTALL)
-    return text
+    (found,) = blocks_of("docs/try.md", language)
+    return found.code
 
 
 def test_page__blocks_run_and_print_what_it_shows(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    exec(compile(block("python"), "try.md", "exec"), {})
+    run_python("docs/try.md")
     runner, printed = CliRunner(), []
     for line in block("bash").splitlines():
         result = runner.invoke(cli, shlex.split(line)[1:], catch_exceptions=False)
@@ -39,6 +39,10 @@ def test_page__blocks_run_and_print_what_it_shows(tmp_path, monkeypatch):
             [float(n) for n in NUMBER.findall(expected)], abs=0.02
         )
     assert "100 rows are in new-predicted.csv" in printed[1]
+    decide, *_ = blocks_of("docs/decisions.md", "bash")  # goes on with this trial
+    for line in decide.code.splitlines():
+        result = runner.invoke(cli, shlex.split(line)[1:], catch_exceptions=False)
+        assert result.exit_code == 0, result.output
 
 
 def test_page__names_all_models_files_and_flags_that_there_are(tmp_path):

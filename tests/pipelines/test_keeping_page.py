@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pandas as pd
 from kedro.framework.cli.utils import _split_params
+from tests.pages import ROOT, run_python
 
 from qcl_mixnet import load_fitted
 
-PAGE = (Path(__file__).parents[2] / "docs" / "keeping.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "keeping.md").read_text(encoding="utf-8")
 
 
 def commands():
@@ -31,7 +32,6 @@ def test_page__its_commands_and_its_python__do_what_they_say(project, tmp_path, 
 
     monkeypatch.chdir(tmp_path)
     names = {"model": kept, "table": rows}
-    for code in re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL):
-        exec(code, names)
+    names = run_python("docs/keeping.md", names)
     assert names["kept"].predict(rows).tolist() == kept.predict(rows).tolist()
     assert (tmp_path / "models" / "mine" / "kept.json").is_file()

@@ -42,6 +42,13 @@ class DecisionRule:
         Code of the class that the threshold is for.
     threshold : float or None
         Least probability with which it is predicted; above 1, it never is.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from qcl_mixnet.decisions.rule import DecisionRule
+    >>> DecisionRule(np.array([1.0, 3.0])).apply(np.array([[0.8, 0.2], [0.7, 0.3]]))
+    array([0, 1])
     """
 
     weights: FloatArray

@@ -22,9 +22,10 @@ class RecallAtLeast:
     """Miss few rows of a class: the highest precision with which its recall is promised.
 
     The threshold is chosen such that the recall of `label` on fresh rows is at least `recall` with
-    the stated confidence. That takes `log(1 - confidence) / log(recall)` out-of-fold rows of the
-    class: 22 for the defaults' .9 and .9. With fewer, an `OperatingPointWarning` says what they can
-    promise, and the threshold is the one that misses none of them.
+    the stated confidence, by the bound of Clopper and Pearson (1934). That takes
+    `log(1 - confidence) / log(recall)` out-of-fold rows of the class: 22 for the defaults' .9 and
+    .9. With fewer, an `OperatingPointWarning` says what they can promise, and the threshold is the
+    one that misses none of them.
 
     Parameters
     ----------
@@ -34,6 +35,12 @@ class RecallAtLeast:
         Share of its rows that are found, between 0 and 1.
     confidence : float, default=0.9
         How often the promise holds, over training tables like this one.
+
+    Raises
+    ------
+    ValueError
+        For a recall or confidence that is not between 0 and 1. That `label` is a class is checked
+        where the decision is used.
 
     Examples
     --------
@@ -56,9 +63,9 @@ class PrecisionAtLeast:
     """Raise few false alarms: the highest recall with which the precision of a class is promised.
 
     The precision on fresh rows is at least `precision` with the stated confidence, if the classes
-    are mixed there as in training. Where the out-of-fold rows support no such threshold, an
-    `OperatingPointWarning` says so, and the threshold with the highest lower bound of the precision
-    is used.
+    are mixed there as in training; sequences of tests see to it (Angelopoulos et al., 2021). Where
+    the out-of-fold rows support no such threshold, an `OperatingPointWarning` says so, and the
+    threshold with the highest lower bound of the precision is used.
 
     Parameters
     ----------
@@ -68,6 +75,17 @@ class PrecisionAtLeast:
         Share of the alerts that are rows of the class, between 0 and 1.
     confidence : float, default=0.9
         How often the promise holds, over training tables like this one.
+
+    Raises
+    ------
+    ValueError
+        For a precision or confidence that is not between 0 and 1.
+
+    Examples
+    --------
+    >>> from qcl_mixnet import PrecisionAtLeast
+    >>> PrecisionAtLeast("fraud", 0.5, confidence=0.95)
+    PrecisionAtLeast(label='fraud', precision=0.5, confidence=0.95)
     """
 
     label: Hashable
@@ -84,9 +102,9 @@ class AlertsAtMost:
     """Keep to what can be looked at: the highest recall with few enough alerts.
 
     On fresh rows, of every `per` at most `count` are given the label, in the mean, with the stated
-    confidence, if the classes are mixed there as in training. Where there are too few out-of-fold
-    rows to promise that, an `OperatingPointWarning` says so, and as many of them are alerts as the
-    number asked for allows.
+    confidence, if the classes are mixed there as in training; the bound is that of Clopper and
+    Pearson (1934). Where there are too few out-of-fold rows to promise that, an
+    `OperatingPointWarning` says so, and as many of them are alerts as the number asked for allows.
 
     Parameters
     ----------
@@ -98,6 +116,17 @@ class AlertsAtMost:
         Among so many rows, more than `count`.
     confidence : float, default=0.9
         How often the promise holds, over training tables like this one.
+
+    Raises
+    ------
+    ValueError
+        For numbers out of range.
+
+    Examples
+    --------
+    >>> from qcl_mixnet import AlertsAtMost
+    >>> AlertsAtMost("fraud", count=20).rate
+    0.02
     """
 
     label: Hashable
@@ -123,9 +152,9 @@ class AlertsAtMost:
 class Costs:
     """Lose little: the class with the lowest expected cost is predicted.
 
-    Expected costs need calibrated probabilities. The decision therefore has a calibration of its
-    own, a temperature and a weight for each class, which is fitted on the out-of-fold
-    probabilities; `predict_proba` stays as it is.
+    Expected costs (Elkan, 2001) need calibrated probabilities. The decision therefore has a
+    calibration of its own, a temperature and a weight for each class, which is fitted on the
+    out-of-fold probabilities (Alexandari et al., 2020); `predict_proba` stays as it is.
 
     Parameters
     ----------
@@ -136,6 +165,12 @@ class Costs:
         predicted ones; a pair that is not named costs nothing. Or an array of shape `(n_classes,)`
         or `(n_classes, n_classes)` in the order of the classes. Pairs may have negative costs,
         which are gains.
+
+    Raises
+    ------
+    ValueError
+        For a class that is named twice; all else is checked where the classes are known: see
+        `matrix`.
 
     Examples
     --------

@@ -123,11 +123,12 @@ AlertsAtMost, Costs, str, dict, Series or array-like, default="argmax"
         How `predict` decides; `predict_proba` stays the same, and `set_decision` changes it after
         training. For the highest probability, or the highest times a weight of the class, which is
         tuned for a score of the out-of-fold probabilities or given: by label in a dict or a Series,
-        whose index names the classes, or else in the order of `classes_`. Or by what may not be
+        whose index names the classes, or else of shape (n_classes,). Or by what may not be
         missed (`RecallAtLeast` and its like) or what mistakes cost (`Costs`), tuned on the
         out-of-fold probabilities; as text, `"recall:fraud=0.9"`, too.
     categorical_features : "infer", None or array-like of str, int or bool, default="infer"
-        Columns that are categories: by their type ("infer"), none, or by name, position or mask.
+        Columns that are categories: by type ("infer"), none, names, positions, or a mask of shape
+        (n_features,).
     dates : {"error", "features"}, default="error"
         Columns of dates are refused, or become numbers: see `ColumnEncoder`.
     rare_levels : {"error", "join"}, default="error"
@@ -189,7 +190,10 @@ AlertsAtMost, Costs, str, dict, Series or array-like, default="argmax"
     >>> from sklearn.datasets import load_wine
     >>> from qcl_mixnet import QCLMixNetClassifier
     >>> X, y = load_wine(return_X_y=True)
-    >>> model = QCLMixNetClassifier(epochs=20, random_state=0).fit(X, y)
+    >>> model = QCLMixNetClassifier(epochs=20, random_state=0)
+    >>> model.warm_up()  # before a clock starts
+    >>> model.fit(X, y).predict(X[:2])
+    array([0, 0])
     >>> model.predict_proba(X).shape
     (178, 3)
     """
@@ -299,7 +303,7 @@ AlertsAtMost, Costs, str, dict, Series or array-like, default="argmax"
         Returns
         -------
         QCLMixNetClassifier
-            Not fitted.
+            Not fitted; `TypeError` for a parameter that there is not.
 
         Examples
         --------

@@ -119,7 +119,7 @@ class Deciding(SetPredicting):
         Parameters
         ----------
         decision : str, RecallAtLeast, PrecisionAtLeast, AlertsAtMost, Costs, mapping or array-like
-            As the parameter `decision`, which it replaces.
+            As the parameter `decision`, which it replaces; an array-like of shape (n_classes,).
 
         Returns
         -------
@@ -140,6 +140,17 @@ class Deciding(SetPredicting):
         -----
         OperatingPointWarning
             When the rows cannot promise what a constraint asks; the interval is named.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_wine
+        >>> from sklearn.naive_bayes import GaussianNB
+        >>> from qcl_mixnet import RecallAtLeast, TunedDecisionClassifier
+        >>> X, y = load_wine(return_X_y=True)
+        >>> model = TunedDecisionClassifier(GaussianNB(), random_state=0).fit(X, y)
+        >>> change = model.set_decision(RecallAtLeast(2, 0.8))
+        >>> bool(change.loc[2, "recall_after"] >= 0.8)
+        True
         """
         check_is_fitted(self)
         rule, change = new_rule(
@@ -174,6 +185,17 @@ class Deciding(SetPredicting):
             Before `fit`.
         ValueError
             When the model kept no out-of-fold rows, and for what `operating_points` refuses.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_wine
+        >>> from sklearn.naive_bayes import GaussianNB
+        >>> from qcl_mixnet import TunedDecisionClassifier
+        >>> X, y = load_wine(return_X_y=True)
+        >>> model = TunedDecisionClassifier(GaussianNB(), random_state=0).fit(X, y)
+        >>> model.operating_points(positive=2, thresholds=[0.5])[["precision", "recall"]].round(2)
+           precision  recall
+        0       0.96     1.0
         """
         check_is_fitted(self)
         return points_of_rows(self._out_of_fold_rows(), self.classes_, positive, **options)
@@ -212,6 +234,19 @@ class Deciding(SetPredicting):
             Before `fit`.
         ValueError
             As of `qcl_mixnet.model_card`.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from sklearn.datasets import load_wine
+        >>> from sklearn.naive_bayes import GaussianNB
+        >>> from qcl_mixnet import TunedDecisionClassifier
+        >>> X, y = load_wine(return_X_y=True)
+        >>> model = TunedDecisionClassifier(GaussianNB(), random_state=0).fit(X[::2], y[::2])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     model.report(X[1::2], y[1::2], Path(folder) / "card.html").name
+        'card.html'
         """
         return model_card(
             self, X, y, path, importance=importance, coverage=coverage, random_state=random_state

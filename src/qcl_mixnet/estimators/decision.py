@@ -97,6 +97,16 @@ def tune_decision_weights(
     ------
     ValueError
         For probabilities or labels that are no such arrays, or a parameter out of range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from qcl_mixnet.estimators.decision import tune_decision_weights
+    >>> labels = np.repeat([0, 1], [90, 10])
+    >>> shy = np.where(labels == 1, 0.4, 0.1)  # the rare class never comes to one half
+    >>> found = tune_decision_weights(np.column_stack([1 - shy, shy]), labels, metric="macro_f1")
+    >>> bool(0.4 * found.weights[1] > 0.6 * found.weights[0])
+    True
     """
     _check_parameters(metric, min_rows, shrinkage)
     p = check_probabilities(probabilities)

@@ -96,6 +96,18 @@ def average_decision_weights(
     ------
     ValueError
         For probabilities or labels that are no such arrays, or an unknown metric.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from qcl_mixnet.estimators.decision_average import average_decision_weights
+    >>> labels = np.repeat([0, 1], [90, 10])
+    >>> shy = np.where(labels == 1, 0.4, 0.1)  # the rare class never comes to one half
+    >>> found = average_decision_weights(
+    ...     np.column_stack([1 - shy, shy]), labels, metric="macro_f1", rng=np.random.default_rng(0)
+    ... )
+    >>> bool(0.4 * found.weights[1] > 0.6 * found.weights[0])
+    True
     """
     return _tuned(probabilities, labels, metric, rng, row_weights)
 

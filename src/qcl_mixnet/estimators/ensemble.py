@@ -90,6 +90,13 @@ class EnsembleClassifier(Deciding, NetworkClassifier):
         -------
         ndarray of shape (n_samples, n_classes)
             Columns in the order of `classes_`.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        TypeError, ValueError
+            For a table that cannot be read, or whose columns are not those of training.
         """
         probabilities = self._in_chunks(self._mean_probabilities, self._inputs(X)).cpu().numpy()
         return apply_temperature(probabilities, self.calibration_temperature_)
@@ -107,6 +114,13 @@ class EnsembleClassifier(Deciding, NetworkClassifier):
         -------
         ndarray of shape (n_samples,)
             Labels of `classes_`.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        TypeError, ValueError
+            For a table that cannot be read, or whose columns are not those of training.
         """
         probabilities = self.predict_proba(X)
         return self.classes_[self.decision_rule_.apply(probabilities)]

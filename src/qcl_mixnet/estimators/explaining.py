@@ -45,9 +45,10 @@ def explain_rows(
     then likewise in the reverse order. The values of a row and the base value add up to its
     probability exactly, and each value is a mean over a few orders.
 
-    shap's permutation explainer does the work. It wants numbers, so that it gets the numbers of
-    different cells, and the model gets the cells: categories, text, dates and gaps are explained as
-    they are, each as one column.
+    These are Shapley values by random orders (Štrumbelj and Kononenko, 2010), and the permutation
+    explainer of shap (Lundberg and Lee, 2017) does the work. It wants numbers, so that it gets the
+    numbers of different cells, and the model gets the cells: categories, text, dates and gaps are
+    explained as they are, each as one column.
 
     Parameters
     ----------

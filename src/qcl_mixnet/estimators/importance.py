@@ -49,7 +49,9 @@ def feature_importance(
 
     Columns are those of the table as it is given: a category or a date is shuffled as one column,
     gaps with it. Two columns that say the same share what they are worth, or seem to be worth
-    nothing. The work is that of scikit-learn's `permutation_importance`.
+    nothing. The idea is Breiman's (2001), and the work that of scikit-learn's
+    `permutation_importance`; the variance over folds is corrected for training rows that overlap
+    (Nadeau and Bengio, 2003).
 
     Parameters
     ----------

@@ -22,7 +22,7 @@ class FeatureImportanceDisplay:
 
     Parameters
     ----------
-    importances : DataFrame
+    importances : DataFrame of shape (n_features, 4)
         What `feature_importance` returns.
     scoring : str, default="score"
         What the score is called.
@@ -33,6 +33,16 @@ class FeatureImportanceDisplay:
         Where it was plotted.
     bars_ : matplotlib BarContainer
         A bar for each column that is shown, the most important one on top.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from matplotlib.figure import Figure
+    >>> from qcl_mixnet import FeatureImportanceDisplay
+    >>> numbers = {"importance": [0.3, 0.0], "low": [0.2, 0.0], "high": [0.4, 0.1]}
+    >>> display = FeatureImportanceDisplay(pd.DataFrame(numbers, index=["amount", "age"]))
+    >>> display.plot(Figure().subplots(), max_columns=1).ax_.get_title()
+    '1 of 2 columns'
     """
 
     def __init__(self, importances: pd.DataFrame, *, scoring: str = "score"):
@@ -104,6 +114,26 @@ class FeatureImportanceDisplay:
         Returns
         -------
         FeatureImportanceDisplay
+
+        Raises
+        ------
+        ImportError
+            Without the package matplotlib.
+        NotFittedError, ValueError
+            As of `feature_importance` and `plot`.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from matplotlib.figure import Figure
+        >>> from sklearn.naive_bayes import GaussianNB
+        >>> from qcl_mixnet import FeatureImportanceDisplay
+        >>> X, y = pd.DataFrame({"amount": range(8), "noise": [1, 0, 0, 1] * 2}), [0] * 4 + [1] * 4
+        >>> display = FeatureImportanceDisplay.from_estimator(
+        ...     GaussianNB().fit(X, y), X, y, ax=Figure().subplots()
+        ... )
+        >>> display.importances.index.tolist()
+        ['amount', 'noise']
         """
         importances = feature_importance(estimator, X, y, **options)
         scoring = options.get("scoring", "f1_macro")
@@ -131,5 +161,23 @@ def plot_importance(
     -------
     FeatureImportanceDisplay
         Its attribute `importances` has the numbers.
+
+    Raises
+    ------
+    ImportError
+        Without the package matplotlib.
+    NotFittedError, ValueError
+        As of `feature_importance`, and when no column shall be shown.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from matplotlib.figure import Figure
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from qcl_mixnet import plot_importance
+    >>> X, y = pd.DataFrame({"amount": range(8), "noise": [1, 0, 0, 1] * 2}), [0] * 4 + [1] * 4
+    >>> display = plot_importance(GaussianNB().fit(X, y), X, y, ax=Figure().subplots())
+    >>> [label.get_text() for label in display.ax_.get_yticklabels()]
+    ['noise', 'amount']
     """
     return FeatureImportanceDisplay.from_estimator(estimator, X, y, **options)

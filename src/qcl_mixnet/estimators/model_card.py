@@ -46,7 +46,8 @@ def model_card(
     It has a table of the classes with intervals, precision-recall and ROC curves, reliability
     diagrams, an explorer of thresholds and costs, the confusion, what the model looks at, its
     training, the coverage of its prediction sets, the columns, and versions. What a model does not
-    have is left out with a sentence. The page loads nothing from anywhere.
+    have is left out with a sentence. The page loads nothing from anywhere. What such a page is for,
+    Mitchell et al. (2019) say: "Model cards for model reporting".
 
     Parameters
     ----------
@@ -60,7 +61,7 @@ def model_card(
         The file, which is replaced; its folder must be there.
     importance : bool or DataFrame, default=False
         True shuffles each column ten times, which takes ten predictions of the rows for every
-        column. A DataFrame is what `feature_importance` gave.
+        column. A DataFrame of shape (n_features, 4) is what `feature_importance` gave.
     coverage : float, default=0.9
         Of the prediction sets, as of `coverage_report`.
     random_state : int, default=0

@@ -35,7 +35,8 @@ def operating_points(
 
     A row is an alert where the probability of `positive` reaches the threshold. Give probabilities
     of rows that the model has not seen, or ask a fitted classifier for those that it kept:
-    `model.operating_points(positive=...)`.
+    `model.operating_points(positive=...)`. The intervals are percentiles of bootstrap samples
+    (Efron and Tibshirani, 1993).
 
     Parameters
     ----------
@@ -64,7 +65,7 @@ def operating_points(
 
     Returns
     -------
-    DataFrame
+    DataFrame of shape (n_thresholds, n_scores)
         A row for each threshold, ascending: `threshold`; `cost_ratio`, how many times as much as a
         false alarm a missed row costs where this threshold is the right one for calibrated
         probabilities; `precision`, `recall`, `f1`, `alerts_per_1000` and, with costs,

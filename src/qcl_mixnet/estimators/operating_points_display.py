@@ -29,7 +29,7 @@ class OperatingPointsDisplay:
 
     Parameters
     ----------
-    points : DataFrame
+    points : DataFrame of shape (n_thresholds, n_scores)
         What `operating_points` returns.
     positive : hashable
         Label of the class.
@@ -40,6 +40,15 @@ class OperatingPointsDisplay:
         Where it was plotted.
     lines_ : dict of str to matplotlib Line2D
         The line of each score.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> from qcl_mixnet import OperatingPointsDisplay, operating_points
+    >>> points = operating_points(["ok", "ok", "fraud"], [0.1, 0.6, 0.8], positive="fraud")
+    >>> display = OperatingPointsDisplay(points, positive="fraud")
+    >>> list(display.plot(Figure().subplots(), scores=["recall"]).lines_)
+    ['recall']
     """
 
     def __init__(self, points: pd.DataFrame, *, positive: Hashable):
@@ -128,6 +137,23 @@ class OperatingPointsDisplay:
         Returns
         -------
         OperatingPointsDisplay
+
+        Raises
+        ------
+        ImportError
+            Without the package matplotlib.
+        ValueError
+            As of `operating_points` and `plot`.
+
+        Examples
+        --------
+        >>> from matplotlib.figure import Figure
+        >>> from qcl_mixnet import OperatingPointsDisplay
+        >>> display = OperatingPointsDisplay.from_predictions(
+        ...     ["ok", "ok", "fraud"], [0.1, 0.6, 0.8], positive="fraud", ax=Figure().subplots()
+        ... )
+        >>> list(display.lines_)
+        ['precision', 'recall', 'f1']
         """
         points = operating_points(y, proba, positive=positive, **options)
         return cls(points, positive=positive).plot(ax, x=x, scores=scores)
@@ -153,6 +179,26 @@ class OperatingPointsDisplay:
         Returns
         -------
         OperatingPointsDisplay
+
+        Raises
+        ------
+        NotFittedError
+            For a classifier that is not fitted.
+        ImportError, ValueError
+            As of `from_predictions`.
+
+        Examples
+        --------
+        >>> from matplotlib.figure import Figure
+        >>> from sklearn.naive_bayes import GaussianNB
+        >>> from qcl_mixnet import OperatingPointsDisplay
+        >>> model = GaussianNB().fit([[0], [1], [5], [6]], ["ok", "ok", "fraud", "fraud"])
+        >>> display = OperatingPointsDisplay.from_estimator(
+        ...     model, [[0], [2], [7]], ["ok", "ok", "fraud"], positive="fraud",
+        ...     ax=Figure().subplots(),
+        ... )
+        >>> display.ax_.get_xlabel()
+        'threshold'
         """
         options = {"classes": estimator.classes_, **options}
         return cls.from_predictions(y, estimator.predict_proba(X), positive=positive, **options)
@@ -184,6 +230,27 @@ class OperatingPointsDisplay:
         Returns
         -------
         OperatingPointsDisplay
+
+        Raises
+        ------
+        ImportError
+            Without the package matplotlib.
+        NotFittedError, ValueError
+            As of the classifier's `operating_points`, and as of `plot`.
+
+        Examples
+        --------
+        >>> from matplotlib.figure import Figure
+        >>> from sklearn.datasets import load_wine
+        >>> from sklearn.naive_bayes import GaussianNB
+        >>> from qcl_mixnet import OperatingPointsDisplay, TunedDecisionClassifier
+        >>> X, y = load_wine(return_X_y=True)
+        >>> model = TunedDecisionClassifier(GaussianNB(), random_state=0).fit(X, y)
+        >>> display = OperatingPointsDisplay.from_out_of_fold(
+        ...     model, positive=2, ax=Figure().subplots()
+        ... )
+        >>> display.ax_.get_title()
+        'Operating points of 2'
         """
         points = estimator.operating_points(positive=positive, **options)
         return cls(points, positive=positive).plot(ax, x=x, scores=scores)
@@ -213,8 +280,25 @@ def plot_operating_points(
 
     Raises
     ------
+    ImportError
+        Without the package matplotlib.
+    NotFittedError
+        For a classifier that is not fitted.
     ValueError
-        For rows without labels or labels without rows.
+        For rows without labels or labels without rows, and as of `operating_points`.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from qcl_mixnet import plot_operating_points
+    >>> model = GaussianNB().fit([[0], [1], [5], [6]], ["ok", "ok", "fraud", "fraud"])
+    >>> display = plot_operating_points(
+    ...     model, [[0], [2], [7]], ["ok", "ok", "fraud"], positive="fraud", x="alerts_per_1000",
+    ...     ax=Figure().subplots(),
+    ... )
+    >>> display.ax_.get_xlabel()
+    'alerts per 1,000 rows'
     """
     if (X is None) != (y is None):
         raise ValueError("X and y belong together: give both, or neither for out-of-fold rows.")

@@ -57,6 +57,20 @@ class Portable(BaseEstimator, ABC):
             When `path` exists and is neither empty nor, with `overwrite`, a saved model.
         ModelFileError
             For labels or parameters that the format cannot hold.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from sklearn.datasets import load_wine
+        >>> from qcl_mixnet import QCLMixNetClassifier
+        >>> X, y = load_wine(return_X_y=True)
+        >>> model = QCLMixNetClassifier(epochs=1, random_state=0).fit(X, y)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     model.save(Path(folder) / "wine")
+        ...     again = QCLMixNetClassifier.load(Path(folder) / "wine")
+        >>> bool((again.predict(X) == model.predict(X)).all())
+        True
         """
         from qcl_mixnet.persistence.files import save_model
 
@@ -145,6 +159,16 @@ class Portable(BaseEstimator, ABC):
         ValueError
             For a categorical column that has gaps and the empty text as a level, and for a network
             beyond 2 GiB.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_wine
+        >>> from qcl_mixnet import QCLMixNetClassifier
+        >>> X, y = load_wine(return_X_y=True)
+        >>> model = QCLMixNetClassifier(epochs=1, random_state=0).fit(X, y)
+        >>> exported = model.to_onnx()
+        >>> [output.name for output in exported.graph.output]
+        ['label', 'probabilities']
         """
         check_is_fitted(self)
         return self._export(path, input_dtype)
@@ -175,6 +199,15 @@ class Portable(BaseEstimator, ABC):
             Before `fit`.
         ValueError
             For columns that are not those of the training table.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from qcl_mixnet import QCLMixNetClassifier
+        >>> table = pd.DataFrame({"age": [41, 38, 50, 29], "job": ["nurse", None, "cook", "cook"]})
+        >>> model = QCLMixNetClassifier(epochs=1, random_state=0).fit(table, [0, 0, 1, 1])
+        >>> model.onnx_inputs(table.head(1))
+        {'age': array([[41.]]), 'job': array([['nurse']], dtype=object)}
         """
         from qcl_mixnet.persistence.onnx_table import session_inputs
 

@@ -28,6 +28,22 @@ class RepresentingEnsemble(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Po
         Returns
         -------
         ndarray of shape (n_samples, 32)
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        TypeError, ValueError
+            For a table that cannot be read, or whose columns are not those of training.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_wine
+        >>> from qcl_mixnet import QCLMixNetClassifier
+        >>> X, y = load_wine(return_X_y=True)
+        >>> model = QCLMixNetClassifier(epochs=1, random_state=0).fit(X, y)
+        >>> model.transform(X).shape
+        (178, 32)
         """
         x = self._inputs(X)
         return self._in_chunks(self.networks_[0].represent, x).cpu().numpy()
@@ -44,6 +60,22 @@ class RepresentingEnsemble(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Po
         Returns
         -------
         ndarray of shape (n_samples, 8)
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        TypeError, ValueError
+            For a table that cannot be read, or whose columns are not those of training.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_wine
+        >>> from qcl_mixnet import QCLMixNetClassifier
+        >>> X, y = load_wine(return_X_y=True)
+        >>> model = QCLMixNetClassifier(epochs=1, random_state=0).fit(X, y)
+        >>> model.embed(X).shape
+        (178, 8)
         """
         x, network = self._inputs(X), self.networks_[0]
         embed = network.logits_and_embedding

@@ -62,9 +62,8 @@ class TunedDecisionClassifier(Deciding, MetaEstimatorMixin, ClassifierMixin, Bas
     those of the classifier inside. For two classes this is a threshold, which scikit-learn's
     `TunedThresholdClassifierCV` tunes too; here there may be any number of classes.
 
-    `fit` trains a clone of the classifier on each fold's training rows, tunes the weights on the
-    probabilities of the rows left out (`average_decision_weights`), and trains one more clone on
-    all rows. That is `cv` + 1 fits.
+    `fit` tunes the weights on probabilities of rows that clones of the classifier left out (logit
+    adjustment, Menon et al., 2021, and bagging), and trains one more on all rows: `cv` + 1 fits.
 
     Parameters
     ----------
@@ -93,22 +92,17 @@ array-like, default=None
     decision_rule_ : DecisionRule
         How probabilities become labels.
     decision_weights_ : ndarray of shape (n_classes,)
-        One positive weight a class; the largest is 1. There are none where a threshold or costs
-        decide.
+        A positive weight a class, the largest 1; there are none where a threshold or costs decide.
     estimator_ : classifier
         Fitted on all rows.
     out_of_fold_proba_ : ndarray of shape (n_samples, n_classes)
-        Probabilities of the training rows, by classifiers that have not seen them; NaN for a row
-        in no test part.
+        Of the training rows, by classifiers that have not seen them; NaN for a row in no test part.
     out_of_fold_labels_ : ndarray of int64, shape (n_samples,)
         Positions in `classes_` of those rows' labels.
     out_of_fold_weights_ : ndarray of shape (n_samples,) or None
-        Their weights, 1 in the mean; None where rows count alike. Rows of weight 0 are in none of
-        these.
-    n_features_in_ : int
-        Number of columns, if the classifier inside counts them.
-    feature_names_in_ : ndarray of str
-        Names of the columns, if the classifier inside keeps them.
+        Their weights, 1 in the mean; None where rows count alike. Rows of weight 0 are left out.
+    n_features_in_, feature_names_in_ : int, ndarray of shape (n_features_in_,)
+        Number and names of the columns, if the classifier inside keeps them.
 
     Examples
     --------
@@ -117,8 +111,8 @@ array-like, default=None
     >>> from qcl_mixnet import TunedDecisionClassifier
     >>> X, y = make_classification(400, weights=[0.95], random_state=0)
     >>> model = TunedDecisionClassifier(LogisticRegression(), random_state=0).fit(X, y)
-    >>> bool(model.decision_weights_[1] > model.decision_weights_[0])
-    True
+    >>> model.decision_weights_.argmax(), model.predict(X[:2]), model.predict_proba(X).shape
+    (np.int64(1), array([0, 0]), (400, 2))
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -225,6 +219,11 @@ array-like, default=None
         Returns
         -------
         ndarray of shape (n_samples,)
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
         """
         check_is_fitted(self)
         probabilities = aligned_probabilities(self.estimator_, X, self.classes_)
@@ -242,6 +241,11 @@ array-like, default=None
         -------
         ndarray of shape (n_samples, n_classes)
             Columns in the order of `classes_`.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
         """
         check_is_fitted(self)
         return aligned_probabilities(self.estimator_, X, self.classes_)

@@ -111,6 +111,13 @@ def score_predictions(
     - Opitz and Burst, "Macro F1 and Macro F1", arXiv:1911.03347, 2019.
     - Brier, "Verification of forecasts expressed in terms of probability", Monthly Weather
       Review 78, 1950.
+
+    Examples
+    --------
+    >>> from qcl_mixnet.evaluation.metrics import score_predictions
+    >>> scores = score_predictions([0, 0, 1], [0, 1, 1], [[0.9, 0.1], [0.4, 0.6], [0.2, 0.8]])
+    >>> round(scores["macro_f1"], 3), round(scores["accuracy"], 3)
+    (0.667, 0.667)
     """
     true, predicted, p = _check_predictions(y_true, y_pred, proba)
     labels = np.arange(p.shape[1])

@@ -38,6 +38,16 @@ def apply_readings(
     DataError
         If a column is missing or does not hold what the readings say, a number is infinite, or
         a label is missing and `unlabelled` is `refuse`.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from qcl_mixnet.inspection.applying import apply_readings
+    >>> from qcl_mixnet.inspection.columns import read_columns
+    >>> table = pd.DataFrame({"calls": [3, 5, 3, 4], "plan": list("abab"), "y": list("nyny")})
+    >>> X, y = apply_readings(table, read_columns(table, "y", {"plan": "excluded"}))
+    >>> list(X.columns), y.tolist()
+    (['calls'], ['n', 'y', 'n', 'y'])
     """
     plan = _plan(readings)
     frame = frame.rename(columns=str)

@@ -69,6 +69,14 @@ def read_columns(
     DataError
         If a name is no column, a kind is none or does not fit its column, the table has no rows
         or no column beside the target, or the target holds no classes.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from qcl_mixnet.inspection.columns import read_columns
+    >>> table = pd.DataFrame({"calls": [3, 5, 3, 4], "plan": list("abab"), "y": list("nyny")})
+    >>> [column.kind for column in read_columns(table, "y").columns]
+    ['number', 'category', 'target']
     """
     require_column(frame, target, "the table", "the target")
     plans = _checked(frame, target, overrides or {})

@@ -174,6 +174,12 @@ def parse_as(text: str) -> tuple[str, ColumnPlan]:
     ------
     DataError
         If the sign is missing, or the kind is none.
+
+    Examples
+    --------
+    >>> from qcl_mixnet.inspection.plan import parse_as
+    >>> parse_as("since=date:%d/%m/%Y")
+    ('since', ColumnPlan(kind='date', format='%d/%m/%Y'))
     """
     name, sign, said = text.rpartition("=")
     if not sign or not name:

@@ -190,6 +190,15 @@ def inspect_table(
     ------
     ValueError
         If features and labels are of different length, or a label is missing.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from qcl_mixnet.inspection.report import inspect_table
+    >>> X = pd.DataFrame({"a": [1.0, 1.0, 2.0, 3.0, 4.0, 5.0], "b": [0, 0, 1, 1, 0, 1]})
+    >>> report = inspect_table(X, pd.Series(["no", "no", "no", "yes", "yes", "no"]))
+    >>> report.duplicates.rows
+    2
     """
     if len(X) != len(y):
         raise ValueError(f"X has {len(X)} rows, and y has {len(y)} labels; give as many of each")

@@ -81,6 +81,23 @@ def load_fitted(
         When the model's library is not installed.
     ValueError
         For a device that is not there.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from sklearn.datasets import load_wine
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from qcl_mixnet import load_fitted, save_fitted
+    >>> from qcl_mixnet.preprocessing.table_preprocessor import TablePreprocessor
+    >>> X, y = load_wine(return_X_y=True, as_frame=True)
+    >>> model = make_pipeline(TablePreprocessor(), GaussianNB()).fit(X, y)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_fitted(model, Path(folder) / "wine")
+    ...     kept = load_fitted(Path(folder) / "wine")
+    >>> bool((kept.predict(X) == model.predict(X)).all())
+    True
     """
     device = resolve_device(device)
     directory = saved_directory(path)

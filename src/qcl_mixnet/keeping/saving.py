@@ -97,6 +97,23 @@ def save_fitted(
         When `path` exists and is neither empty nor, with `overwrite`, a kept model.
     ModelFileError
         For a model that cannot be kept, and for labels or parameters that files cannot hold.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from sklearn.datasets import load_wine
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from qcl_mixnet import load_fitted, save_fitted
+    >>> from qcl_mixnet.preprocessing.table_preprocessor import TablePreprocessor
+    >>> X, y = load_wine(return_X_y=True, as_frame=True)
+    >>> model = make_pipeline(TablePreprocessor(), GaussianNB()).fit(X, y)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_fitted(model, Path(folder) / "wine")
+    ...     kept = load_fitted(Path(folder) / "wine")
+    >>> type(kept).__name__, kept.predict_proba(X).shape
+    ('KeptModel', (178, 3))
     """
     target = user_path(path).resolve()  # what a link leads to is replaced, not the link
     check_target(target, _NAMES, overwrite=overwrite)

@@ -114,6 +114,13 @@ def signed_rank_test(differences: FloatArray) -> tuple[float, float, float]:
     - Pratt, "Remarks on zeros and ties in the Wilcoxon signed rank procedures", JASA 54, 1959.
     - Cureton, "The normal approximation to the signed-rank sampling distribution when zero
       differences are present", JASA 62, 1967.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from qcl_mixnet.statistics.paired import signed_rank_test
+    >>> [float(number) for number in signed_rank_test(np.arange(1, 7) / 100)]
+    [1.0, 0.0, 0.03125]
     """
     n = len(differences)
     if n == 0:
@@ -166,6 +173,14 @@ def bayesian_signed_rank(
     classifiers through Bayesian analysis", JMLR 18(77), 2017. The strength and
     place of the prior and the number of draws are the defaults of its authors'
     `bayesiantests.signrank`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from qcl_mixnet.statistics.paired import bayesian_signed_rank
+    >>> differences = np.full((12, 1), 0.05)  # on every data set better by more than the region
+    >>> bool(bayesian_signed_rank(differences, 0.01, np.random.default_rng(0))[0, 0] > 0.95)
+    True
     """
     weights: dict[int, FloatArray] = {}
     shares = np.full((differences.shape[1], 3), np.nan)

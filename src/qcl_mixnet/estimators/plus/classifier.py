@@ -44,8 +44,8 @@ class QCLMixNetPlusClassifier(Deciding, ClassifierMixin, PortableBlend):
     Networks of several kinds are trained on folds of the table. Numbers enter them through
     piecewise-linear or periodic embeddings, categories one-hot or through embeddings, and some
     kinds have the parts of QCL-MixNet: entanglement layer, neighbour mixup, contrastive losses. The
-    blend with the lowest log loss on the rows that each network left out is kept and calibrated,
-    and decisions are tuned on those rows.
+    blend with the lowest log loss on the rows that each network left out is kept (greedy selection,
+    Caruana et al., 2004) and calibrated, and decisions are tuned on those rows.
 
     Dates become numbers (year, month, weekday, hour, days elapsed), and the rarest levels of a
     column of more than 1000 become one, as `ColumnEncoder` says.
@@ -68,7 +68,8 @@ AlertsAtMost, Costs, str, dict, Series or array-like, default="macro_f1"
         Let extremely randomised and boosted trees into the blend. It is not a network any more
         then, and should not be called one.
     categorical_features : "infer", None or array-like of str, int or bool, default="infer"
-        Columns that are categories: by their type ("infer"), none, or by name, position or mask.
+        Columns that are categories: by their type ("infer"), none, or by name, position or a mask
+        of shape (n_features,).
     device : str, default="auto"
         PyTorch device; "auto" takes CUDA where there is one, else the CPU.
     random_state : int, RandomState instance or None, default=None
@@ -116,8 +117,8 @@ AlertsAtMost, Costs, str, dict, Series or array-like, default="macro_f1"
     >>> from qcl_mixnet import QCLMixNetPlusClassifier
     >>> X, y = load_wine(return_X_y=True)
     >>> model = QCLMixNetPlusClassifier(n_members=1, random_state=0).fit(X, y)
-    >>> model.predict_proba(X).shape
-    (178, 3)
+    >>> model.predict(X).shape, model.predict_proba(X).shape
+    ((178,), (178, 3))
     """
 
     # Told to the benchmark: it needs no encoder of dates and rare levels before it.
@@ -301,6 +302,13 @@ AlertsAtMost, Costs, str, dict, Series or array-like, default="macro_f1"
         -------
         ndarray of shape (n_samples, n_classes)
             Columns in the order of `classes_`.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        TypeError, ValueError
+            For a table that cannot be read, or whose columns are not those of training.
         """
         x = self._inputs(X)  # first: it says so if the estimator is not fitted
         with limited_threads(self.n_jobs):
@@ -319,6 +327,13 @@ AlertsAtMost, Costs, str, dict, Series or array-like, default="macro_f1"
         -------
         ndarray of shape (n_samples,)
             Labels of `classes_`.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        TypeError, ValueError
+            For a table that cannot be read, or whose columns are not those of training.
         """
         probabilities = self.predict_proba(X)
         return self.classes_[self.decision_rule_.apply(probabilities)]
