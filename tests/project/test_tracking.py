@@ -14,7 +14,8 @@ from qcl_mixnet.project.tracking import (
     set_client_defaults,
 )
 from qcl_mixnet.project.tracking_ledger import LedgerRun
-from qcl_mixnet.project.tracking_rows import log_report, log_row, make_row, run_report
+from qcl_mixnet.project.tracking_reports import log_report, run_report
+from qcl_mixnet.project.tracking_rows import log_row, make_row
 
 NO_EPOCHS = pd.DataFrame()
 KEY = "abc" * 21 + "d"  # of `make_record`
@@ -253,7 +254,7 @@ def test_log_report__run_has_parameters_metrics_tags_and_reports(binding, client
     files = [tmp_path / "table.csv", tmp_path / "gone.csv"]
     report = run_report({"protocol": {"seed": 1}}, board, files, tags, metrics)
     report = json.loads(json.dumps(report, allow_nan=False))  # it waits on disk
-    log_report(client, binding.run_id, report, binding.provenance, 1000)
+    log_report(client, binding, report, 1000)
     run = client.get_run(binding.run_id)
     assert {name: run.data.tags[name] for name in (*tags, *binding.provenance)} == {
         **tags, "git_commit": "abc", "environment": "test"

@@ -169,6 +169,14 @@ class CellDataset(AbstractDataset[CellResult, CellFolder]):
         told = ("label", "status", "error", "metrics", "seconds", "finished_at", "parameters")
         return JSONPreview(json.dumps({name: record[name] for name in told if record[name]}))
 
+    def computed_by(self, run: str) -> bool:
+        """Whether the result that was asked for last was made by the run of a key."""
+        try:
+            record = json.loads((self.path / RECORD).read_text(encoding="utf-8"))
+            return bool(record["run"] == run)
+        except (OSError, ValueError, LookupError, TypeError, RecursionError):
+            return False
+
     def _exists(self) -> bool:
         return (self.path / RECORD).exists()
 

@@ -108,6 +108,8 @@ def begin_tracking(
     provenance: Mapping[str, str],
     cells: Sequence[Path],
     open_before: str | None = None,
+    *,
+    tables: Mapping[str, Mapping[str, str]] | None = None,
 ) -> TrackedRun:
     """Open the present run, or note down that it is to be opened.
 
@@ -124,6 +126,8 @@ def begin_tracking(
         Folders of the cells that it may compute.
     open_before : str, optional
         Id of a run that the caller had open, which is used as it is.
+    tables : mapping of str to mapping, optional
+        Of each data set the files `table` and `schema`.
     """
     from mlflow.tracking.context.registry import resolve_tags
 
@@ -137,6 +141,7 @@ def begin_tracking(
         tags={k: str(v) for k, v in {**resolve_tags(), **tags}.items() if v},
         provenance=dict(provenance),
         cells=[os.path.relpath(path, place.data_folder) for path in cells],
+        tables={name: dict(files) for name, files in (tables or {}).items()},
     )
     away = [
         Ledger.create(place.data_folder, replace(run, address=public_address(uri)))

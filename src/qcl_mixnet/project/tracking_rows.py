@@ -7,7 +7,7 @@ its tag, a parameter or a point that is there already is the same again.
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,12 @@ from typing import Any
 import pandas as pd
 
 from qcl_mixnet.project.tracking import MAX_VALUE_LENGTH, flatten
+from qcl_mixnet.project.tracking_extras import (
+    data_input,
+    log_data,
+    set_kind,
+    shown_files,
+)
 from qcl_mixnet.project.tracking_ledger import Ledger, LedgerRun
 
 MAX_METRICS_PER_CALL = 900  # MLflow takes 1000 items in a call, of which 100 are parameters
@@ -38,9 +44,10 @@ def open_run(client: Any, ledger: Ledger) -> LedgerRun:
         return run
     experiment = client.get_experiment_by_name(run.experiment)
     if experiment is None:
-        experiment_id = client.create_experiment(run.experiment, run.artifact_location)
+        experiment_id, tags = client.create_experiment(run.experiment, run.artifact_location), {}
     else:
-        experiment_id = experiment.experiment_id
+        experiment_id, tags = experiment.experiment_id, experiment.tags
+    set_kind(client, experiment_id, tags)
     found = _find(client, experiment_id, {RUN_KEY: run.key}) if run.tried else None
     run = replace(run, tried=True)
     ledger.write(run)
@@ -83,6 +90,10 @@ class Row:
         MLflow's entities.
     files : list of Path
         To be attached.
+    texts : dict of str to str
+        Likewise, by the names of the files.
+    data : list of DatasetInput
+        The data set.
     """
 
     name: str
@@ -93,6 +104,8 @@ class Row:
     params: list[Any]
     points: list[Any]
     files: list[Path]
+    texts: dict[str, str] = field(default_factory=dict)
+    data: list[Any] = field(default_factory=list)
 
 
 def read_row(run: LedgerRun, path: Path) -> Row:
@@ -113,7 +126,13 @@ def read_row(run: LedgerRun, path: Path) -> Row:
     record = json.loads(path.read_text(encoding="utf-8"))
     history = path.with_name("history.parquet")
     curves = pd.read_parquet(history) if history.name in record["files"] else pd.DataFrame()
-    return make_row(run.run_id, run.provenance, record, curves, path.parent)
+    row = make_row(run.run_id, run.provenance, record, curves, path.parent)
+    fingerprint = record.get("data_fingerprint")
+    return replace(
+        row,
+        texts=shown_files(run, record, path.parent),
+        data=[data_input(record["dataset"], fingerprint, run)] if fingerprint else [],
+    )
 
 
 def make_row(
@@ -205,9 +224,12 @@ def log_row(client: Any, experiment_id: str, row: Row, run_id: str | None = None
         run_id = client.create_run(
             experiment_id, run_name=row.name, start_time=row.start, tags=row.tags
         ).info.run_id
-    _log(client, run_id, row.params, row.points)
+    log_values(client, run_id, row.params, row.points)
+    log_data(client, run_id, row.data)
     for path in row.files:
         client.log_artifact(run_id, str(path))
+    for name, text in row.texts.items():
+        client.log_text(run_id, text, name)
     client.set_terminated(run_id, row.status, row.end)
     return run_id
 
@@ -230,8 +252,16 @@ def _tags(parent: str, provenance: Mapping[str, str], record: Mapping[str, Any])
     return tags
 
 
-def _log(client: Any, run_id: str, params: Sequence[Any], points: Sequence[Any]) -> None:
-    """Log parameters and points in as few calls as MLflow allows."""
+def log_values(client: Any, run_id: str, params: Sequence[Any], points: Sequence[Any]) -> None:
+    """Log parameters and points in as few calls as MLflow allows.
+
+    Parameters
+    ----------
+    client : MlflowClient
+    run_id : str
+    params : sequence of Param
+    points : sequence of Metric
+    """
     calls = max(
         -(-len(params) // MAX_PARAMS_PER_CALL), -(-len(points) // MAX_METRICS_PER_CALL)
     )  # fmt: skip
@@ -258,69 +288,6 @@ def _metric_points(
             history["repeat"], history["epoch"], history[column], strict=True
         ):
             yield f"epoch_repeat_{repeat}/{column}", float(value), int(epoch)
-
-
-def run_report(
-    parameters: Mapping[str, Any],
-    leaderboard: pd.DataFrame | None,
-    reports: Sequence[Path],
-    tags: Mapping[str, str],
-    metrics: Mapping[str, float] | None = None,
-) -> dict[str, Any]:
-    """Gather what a run was asked to do and what came out, in a form that waits on disk.
-
-    Parameters
-    ----------
-    parameters : mapping
-        Nested; logged with dotted names.
-    leaderboard : DataFrame or None
-        Every model's mean rank and macro F1 become metrics.
-    reports : sequence of Path
-        Files to attach, in a folder "reports".
-    tags : mapping of str to str
-    metrics : mapping of str to float, optional
-        Logged beside the leaderboard's.
-    """
-    values = dict(metrics or {})
-    for row in [] if leaderboard is None else leaderboard.to_dict("records"):
-        values |= {f"{name}/{row['model']}": float(row[name]) for name in ("mean_rank", "macro_f1")}
-    return {
-        "params": {k: str(v)[:MAX_VALUE_LENGTH] for k, v in flatten(parameters).items()},
-        "metrics": {k: value for k, value in values.items() if math.isfinite(value)},
-        "tags": dict(tags),
-        "reports": [str(path.absolute()) for path in reports],
-    }
-
-
-def log_report(
-    client: Any, run_id: str, report: Mapping[str, Any], provenance: Mapping[str, str], time: int
-) -> None:
-    """Add to a run what it was asked to do and what came out.
-
-    Parameters
-    ----------
-    client : MlflowClient
-    run_id : str
-    report : mapping
-        Of `run_report`. A file that is gone by now is left out.
-    provenance : mapping of str to str
-        Tags beside the report's.
-    time : int
-        When it came out, in milliseconds since 1970.
-    """
-    from mlflow.entities import Metric, Param, RunTag
-
-    tags = [RunTag(name, str(v)) for name, v in {**provenance, **report["tags"]}.items()]
-    client.log_batch(run_id, tags=tags)
-    _log(
-        client,
-        run_id,
-        [Param(name, value) for name, value in report["params"].items()],
-        [Metric(name, value, time, 0) for name, value in report["metrics"].items()],
-    )
-    for path in report["reports"]:
-        if Path(path).exists():
-            client.log_artifact(run_id, path, "reports")
 
 
 def end_run(client: Any, run: LedgerRun, status: str, time: int) -> None:
