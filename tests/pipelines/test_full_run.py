@@ -81,7 +81,7 @@ def test_full__every_model__files_tables_and_mlflow_agree(project, runner, capsy
     assert child["params.protocol.seed"] == "42"
     client = mlflow.MlflowClient()
     child_run = client.get_run(child["run_id"])
-    curve = client.get_metric_history(child["run_id"], "epoch_repeat_0/loss")
+    curve = client.get_metric_history(child["run_id"], "training_0/loss")
     assert [point.step for point in curve] == [1, 2]
     attached = {item.path for item in client.list_artifacts(child["run_id"])}
     assert attached == {

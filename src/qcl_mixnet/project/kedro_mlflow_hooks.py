@@ -87,15 +87,17 @@ class TrackingHooks:
                 public_address(self.uri),
             )
         origin = provenance(run_params)
+        name = self._configured("run", "name") or run_name(names, origin, cells)
         run = begin_tracking(
-            self._place(), run_name(names, origin, cells), run_params, origin,
-            [cell.path for cell in cells], self.open_before, tables=tables_of(pipeline, catalog),
+            self._place(), name, run_params, origin, [cell.path for cell in cells],
+            self.open_before, tables=tables_of(pipeline, catalog),
         )  # fmt: skip
         if self.slow or not run.run_id:
             return
         try:
             with quick_calls():
                 mlflow_hook.mlflow_config.tracking.run.id = run.run_id
+                mlflow_hook.mlflow_config.tracking.run.name = name  # else it gives it another
                 mlflow_hook.before_pipeline_run(run_params, pipeline, catalog)
         except Exception:  # the sender meets the same, and tells it
             logger.debug("kedro-mlflow could not enter the run.", exc_info=True)
@@ -110,7 +112,6 @@ class TrackingHooks:
             artifact_location=self._configured("experiment", "create_experiment_kwargs").get(
                 "artifact_location"
             ),
-            run_name=self._configured("run", "name"),
             run_id=self._configured("run", "id"),
         )
 

@@ -39,8 +39,8 @@ class Place:
         Name of the experiment.
     artifact_location : str or None
         Of a new experiment.
-    run_name, run_id : str or None
-        As the configuration gives them.
+    run_id : str or None
+        Of a run that the configuration names, to be gone on with.
     """
 
     uri: str
@@ -49,7 +49,6 @@ class Place:
     data_folder: Path
     experiment: str
     artifact_location: str | None = None
-    run_name: str | None = None
     run_id: str | None = None
 
 
@@ -117,7 +116,7 @@ def begin_tracking(
     ----------
     place : Place
     name : str
-        Of the run, unless the configuration names it.
+        Of the run.
     tags : mapping
         Tags of the run; empty ones are left out.
     provenance : mapping of str to str
@@ -135,7 +134,7 @@ def begin_tracking(
     run = LedgerRun(
         key=uuid.uuid4().hex,
         address=public_address(place.uri),
-        name=place.run_name or name,
+        name=name,
         experiment=place.experiment,
         artifact_location=place.artifact_location,
         tags={k: str(v) for k, v in {**resolve_tags(), **tags}.items() if v},

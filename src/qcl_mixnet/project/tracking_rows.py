@@ -22,6 +22,7 @@ from qcl_mixnet.project.tracking_extras import (
     shown_files,
 )
 from qcl_mixnet.project.tracking_ledger import Ledger, LedgerRun
+from qcl_mixnet.statistics.comparison import HEADLINE
 
 MAX_METRICS_PER_CALL = 900  # MLflow takes 1000 items in a call, of which 100 are parameters
 MAX_PARAMS_PER_CALL = 100
@@ -161,10 +162,10 @@ def make_row(
 
     # When the cell was finished, and not now: so a row is the same, however often it is sent.
     end = int(1000 * datetime.fromisoformat(record["finished_at"]).timestamp())
-    parameters = flatten(
+    parameters = {name: record[name] for name in ("dataset", "model")} | flatten(
         {
             "model": {"class": record["class"], **record["parameters"]},
-            "best": {f"repeat_{r['repeat']}": r["best_parameters"] for r in record["repeats"]},
+            "tuned": {f"split_{r['repeat']}": r["best_parameters"] for r in record["repeats"]},
             "protocol": record["protocol"],
         }
     )
@@ -276,18 +277,28 @@ def log_values(client: Any, run_id: str, params: Sequence[Any], points: Sequence
 def _metric_points(
     record: Mapping[str, Any], history: pd.DataFrame
 ) -> Iterator[tuple[str, float | None, int]]:
-    """Means, then every repeat's value as a series over repeats, then curves over epochs."""
+    """Means, then every repeat's value as a series over repeats, then curves over epochs.
+
+    MLflow's UI sorts metrics by their names and opens a comparison with the first that runs share:
+    nothing may come before the headline's. What stands before a "/" is a section of its charts.
+    """
     for name, value in record["metrics"].items():
-        yield name, value, 0
+        yield _shown_name(name), value, 0
     if len(record["repeats"]) > 1:
         for repeat in record["repeats"]:
             for name, value in repeat["metrics"].items():
-                yield f"by_repeat/{name}", value, repeat["repeat"]
+                yield f"splits/{name}", value, repeat["repeat"]
     for column in history.columns.difference(["epoch", "repeat"]):
         for repeat, epoch, value in zip(
             history["repeat"], history["epoch"], history[column], strict=True
         ):
-            yield f"epoch_repeat_{repeat}/{column}", float(value), int(epoch)
+            yield f"training_{repeat}/{column}", float(value), int(epoch)
+
+
+def _shown_name(metric: str) -> str:
+    if metric == HEADLINE:
+        return metric
+    return f"{'time' if '_seconds' in metric else 'scores'}/{metric}"
 
 
 def end_run(client: Any, run: LedgerRun, status: str, time: int) -> None:
