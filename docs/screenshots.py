@@ -29,11 +29,12 @@ from tests.browser import Browser, find_chromium
 
 IMAGES = Path(__file__).parent / "images"
 MOST_BYTES = 300_000
-START_SECONDS = 300
+START_SECONDS = 120
+ZOOM_STEPS = 7  # of the workflow, whose boxes are all open
 SETTLE_SECONDS = 3.0  # for what moves when a page is drawn
 VIZ = {
     "theme": "light", "showFeatureHints": False, "ignoreLargeWarning": True,
-    "orientation": "horizontal",
+    "orientation": "horizontal", "visible": {"sidebar": False, "miniMap": False},
 }  # fmt: skip
 MLFLOW = {  # an assistant that is a panel over a quarter of the page
     "mlflow.assistant.fab.autoOpenedOnFirstLoad_v1": True, "mlflow.assistant.panelOpen_v1": False,
@@ -88,7 +89,8 @@ class Camera:
         time.sleep(SETTLE_SECONDS)
         for step in steps:
             self.browser.until(f"Boolean({step})")
-            time.sleep(SETTLE_SECONDS)
+            time.sleep(0.5)
+        time.sleep(SETTLE_SECONDS if steps else 0)
         keep(name, self.browser.picture())
 
 
@@ -197,12 +199,13 @@ def take_viz(camera: Camera, options: argparse.Namespace) -> None:
         ready = "document.querySelectorAll('.pipeline-node').length > 3"
         start = f"{address}/?pid=__default__"
         camera.take("kedro-viz.png", start, (1600, 1000), ready=ready)
-        inside = f"{start}&fid={dataset}"
+        inside = f"{start}&fid={dataset}&expandAllPipelines=true"
         camera.take("kedro-viz-dataset.png", inside, (1600, 1100), ready=ready)
         table = f"{start}&sid={ids['leaderboard']}"
         camera.take("kedro-viz-table.png", table, (1600, 1000), ready=ready)
         workflow = f"{address}/workflow"
-        camera.take("kedro-viz-workflow.png", workflow, (1600, 1000), ready=ready)
+        zoom = [click("button[aria-label='Zoom in']")] * ZOOM_STEPS
+        camera.take("kedro-viz-workflow.png", workflow, (1600, 1000), *zoom, ready=ready)
 
 
 def take_mlflow(camera: Camera, options: argparse.Namespace) -> None:
@@ -223,16 +226,16 @@ def take_mlflow(camera: Camera, options: argparse.Namespace) -> None:
     command = ["mlflow", "server", "--workers=1", f"--backend-store-uri={database}"]
     with served(command, "/health", options.project) as address:
         camera.remember(MLFLOW)
-        start = f"{address}/#/experiments/{number}"
-        full = "document.body.innerText.includes('matching runs')"
-
-        camera.take("mlflow-runs.png", start, (1400, 760), ready=full)
+        start, kind = f"{address}/#/experiments/{number}/runs", "workflowType=machine_learning"
+        full = "/[1-9]\\d* matching runs/.test(document.body.innerText)"
+        unfold = click("[col-id*='Run Name'] button")
+        camera.take("mlflow-runs.png", f"{start}?{kind}", (1400, 760), unfold, ready=full)
         asked = quote(json.dumps(chosen)), quote(json.dumps([number]))
         compare = f"{address}/#/compare-runs?runs={asked[0]}&experiments={asked[1]}"
-        compare += "&workflowType=machine_learning"
+        compare += f"&{kind}"
         compared = "document.body.innerText.includes('Comparing 3 Runs')"
         camera.take("mlflow-compare.png", compare, (1400, 800), ready=compared)
-        curves = f"{start}/runs/{chosen[0]}/artifacts/curves.svg?workflowType=machine_learning"
+        curves = f"{start}/{chosen[0]}/artifacts/curves.svg?{kind}"
         drawn = "document.body.innerText.includes('curves.svg')"
         camera.take("mlflow-cell.png", curves, (1400, 800), ready=drawn)
 

@@ -108,7 +108,8 @@ def test_log_cell__no_name_comes_before_the_headline(log_cell, binding, client):
     history = pd.DataFrame({"repeat": [0, 1], "epoch": [1, 1], "accuracy": [0.1, 0.2]})
     repeats = [make_repeat(0, 0.25), make_repeat(1, 0.75)]
     run_id = log_cell(history, metrics={"accuracy": 0.9, "macro_f1": 0.5}, repeats=repeats)
-    assert min(client.get_run(run_id).data.metrics) == "macro_f1"
+    metrics = client.get_run(run_id).data.metrics
+    assert (min(metrics), next(iter(metrics))) == ("macro_f1", "macro_f1")
     assert sorted(client.get_run(run_id).data.params)[:2] == ["dataset", "model"]
 
 

@@ -19,6 +19,7 @@ from qcl_mixnet.project.tracked_run import Place, begin_tracking
 from qcl_mixnet.project.tracking import open_run_id, quick_calls, tracking_problem
 from qcl_mixnet.project.tracking_addresses import is_server, public_address, public_values, reason
 from qcl_mixnet.project.tracking_databases import setting_up, sqlite_file
+from qcl_mixnet.project.tracking_extras import SEPARATOR
 
 logger = logging.getLogger(__name__)
 
@@ -143,7 +144,7 @@ def run_name(
         names = [f"{len({c.dataset for c in cells})}x{len({c.model for c in cells})}"]
     commit, _, dirty = origin["git_commit"].partition("-")
     known = [] if commit == "unknown" else [commit[:COMMIT_DIGITS] + "+" * bool(dirty)]
-    return " · ".join(["+".join(pipelines), origin["environment"], *names, *known])
+    return SEPARATOR.join(["+".join(pipelines), origin["environment"], *names, *known])
 
 
 def tables_of(pipeline: Pipeline, catalog: CatalogProtocol) -> dict[str, dict[str, str]]:

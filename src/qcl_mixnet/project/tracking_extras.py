@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 
 # Values of the UI's own menu; without one it takes an experiment for work on language models.
 EXPERIMENT_KIND = ("mlflow.experimentKind", "custom_model_development")
+SEPARATOR = " · "  # of the parts of a run's name
 MAX_ROWS = 500  # of the predictions that MLflow shows; the Parquet file has all of them
 _DIGEST_DIGITS = 8  # as MLflow's own digests
 

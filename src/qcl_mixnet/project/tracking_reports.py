@@ -8,11 +8,11 @@ from typing import Any
 import pandas as pd
 
 from qcl_mixnet.project.tracking import MAX_VALUE_LENGTH, flatten
-from qcl_mixnet.project.tracking_extras import data_of_run, log_data
+from qcl_mixnet.project.tracking_extras import SEPARATOR, data_of_run, log_data
 from qcl_mixnet.project.tracking_ledger import LedgerRun
 from qcl_mixnet.project.tracking_rows import log_values
 
-NOTHING_NEW = " · nothing new"  # behind the name of a run that computed no cell
+NOTHING_NEW = "nothing new"  # in the name of a run that computed no cell
 
 
 def run_report(
@@ -68,7 +68,8 @@ def log_report(client: Any, run: LedgerRun, report: Mapping[str, Any], time: int
     tags = [RunTag(name, str(v)) for name, v in {**run.provenance, **report["tags"]}.items()]
     client.log_batch(run.run_id, tags=tags)
     if report["tags"].get("new_cells") == "0" and run.own:
-        client.update_run(run.run_id, name=f"{run.name}{NOTHING_NEW}")
+        first, *others = run.name.split(SEPARATOR)  # to the front: a narrow column cuts the end off
+        client.update_run(run.run_id, name=SEPARATOR.join([first, NOTHING_NEW, *others]))
     log_data(client, run.run_id, data_of_run(run))
     log_values(
         client,

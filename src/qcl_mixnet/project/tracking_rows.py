@@ -279,11 +279,12 @@ def _metric_points(
 ) -> Iterator[tuple[str, float | None, int]]:
     """Means, then every repeat's value as a series over repeats, then curves over epochs.
 
-    MLflow's UI sorts metrics by their names and opens a comparison with the first that runs share:
-    nothing may come before the headline's. What stands before a "/" is a section of its charts.
+    MLflow's UI opens a comparison with the first metric that runs share. Databases give them in the
+    order in which they came or in that of their names: the headline's is the first in both. What
+    stands before a "/" is a section of its charts.
     """
-    for name, value in record["metrics"].items():
-        yield _shown_name(name), value, 0
+    for name in sorted(record["metrics"], key=lambda name: name != HEADLINE):
+        yield _shown_name(name), record["metrics"][name], 0
     if len(record["repeats"]) > 1:
         for repeat in record["repeats"]:
             for name, value in repeat["metrics"].items():

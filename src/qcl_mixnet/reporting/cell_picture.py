@@ -20,9 +20,9 @@ MAX_NUMBERED = 12  # classes, up to which the cells of the matrix hold their cou
 _COLORS = (
     "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#a06b00", "#444444", "#b3a000",
 )  # fmt: skip
-_SIDE, _LEFT, _TOP, _GAP, _LEGEND = 300.0, 110.0, 70.0, 90.0, 210.0
+_SIDE, _LEFT, _TOP, _GAP, _LEGEND = 300.0, 140.0, 70.0, 80.0, 260.0
 _MAX_POINTS = 200
-_MAX_NAME = 14
+_MAX_NAME = 20
 
 
 def cell_picture(title: str, predictions: pd.DataFrame, class_names: Sequence[str]) -> str:
@@ -47,7 +47,7 @@ def cell_picture(title: str, predictions: pd.DataFrame, class_names: Sequence[st
         name if len(name) <= _MAX_NAME else f"{name[: _MAX_NAME - 1]}…" for name in class_names
     ]
     right = _LEFT + _SIDE + _GAP
-    width, height = right + _SIDE + _LEGEND, _TOP + _SIDE + 60
+    width, height = right + _SIDE + _LEGEND, _TOP + _SIDE + 80
     matrix = confusion_matrix(
         predictions["y_true"], predictions["y_pred"], labels=np.arange(len(names))
     )
