@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -95,10 +95,11 @@ class Camera:
 
 
 def keep(name: str, png: bytes) -> None:
-    """Write a picture with at most 256 colours, which a page of text has hardly more of."""
-    image = Image.open(io.BytesIO(png)).convert("RGB").quantize(256, dither=Image.Dither.NONE)
-    path = IMAGES / name
+    """Write a picture; a large one with 256 colours, which a page of text has hardly more of."""
+    image, path = Image.open(io.BytesIO(png)).convert("RGB"), IMAGES / name
     image.save(path, optimize=True)
+    if path.stat().st_size > MOST_BYTES:
+        image.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
     if (size := path.stat().st_size) > MOST_BYTES:
         raise SystemExit(
             f"{path} has {size} bytes, more than {MOST_BYTES}: make its window smaller."
@@ -128,29 +129,27 @@ def served(command: list[str], page: str, project: Path) -> Iterator[str]:
             cwd=project, stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
         try:
-            wait_for(address + page, process)
+            if not answers(address + page, process):
+                log.seek(0)
+                said = log.read().decode(errors="replace")
+                raise SystemExit(f"{' '.join(process.args)} does not answer:\n{said}")
             yield address
         finally:
-            os.killpg(process.pid, signal.SIGTERM)
+            with suppress(ProcessLookupError):  # it has ended
+                os.killpg(process.pid, signal.SIGTERM)
             process.wait(60)
 
 
-def wait_for(address: str, process: "subprocess.Popen[bytes]") -> None:
-    """Wait until a server answers.
-
-    Raises
-    ------
-    SystemExit
-        When it ends, or does not answer in time.
-    """
+def answers(address: str, process: "subprocess.Popen[bytes]") -> bool:
+    """Wait until a server answers; false where it ends, or does not in time."""
     until = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < until:
         try:
             with urlopen(address, timeout=60):
-                return
+                return True
         except (URLError, OSError):
             time.sleep(0.5)
-    raise SystemExit(f"{' '.join(process.args)} does not answer; start it by hand to see why.")
+    return False
 
 
 def take_report(camera: Camera, options: argparse.Namespace) -> None:

@@ -107,9 +107,14 @@ def _record(cell: CellDataset) -> dict[str, Any] | None:
 def _of_dataset(name: str, catalog: CatalogProtocol) -> dict[str, Any]:
     from kedro_viz.integrations.kedro.hooks_utils import compute_size, hash_node
 
+    dataset = catalog.get(name)
+    if isinstance(dataset, CellDataset):
+        size = sum(path.stat().st_size for path in dataset.path.glob("*.parquet"))
+    else:
+        size = compute_size(name, catalog)
     return {
         "event": "after_dataset_saved", "dataset": name, "node_id": hash_node(name),
-        "status": "Available", "size": compute_size(name, catalog),
+        "status": "Available", "size": size,
     }  # fmt: skip
 
 
