@@ -23,7 +23,7 @@ IS_HERE = import os, re, sys; found = re.search(r"(/[^\"\n]*)/python", open("$(B
 	sys.exit(not (found and os.path.isdir(found[1]) and os.path.samefile(found[1], "$(BIN)")))
 DEAD_VENV := $(shell [ ! -e $(VENV) ] || $(BIN)/python -I -c '$(IS_HERE)' 2>/dev/null || echo yes)
 
-.PHONY: run test test-browser report-image test-processors test-lowest lint docs format viz mlflow lock clean help
+.PHONY: run test test-browser screenshots test-processors test-lowest lint docs format viz mlflow lock clean help
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -37,12 +37,10 @@ test: $(VENV)/.dev ## run the test suite
 test-browser: $(VENV)/.dev ## run the tests of the report's page in headless Chromium
 	$(BIN)/python -m pytest -m browser $(ARGS)
 
-# Needs Chromium, and a run before it: make run.
-REPORT ?= data/08_reporting/latest/report.html
-
-report-image: ## renew the picture of a report in the documentation, from REPORT=<page>
-	chromium --headless --no-sandbox --hide-scrollbars --window-size=1200,1650 \
-		--screenshot=docs/images/report.png "file://$(abspath $(REPORT))"
+# Needs Chromium, and a whole run before it: make run. For another environment than the run's:
+# make screenshots ENV=bundled
+screenshots: $(VENV)/.dev ## renew the documentation's pictures of the report, the model card, Kedro-Viz and MLflow
+	$(BIN)/python -m docs.screenshots $(if $(ENV),--env=$(ENV)) $(ARGS)
 
 # The numerical tests as libraries behave on other processors; each compiles the kernels anew.
 PROCESSORS := Haswell:avx2:AVX2:haswell Nehalem:default:SSE4_2:nehalem
@@ -87,6 +85,7 @@ mlflow: $(VENV)/.project ## open the runs in the MLflow UI, on this machine only
 	@case "$$MLFLOW_TRACKING_URI" in http://*|https://*) \
 		echo "Runs are on the server that MLFLOW_TRACKING_URI names: open its address."; exit 1;; \
 	esac
+	@echo "Runs: http://127.0.0.1:5000/#/experiments/1/runs?workflowType=machine_learning"
 	MLFLOW_BACKEND_STORE_URI="$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}" \
 		$(BIN)/mlflow server --host=127.0.0.1 --port=5000 $(ARGS)
 

@@ -6,14 +6,16 @@ from qcl_mixnet.project.kedro_mlflow_hooks import TrackingHooks
 from qcl_mixnet.project.report_folders import BenchmarkConfigLoader
 from qcl_mixnet.project.session import BenchmarkContext, BenchmarkSession, SessionHooks
 from qcl_mixnet.project.update_check import switch_off_update_check
+from qcl_mixnet.project.viz_workflow import WorkflowHooks
 from qcl_mixnet.telemetry import switch_off_telemetry
 
 switch_off_telemetry()
 switch_off_update_check()
 
-HOOKS = (BenchmarkHooks(), TrackingHooks(), SessionHooks())
+HOOKS = (BenchmarkHooks(), TrackingHooks(), WorkflowHooks(), SessionHooks())
 # kedro-telemetry comes with Kedro. Kedro-Viz would note down runs, but only of its own idea of a
-# sequential runner. TrackingHooks calls kedro-mlflow, whose name is spelt either way.
+# sequential runner: WorkflowHooks does it. TrackingHooks calls kedro-mlflow, whose name is spelt
+# either way.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-telemetry", "kedro-viz", "kedro-mlflow", "kedro_mlflow")
 SESSION_CLASS = BenchmarkSession
 CONTEXT_CLASS = BenchmarkContext

@@ -64,7 +64,8 @@ def test_full__every_model__files_tables_and_mlflow_agree(project, runner, capsy
     assert confusion.groupby("dataset")["rows"].sum().to_dict() == {"glass": 43, "lymph": 30}
 
     runs = mlflow.search_runs(search_all_experiments=True)
-    parent = runs[runs["tags.mlflow.runName"] == "full"].iloc[0]
+    is_parent = runs["tags.mlflow.runName"].str.startswith(f"full · test · 2x{len(MODELS)}")
+    parent = runs[is_parent].iloc[0]
     children = runs[runs["tags.mlflow.parentRunId"] == parent["run_id"]]
     assert len(runs) == n_cells + 1
     assert len(children) == n_cells
@@ -79,10 +80,22 @@ def test_full__every_model__files_tables_and_mlflow_agree(project, runner, capsy
     assert child["params.model.epochs"] == "2"
     assert child["params.protocol.seed"] == "42"
     client = mlflow.MlflowClient()
-    curve = client.get_metric_history(child["run_id"], "epoch_repeat_0/loss")
+    child_run = client.get_run(child["run_id"])
+    curve = client.get_metric_history(child["run_id"], "training_0/loss")
     assert [point.step for point in curve] == [1, 2]
     attached = {item.path for item in client.list_artifacts(child["run_id"])}
-    assert attached == {"predictions.parquet", "history.parquet", "representation.parquet"}
+    assert attached == {
+        "predictions.parquet", "predictions.csv", "curves.svg", "history.parquet",
+        "representation.parquet",
+    }  # fmt: skip
+    (used,) = child_run.inputs.dataset_inputs
+    assert used.dataset.name == "glass"
+    assert json.loads(used.dataset.profile)["rows"] == 214
+    shown = client.get_run(parent["run_id"]).inputs.dataset_inputs
+    assert {item.dataset.name for item in shown} == {"glass", "lymph"}
+    (experiment,) = mlflow.search_experiments(filter_string="name = 'qcl-mixnet'")
+    assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
+    assert parent["tags.new_cells"] == str(n_cells)
     reports = {item.path for item in client.list_artifacts(parent["run_id"], "reports")}
     assert {f"reports/{Path(name).name}" for name in expected} <= reports
     assert "mean_rank/knn" in client.get_run(parent["run_id"]).data.metrics
@@ -131,7 +144,8 @@ def test_full__workers_that_inherit_nothing__no_stray_runs(project, small, monke
     project.run(params=small, pipelines=TRAINING, runner=ParallelRunner(max_workers=2))
     assert len(project.cells()) == 4
     runs = mlflow.search_runs(search_all_experiments=True)
-    assert sorted(runs["tags.mlflow.runName"]) == [*project.cells(), "training"]
+    names = runs["tags.mlflow.runName"].str.partition(" · ")[0]
+    assert sorted(names) == [*project.cells(), "training"]
     assert set(runs["status"]) == {"FINISHED"}
 
 
@@ -283,10 +297,11 @@ def test_paper__marks_what_was_chosen_on_the_test_part(project):
     }
     # Both data sets have several classes: Tables 2 and 4 are empty.
     assert starred == {
-        "leaderboard", "table3", "table5", "table6", "published_comparison", "published_by_model",
+        "leaderboard", "table3_multiclass_scores", "table5_multiclass_ablations", "table6_ranks",
+        "published_comparison", "published_by_model",
     }  # fmt: skip
     runs = mlflow.search_runs(search_all_experiments=True)
-    parent = runs[runs["tags.mlflow.runName"] == "full"].iloc[0]
+    parent = runs[runs["tags.mlflow.runName"].str.startswith("full · paper · 2x2")].iloc[0]
     assert (parent["tags.test_selected"], parent["tags.checkpoint"]) == ("true", "test")
     marks = runs.dropna(subset="tags.model").groupby("tags.model")["tags.test_selected"].unique()
     assert marks.map(list).to_dict() == {"qcl_mixnet": ["true"], "knn": ["false"]}

@@ -14,7 +14,8 @@ from qcl_mixnet.project.tracking import (
     set_client_defaults,
 )
 from qcl_mixnet.project.tracking_ledger import LedgerRun
-from qcl_mixnet.project.tracking_rows import log_report, log_row, make_row, run_report
+from qcl_mixnet.project.tracking_reports import log_report, run_report
+from qcl_mixnet.project.tracking_rows import log_row, make_row
 
 NO_EPOCHS = pd.DataFrame()
 KEY = "abc" * 21 + "d"  # of `make_record`
@@ -93,13 +94,23 @@ def test_log_cell__ok__child_run_with_everything(log_cell, binding, client):
     }  # fmt: skip
     assert run.data.params == {
         "model.class": "some.KNN", "model.weights": "uniform", "model.p": "None",
-        "best.repeat_0.n_neighbors": "3", "protocol.seed": "42", "protocol.checkpoint": "last",
+        "tuned.split_0.n_neighbors": "3", "protocol.seed": "42", "protocol.checkpoint": "last",
+        "dataset": "glass", "model": "knn",
     }  # fmt: skip
     # The NaN is left out, and a single repeat is no series.
     assert run.data.metrics == {
-        "macro_f1": 0.5, "g_mean": 0.4, "mcc": 0.3, "fit_seconds": 0.1
+        "macro_f1": 0.5, "scores/g_mean": 0.4, "scores/mcc": 0.3, "time/fit_seconds": 0.1
     }  # fmt: skip
     assert [item.path for item in client.list_artifacts(run_id)] == ["predictions.parquet"]
+
+
+def test_log_cell__no_name_comes_before_the_headline(log_cell, binding, client):
+    history = pd.DataFrame({"repeat": [0, 1], "epoch": [1, 1], "accuracy": [0.1, 0.2]})
+    repeats = [make_repeat(0, 0.25), make_repeat(1, 0.75)]
+    run_id = log_cell(history, metrics={"accuracy": 0.9, "macro_f1": 0.5}, repeats=repeats)
+    metrics = client.get_run(run_id).data.metrics
+    assert (min(metrics), next(iter(metrics))) == ("macro_f1", "macro_f1")
+    assert sorted(client.get_run(run_id).data.params)[:2] == ["dataset", "model"]
 
 
 def test_log_cell__test_selected__is_tagged(log_cell, binding, client):
@@ -116,11 +127,11 @@ def test_log_cell__leaves_the_parent_run_open(log_cell, binding, client):
 def test_log_cell__repeats__are_a_series(log_cell, binding, client):
     record = {"repeats": [make_repeat(0, 0.25), make_repeat(1, 0.75)]}
     run_id = log_cell(**record)
-    assert series(client, run_id, "by_repeat/macro_f1") == {0: 0.25, 1: 0.75}
+    assert series(client, run_id, "splits/macro_f1") == {0: 0.25, 1: 0.75}
     assert series(client, run_id, "macro_f1") == {0: 0.5}
-    assert "by_repeat/roc_auc_ovr" not in client.get_run(run_id).data.metrics
+    assert "splits/roc_auc_ovr" not in client.get_run(run_id).data.metrics
     params = client.get_run(run_id).data.params
-    assert params["best.repeat_1.n_neighbors"] == "4"
+    assert params["tuned.split_1.n_neighbors"] == "4"
 
 
 def test_log_cell__network__a_curve_for_every_repeat(log_cell, binding, client):
@@ -134,9 +145,9 @@ def test_log_cell__network__a_curve_for_every_repeat(log_cell, binding, client):
     )
     record = {"repeats": [make_repeat(0, 0.25), make_repeat(1, 0.75)]}
     run_id = log_cell(history, **record)
-    assert series(client, run_id, "epoch_repeat_0/loss") == {1: 0.9, 2: 0.5}
-    assert series(client, run_id, "epoch_repeat_1/loss") == {2: 0.25}
-    assert series(client, run_id, "epoch_repeat_1/macro_f1") == {1: 0.3, 2: 0.4}
+    assert series(client, run_id, "training_0/loss") == {1: 0.9, 2: 0.5}
+    assert series(client, run_id, "training_1/loss") == {2: 0.25}
+    assert series(client, run_id, "training_1/macro_f1") == {1: 0.3, 2: 0.4}
     assert client.get_run(run_id).data.metrics["macro_f1"] == 0.5  # the mean, not the curve
 
 
@@ -147,7 +158,7 @@ def test_log_cell__more_points_and_parameters_than_one_call_takes__all_arrive(
     history["loss"] /= history["epoch"]
     record = {"parameters": {f"p{i}": i for i in range(230)}}
     run_id = log_cell(history, **record)
-    curve = client.get_metric_history(run_id, "epoch_repeat_0/loss")
+    curve = client.get_metric_history(run_id, "training_0/loss")
     assert {point.step: point.value for point in curve} == {e: 1 / e for e in range(1, 1206)}
     params = client.get_run(run_id).data.params
     assert {params[f"model.p{i}"] for i in range(230)} == {str(i) for i in range(230)}
@@ -177,7 +188,7 @@ def test_log_row__sent_twice__is_the_same(client, binding, folder, make_record):
     row = make_row(binding.run_id, binding.provenance, record, history, folder)
     run_id = log_row(client, binding.experiment_id, row)
     assert log_row(client, binding.experiment_id, row, run_id) == run_id
-    curve = client.get_metric_history(run_id, "epoch_repeat_0/loss")
+    curve = client.get_metric_history(run_id, "training_0/loss")
     assert [(point.step, point.value) for point in curve] == [(1, 0.9), (2, 0.5)]
     assert len(client.get_metric_history(run_id, "macro_f1")) == 1
 
@@ -253,7 +264,7 @@ def test_log_report__run_has_parameters_metrics_tags_and_reports(binding, client
     files = [tmp_path / "table.csv", tmp_path / "gone.csv"]
     report = run_report({"protocol": {"seed": 1}}, board, files, tags, metrics)
     report = json.loads(json.dumps(report, allow_nan=False))  # it waits on disk
-    log_report(client, binding.run_id, report, binding.provenance, 1000)
+    log_report(client, binding, report, 1000)
     run = client.get_run(binding.run_id)
     assert {name: run.data.tags[name] for name in (*tags, *binding.provenance)} == {
         **tags, "git_commit": "abc", "environment": "test"

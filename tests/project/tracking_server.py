@@ -43,14 +43,14 @@ class TrackingServer(ThreadingHTTPServer):
         self.released.set()
 
     def statuses(self):
-        """Status of every run by its name, in a list for each name."""
+        """Status of every run by the first part of its name, in a list for each."""
         found = {}
         for run in self.runs.values():
-            found.setdefault(run["info"]["run_name"], []).append(run["info"]["status"])
+            found.setdefault(first_part(run), []).append(run["info"]["status"])
         return found
 
     def run(self, name):
-        (run,) = [run for run in self.runs.values() if run["info"]["run_name"] == name]
+        (run,) = [run for run in self.runs.values() if first_part(run) == name]
         return run
 
     def tags(self, name):
@@ -58,6 +58,11 @@ class TrackingServer(ThreadingHTTPServer):
 
     def handle_error(self, request, address):
         """Say nothing of clients that go away."""
+
+
+def first_part(run):
+    """Name of a run without environment, grid and commit."""
+    return run["info"]["run_name"].partition(" · ")[0]
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -163,6 +168,18 @@ class Handler(BaseHTTPRequestHandler):
         points |= {
             (m["key"], m["value"], m["timestamp"], m["step"]) for m in body.get("metrics", [])
         }
+        self.reply(200, {})
+
+    def runs_log_inputs(self, body):
+        data = self.server.runs[body["run_id"]]["data"]
+        known = {item["dataset"]["name"]: item for item in data.get("inputs", [])}
+        known |= {item["dataset"]["name"]: item for item in body["datasets"]}
+        data["inputs"] = list(known.values())
+        self.reply(200, {})
+
+    def experiments_set_experiment_tag(self, body):
+        experiment = self.server.experiments[body["experiment_id"]]
+        experiment.setdefault("tags", []).append({"key": body["key"], "value": body["value"]})
         self.reply(200, {})
 
     def runs_set_tag(self, body):

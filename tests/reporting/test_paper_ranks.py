@@ -43,7 +43,7 @@ STATISTICS = {
 
 def test_rank_table__body__by_hand():
     table = rank_table(METRICS, STATISTICS)
-    assert table.name == "table6"
+    assert table.name == "table6_ranks"
     assert list(table.body) == [
         "Metric", "Net*", "RF", "GAT", "χ²", "p of χ²", "F", "p of F",
     ]  # fmt: skip

@@ -72,7 +72,7 @@ DESCRIPTIONS = pd.DataFrame(
 
 def test_table1__by_hand():
     table = table1(DESCRIPTIONS)
-    assert (table.name, table.text_columns) == ("table1", 3)
+    assert (table.name, table.text_columns) == ("table1_data_sets", 3)
     assert list(table.body) == [
         "Data set", "Task", "Source", "Samples", "Features", "Classes", "Smallest",
         "Ratio", "Ratio in test", "Absent in test", "Seen in training",
@@ -89,7 +89,7 @@ def test_table1__by_hand():
 
 def test_benchmark__one_repeat__by_hand():
     table = benchmark_table(ONE_REPEAT, DESCRIPTIONS, "binary")
-    assert (table.name, table.text_columns) == ("table2", 2)
+    assert (table.name, table.text_columns) == ("table2_binary_scores", 2)
     assert list(table.body) == HEADERS
     assert table.body.to_numpy().tolist() == [
         ["Ecoli", "QCL-MixNet*", "0.80", "0.81", "0.82", "0.83"],
@@ -147,7 +147,7 @@ def test_benchmark__names__are_escaped():
 
 def test_ablation__proposed_model_and_its_variants():
     table = ablation_table(ONE_REPEAT, DESCRIPTIONS, "binary")
-    assert table.name == "table4"
+    assert table.name == "table4_binary_ablations"
     assert list(table.body) == HEADERS
     assert table.body[["Data set", "Model", "Macro F1"]].to_numpy().tolist() == [
         ["Ecoli", "QCL-MixNet*", "0.83"],
@@ -163,7 +163,11 @@ def test_score_table__nothing_to_choose_from__no_bold():
 
 
 @pytest.mark.parametrize(
-    ("make", "name"), [(benchmark_table, "table3"), (ablation_table, "table5")]
+    ("make", "name"),
+    [
+        (benchmark_table, "table3_multiclass_scores"),
+        (ablation_table, "table5_multiclass_ablations"),
+    ],
 )
 def test_score_tables__no_such_data_set__says_so(make, name):
     table = make(ONE_REPEAT, DESCRIPTIONS, "multiclass")
@@ -194,7 +198,7 @@ def test_paper_tables__keys_and_names():
         assert f"\\label{{tab:{name}}}" in table.to_latex()
         assert table.to_markdown().startswith(f"# {table.caption}\n")
         assert len(table.body.columns) == len(table.body.iloc[:0].to_csv(index=False).split(","))
-    for name in set(tables) - {"table1"}:
+    for name in set(tables) - {"table1_data_sets"}:
         assert "test_selected" in tables[name].frame
 
 

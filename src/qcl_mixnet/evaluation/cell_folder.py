@@ -27,6 +27,7 @@ from qcl_mixnet.writing import strict_json, write_atomically
 logger = logging.getLogger(__name__)
 
 RECORD = "fit.json"
+_PROJECTION = "projection.parquet"  # no part of the result: it is made from it, and again if lost
 _FRAMES = ("predictions", "history", "representation")
 # A record names no other file, so that none can lead out of its folder.
 _FILES = frozenset(f"{name}.parquet" for name in _FRAMES)
@@ -137,6 +138,24 @@ class CellFolder:
             )
             return None
         return CellResult(record, **frames)
+
+    def projection(self, key: str) -> pd.DataFrame:
+        """Read what `keep_projection` wrote; empty where there is nothing, or it is damaged."""
+        try:
+            return pd.read_parquet(self.folder(key) / _PROJECTION)
+        except (OSError, ValueError):  # pyarrow's errors derive from these
+            return pd.DataFrame()
+
+    def keep_projection(self, key: str, points: pd.DataFrame) -> None:
+        """Keep the points of a map of a result beside it, as making them takes seconds.
+
+        Parameters
+        ----------
+        key : str
+            Of the result, without which its folder is swept.
+        points : DataFrame
+        """
+        write_atomically(self.folder(key) / _PROJECTION, partial(points.to_parquet, index=False))
 
     def write(self, result: CellResult) -> dict[str, Any]:
         """Write all files of a result but its record, without which it is none.

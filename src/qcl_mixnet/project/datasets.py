@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 from kedro.io import AbstractDataset, DatasetError
+from kedro_datasets._typing import JSONPreview
 from kedro_datasets.pandas import ParquetDataset
 
 from qcl_mixnet.evaluation.cell_folder import RECORD, CellFolder
@@ -174,6 +175,20 @@ class CellDataset(AbstractDataset[CellResult, CellFolder]):
             record |= {**self.binding.provenance, "run": self.binding.key or None}
         self.folder.complete(record)
         return record
+
+    def preview(self) -> JSONPreview:
+        """Give Kedro-Viz what the result says in short: scores, or why there are none."""
+        record = json.loads((self.path / RECORD).read_text(encoding="utf-8"))
+        told = ("label", "status", "error", "metrics", "seconds", "finished_at", "parameters")
+        return JSONPreview(json.dumps({name: record[name] for name in told if record[name]}))
+
+    def computed_by(self, run: str) -> bool:
+        """Whether the result that was asked for last was made by the run of a key."""
+        try:
+            record = json.loads((self.path / RECORD).read_text(encoding="utf-8"))
+            return bool(record["run"] == run)
+        except (OSError, ValueError, LookupError, TypeError, RecursionError):
+            return False
 
     def _exists(self) -> bool:
         return (self.path / RECORD).exists()

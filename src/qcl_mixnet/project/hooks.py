@@ -28,7 +28,7 @@ from qcl_mixnet.project.runners import current_records
 from qcl_mixnet.project.tracked_run import present_run
 from qcl_mixnet.project.tracking import RunBinding, set_client_defaults
 from qcl_mixnet.project.tracking_addresses import hide_secrets, public_values
-from qcl_mixnet.project.tracking_rows import run_report
+from qcl_mixnet.project.tracking_reports import run_report
 from qcl_mixnet.project.try_tracking import log_tried, trial_files, try_metrics
 from qcl_mixnet.project.tuning_study import StudyDataset
 from qcl_mixnet.tuning.options import TuningOptions
@@ -119,8 +119,11 @@ class BenchmarkHooks:
         tags |= {f"{kind}_reports": str(folder) for kind, folder in folders.items()}
         if (run := present_run()) is not None:
             run.add_report(
-                run_report(tracked_parameters(parameters), board, reports, tags, metrics)
-            )
+                run_report(
+                    tracked_parameters(parameters), board, reports, tags, metrics,
+                    n_new=new_cells(pipeline, catalog, run.key),
+                )
+            )  # fmt: skip
         for kind, folder in folders.items():
             finish_reports(folder, kind, self._run_record(parameters, catalog))
         if "leaderboard" not in outputs:
@@ -145,6 +148,16 @@ class BenchmarkHooks:
             "versions": library_versions(),
             "mlflow_run_id": self.binding.run_id or None,
         }
+
+
+def new_cells(pipeline: Pipeline, catalog: CatalogProtocol, key: str) -> int | None:
+    """Count the cells that the run of a key computed; None where a pipeline has none.
+
+    Their records name the run. Nothing but this field is read, and no file is checked.
+    """
+    outputs = [catalog.get(name) for name in pipeline.all_outputs()]
+    cells = [dataset for dataset in outputs if isinstance(dataset, CellDataset)]
+    return sum(cell.computed_by(key) for cell in cells) if cells else None
 
 
 def speed_metrics(table: pd.DataFrame) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,11 @@ from qcl_mixnet.project.tracked_run import Place, begin_tracking
 from qcl_mixnet.project.tracking import open_run_id, quick_calls, tracking_problem
 from qcl_mixnet.project.tracking_addresses import is_server, public_address, public_values, reason
 from qcl_mixnet.project.tracking_databases import setting_up, sqlite_file
+from qcl_mixnet.project.tracking_extras import SEPARATOR
 
 logger = logging.getLogger(__name__)
 
+COMMIT_DIGITS = 7
 ATTEMPTS = 2  # two runs may both find no experiment; the slower one finds it the second time
 SLOW_SECONDS = 1.0  # for one answer, from which on nothing waits for a server
 
@@ -76,7 +79,7 @@ class TrackingHooks:
         if set(names) & set(self._configured("disable_tracking", "pipelines") or []):
             return
         outputs = [catalog.get(name) for name in sorted(pipeline.all_outputs())]
-        cells = [dataset.path for dataset in outputs if isinstance(dataset, CellDataset)]
+        cells = [dataset for dataset in outputs if isinstance(dataset, CellDataset)]
         if self.slow and not cells:
             self.slow = set_up(self.context, self.uri) is not None  # it has the time
         if self.slow:
@@ -84,15 +87,18 @@ class TrackingHooks:
                 "MLflow at %s is slow: this run is sent to it beside the training.",
                 public_address(self.uri),
             )
+        origin = provenance(run_params)
+        name = self._configured("run", "name") or run_name(names, origin, cells)
         run = begin_tracking(
-            self._place(), "+".join(names), run_params, provenance(run_params), cells,
-            self.open_before,
+            self._place(), name, run_params, origin, [cell.path for cell in cells],
+            self.open_before, tables=tables_of(pipeline, catalog),
         )  # fmt: skip
         if self.slow or not run.run_id:
             return
         try:
             with quick_calls():
                 mlflow_hook.mlflow_config.tracking.run.id = run.run_id
+                mlflow_hook.mlflow_config.tracking.run.name = name  # else it gives it another
                 mlflow_hook.before_pipeline_run(run_params, pipeline, catalog)
         except Exception:  # the sender meets the same, and tells it
             logger.debug("kedro-mlflow could not enter the run.", exc_info=True)
@@ -107,12 +113,52 @@ class TrackingHooks:
             artifact_location=self._configured("experiment", "create_experiment_kwargs").get(
                 "artifact_location"
             ),
-            run_name=self._configured("run", "name"),
             run_id=self._configured("run", "id"),
         )
 
     def _configured(self, section: str, name: str) -> Any:
         return (self.loader["mlflow"].get("tracking", {}).get(section) or {}).get(name)
+
+
+def run_name(
+    pipelines: Sequence[str], origin: Mapping[str, str], cells: Sequence[CellDataset]
+) -> str:
+    """Name a run by what tells it from others: pipelines, environment, grid and commit.
+
+    Parameters
+    ----------
+    pipelines : sequence of str
+    origin : mapping of str to str
+        Of `provenance`.
+    cells : sequence of CellDataset
+        That it may compute. Where it is one, it is named; else their number is, as data sets by
+        models.
+
+    Examples
+    --------
+    >>> run_name(["fit"], {"environment": "base", "git_commit": "unknown"}, [])
+    'fit · base'
+    """
+    names = [f"{cell.dataset}.{cell.model}" for cell in cells[:1]]
+    if len(cells) > 1:
+        names = [f"{len({c.dataset for c in cells})}x{len({c.model for c in cells})}"]
+    commit, _, dirty = origin["git_commit"].partition("-")
+    known = [] if commit == "unknown" else [commit[:COMMIT_DIGITS] + "+" * bool(dirty)]
+    return SEPARATOR.join(["+".join(pipelines), origin["environment"], *names, *known])
+
+
+def tables_of(pipeline: Pipeline, catalog: CatalogProtocol) -> dict[str, dict[str, str]]:
+    """Find the files of the data sets that a pipeline reads or makes."""
+    present = pipeline.datasets()
+    return {
+        name: {part: str(_file(catalog.get(f"{name}.{part}"))) for part in ("table", "schema")}
+        for name in sorted(entry.removesuffix(".table") for entry in present)
+        if {f"{name}.table", f"{name}.schema"} <= present
+    }
+
+
+def _file(dataset: Any) -> Path:
+    return Path(dataset._filepath)  # Kedro has no public name for it
 
 
 def tracking_address(config_loader: Any) -> str:

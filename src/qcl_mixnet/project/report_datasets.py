@@ -8,6 +8,7 @@ from typing import Any
 
 import matplotlib
 import pandas as pd
+from kedro_datasets._typing import TablePreview
 from kedro_datasets.matplotlib import MatplotlibDataset
 from matplotlib.figure import Figure
 from pandas.errors import EmptyDataError
@@ -16,6 +17,8 @@ from qcl_mixnet.project.whole_files import ReplacedWhole, WholeCSVDataset, Whole
 from qcl_mixnet.reporting.page.pictures import DrawnFigure
 from qcl_mixnet.reporting.rendering import Table
 from qcl_mixnet.writing import write_atomically
+
+PREVIEW_ROWS, PREVIEW_DECIMALS = 24, 4
 
 
 class PictureDataset(ReplacedWhole, MatplotlibDataset):
@@ -54,9 +57,9 @@ class FigureDataset(PictureDataset):
     --------
     In the catalog:
 
-        "figure_{name}":
+        critical_difference:
           type: qcl_mixnet.project.report_datasets.FigureDataset
-          filepath: data/08_reporting/figures/{name}.png
+          filepath: data/08_reporting/figures/critical_difference.png
     """
 
     def __init__(self, *, filepath: str, dpi: int = 150, metadata: dict[str, Any] | None = None):
@@ -113,6 +116,10 @@ class ResultTableDataset(WholeCSVDataset):
             na_values={column: [""] for column in columns if not is_name[column]},
         )
 
+    def preview(self, nrows: int = PREVIEW_ROWS) -> TablePreview:
+        """Give Kedro-Viz the first rows."""
+        return _preview(self.load(), nrows)
+
 
 class PageDataset(WholeTextDataset):
     """A page for a browser.
@@ -154,6 +161,18 @@ class ReportTableDataset(WholeCSVDataset):
         super().save(data.frame)
         for path, text in zip(self.paths[1:], (data.to_markdown(), data.to_latex()), strict=True):
             write_atomically(path, partial(_write, text=text))
+
+    def preview(self, nrows: int = PREVIEW_ROWS) -> TablePreview:
+        """Give Kedro-Viz the first rows or, of a table without any, its sentence that says why."""
+        frame = self.load()
+        if frame.empty:
+            *_, note = self.paths[1].read_text(encoding="utf-8").strip().splitlines()
+            frame = pd.DataFrame({"This table is empty": [note]})
+        return _preview(frame, nrows)
+
+
+def _preview(frame: pd.DataFrame, nrows: int) -> TablePreview:
+    return TablePreview(frame.head(nrows).round(PREVIEW_DECIMALS).to_dict(orient="split"))
 
 
 def _write(path: Path, *, text: str) -> None:

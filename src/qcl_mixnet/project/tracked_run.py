@@ -39,8 +39,8 @@ class Place:
         Name of the experiment.
     artifact_location : str or None
         Of a new experiment.
-    run_name, run_id : str or None
-        As the configuration gives them.
+    run_id : str or None
+        Of a run that the configuration names, to be gone on with.
     """
 
     uri: str
@@ -49,7 +49,6 @@ class Place:
     data_folder: Path
     experiment: str
     artifact_location: str | None = None
-    run_name: str | None = None
     run_id: str | None = None
 
 
@@ -108,6 +107,8 @@ def begin_tracking(
     provenance: Mapping[str, str],
     cells: Sequence[Path],
     open_before: str | None = None,
+    *,
+    tables: Mapping[str, Mapping[str, str]] | None = None,
 ) -> TrackedRun:
     """Open the present run, or note down that it is to be opened.
 
@@ -115,7 +116,7 @@ def begin_tracking(
     ----------
     place : Place
     name : str
-        Of the run, unless the configuration names it.
+        Of the run.
     tags : mapping
         Tags of the run; empty ones are left out.
     provenance : mapping of str to str
@@ -124,6 +125,8 @@ def begin_tracking(
         Folders of the cells that it may compute.
     open_before : str, optional
         Id of a run that the caller had open, which is used as it is.
+    tables : mapping of str to mapping, optional
+        Of each data set the files `table` and `schema`.
     """
     from mlflow.tracking.context.registry import resolve_tags
 
@@ -131,12 +134,13 @@ def begin_tracking(
     run = LedgerRun(
         key=uuid.uuid4().hex,
         address=public_address(place.uri),
-        name=place.run_name or name,
+        name=name,
         experiment=place.experiment,
         artifact_location=place.artifact_location,
         tags={k: str(v) for k, v in {**resolve_tags(), **tags}.items() if v},
         provenance=dict(provenance),
         cells=[os.path.relpath(path, place.data_folder) for path in cells],
+        tables={name: dict(files) for name, files in (tables or {}).items()},
     )
     away = [
         Ledger.create(place.data_folder, replace(run, address=public_address(uri)))

@@ -56,6 +56,8 @@ class LedgerRun:
         Of the run; the provenance is that of its children, too.
     cells : list of str
         Folders of the cells that it may compute, relative to the data folder.
+    tables : dict of str to dict
+        Of each of its data sets the files `table` and `schema`.
     run_id, experiment_id : str
         MLflow's; empty as long as there is no run.
     tried : bool
@@ -73,6 +75,7 @@ class LedgerRun:
     tags: dict[str, str] = field(default_factory=dict)
     provenance: dict[str, str] = field(default_factory=dict)
     cells: list[str] = field(default_factory=list)
+    tables: dict[str, dict[str, str]] = field(default_factory=dict)
     run_id: str = ""
     experiment_id: str = ""
     tried: bool = False

@@ -7,7 +7,7 @@ its tag, a parameter or a point that is there already is the same again.
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,14 @@ from typing import Any
 import pandas as pd
 
 from qcl_mixnet.project.tracking import MAX_VALUE_LENGTH, flatten
+from qcl_mixnet.project.tracking_extras import (
+    data_input,
+    log_data,
+    set_kind,
+    shown_files,
+)
 from qcl_mixnet.project.tracking_ledger import Ledger, LedgerRun
+from qcl_mixnet.statistics.comparison import HEADLINE
 
 MAX_METRICS_PER_CALL = 900  # MLflow takes 1000 items in a call, of which 100 are parameters
 MAX_PARAMS_PER_CALL = 100
@@ -38,9 +45,10 @@ def open_run(client: Any, ledger: Ledger) -> LedgerRun:
         return run
     experiment = client.get_experiment_by_name(run.experiment)
     if experiment is None:
-        experiment_id = client.create_experiment(run.experiment, run.artifact_location)
+        experiment_id, tags = client.create_experiment(run.experiment, run.artifact_location), {}
     else:
-        experiment_id = experiment.experiment_id
+        experiment_id, tags = experiment.experiment_id, experiment.tags
+    set_kind(client, experiment_id, tags)
     found = _find(client, experiment_id, {RUN_KEY: run.key}) if run.tried else None
     run = replace(run, tried=True)
     ledger.write(run)
@@ -83,6 +91,10 @@ class Row:
         MLflow's entities.
     files : list of Path
         To be attached.
+    texts : dict of str to str
+        Likewise, by the names of the files.
+    data : list of DatasetInput
+        The data set.
     """
 
     name: str
@@ -93,6 +105,8 @@ class Row:
     params: list[Any]
     points: list[Any]
     files: list[Path]
+    texts: dict[str, str] = field(default_factory=dict)
+    data: list[Any] = field(default_factory=list)
 
 
 def read_row(run: LedgerRun, path: Path) -> Row:
@@ -113,7 +127,13 @@ def read_row(run: LedgerRun, path: Path) -> Row:
     record = json.loads(path.read_text(encoding="utf-8"))
     history = path.with_name("history.parquet")
     curves = pd.read_parquet(history) if history.name in record["files"] else pd.DataFrame()
-    return make_row(run.run_id, run.provenance, record, curves, path.parent)
+    row = make_row(run.run_id, run.provenance, record, curves, path.parent)
+    fingerprint = record.get("data_fingerprint")
+    return replace(
+        row,
+        texts=shown_files(run, record, path.parent),
+        data=[data_input(record["dataset"], fingerprint, run)] if fingerprint else [],
+    )
 
 
 def make_row(
@@ -142,10 +162,10 @@ def make_row(
 
     # When the cell was finished, and not now: so a row is the same, however often it is sent.
     end = int(1000 * datetime.fromisoformat(record["finished_at"]).timestamp())
-    parameters = flatten(
+    parameters = {name: record[name] for name in ("dataset", "model")} | flatten(
         {
             "model": {"class": record["class"], **record["parameters"]},
-            "best": {f"repeat_{r['repeat']}": r["best_parameters"] for r in record["repeats"]},
+            "tuned": {f"split_{r['repeat']}": r["best_parameters"] for r in record["repeats"]},
             "protocol": record["protocol"],
         }
     )
@@ -205,9 +225,12 @@ def log_row(client: Any, experiment_id: str, row: Row, run_id: str | None = None
         run_id = client.create_run(
             experiment_id, run_name=row.name, start_time=row.start, tags=row.tags
         ).info.run_id
-    _log(client, run_id, row.params, row.points)
+    log_values(client, run_id, row.params, row.points)
+    log_data(client, run_id, row.data)
     for path in row.files:
         client.log_artifact(run_id, str(path))
+    for name, text in row.texts.items():
+        client.log_text(run_id, text, name)
     client.set_terminated(run_id, row.status, row.end)
     return run_id
 
@@ -230,8 +253,16 @@ def _tags(parent: str, provenance: Mapping[str, str], record: Mapping[str, Any])
     return tags
 
 
-def _log(client: Any, run_id: str, params: Sequence[Any], points: Sequence[Any]) -> None:
-    """Log parameters and points in as few calls as MLflow allows."""
+def log_values(client: Any, run_id: str, params: Sequence[Any], points: Sequence[Any]) -> None:
+    """Log parameters and points in as few calls as MLflow allows.
+
+    Parameters
+    ----------
+    client : MlflowClient
+    run_id : str
+    params : sequence of Param
+    points : sequence of Metric
+    """
     calls = max(
         -(-len(params) // MAX_PARAMS_PER_CALL), -(-len(points) // MAX_METRICS_PER_CALL)
     )  # fmt: skip
@@ -246,81 +277,29 @@ def _log(client: Any, run_id: str, params: Sequence[Any], points: Sequence[Any])
 def _metric_points(
     record: Mapping[str, Any], history: pd.DataFrame
 ) -> Iterator[tuple[str, float | None, int]]:
-    """Means, then every repeat's value as a series over repeats, then curves over epochs."""
-    for name, value in record["metrics"].items():
-        yield name, value, 0
+    """Means, then every repeat's value as a series over repeats, then curves over epochs.
+
+    MLflow's UI opens a comparison with the first metric that runs share. Databases give them in the
+    order in which they came or in that of their names: the headline's is the first in both. What
+    stands before a "/" is a section of its charts.
+    """
+    for name in sorted(record["metrics"], key=lambda name: name != HEADLINE):
+        yield _shown_name(name), record["metrics"][name], 0
     if len(record["repeats"]) > 1:
         for repeat in record["repeats"]:
             for name, value in repeat["metrics"].items():
-                yield f"by_repeat/{name}", value, repeat["repeat"]
+                yield f"splits/{name}", value, repeat["repeat"]
     for column in history.columns.difference(["epoch", "repeat"]):
         for repeat, epoch, value in zip(
             history["repeat"], history["epoch"], history[column], strict=True
         ):
-            yield f"epoch_repeat_{repeat}/{column}", float(value), int(epoch)
+            yield f"training_{repeat}/{column}", float(value), int(epoch)
 
 
-def run_report(
-    parameters: Mapping[str, Any],
-    leaderboard: pd.DataFrame | None,
-    reports: Sequence[Path],
-    tags: Mapping[str, str],
-    metrics: Mapping[str, float] | None = None,
-) -> dict[str, Any]:
-    """Gather what a run was asked to do and what came out, in a form that waits on disk.
-
-    Parameters
-    ----------
-    parameters : mapping
-        Nested; logged with dotted names.
-    leaderboard : DataFrame or None
-        Every model's mean rank and macro F1 become metrics.
-    reports : sequence of Path
-        Files to attach, in a folder "reports".
-    tags : mapping of str to str
-    metrics : mapping of str to float, optional
-        Logged beside the leaderboard's.
-    """
-    values = dict(metrics or {})
-    for row in [] if leaderboard is None else leaderboard.to_dict("records"):
-        values |= {f"{name}/{row['model']}": float(row[name]) for name in ("mean_rank", "macro_f1")}
-    return {
-        "params": {k: str(v)[:MAX_VALUE_LENGTH] for k, v in flatten(parameters).items()},
-        "metrics": {k: value for k, value in values.items() if math.isfinite(value)},
-        "tags": dict(tags),
-        "reports": [str(path.absolute()) for path in reports],
-    }
-
-
-def log_report(
-    client: Any, run_id: str, report: Mapping[str, Any], provenance: Mapping[str, str], time: int
-) -> None:
-    """Add to a run what it was asked to do and what came out.
-
-    Parameters
-    ----------
-    client : MlflowClient
-    run_id : str
-    report : mapping
-        Of `run_report`. A file that is gone by now is left out.
-    provenance : mapping of str to str
-        Tags beside the report's.
-    time : int
-        When it came out, in milliseconds since 1970.
-    """
-    from mlflow.entities import Metric, Param, RunTag
-
-    tags = [RunTag(name, str(v)) for name, v in {**provenance, **report["tags"]}.items()]
-    client.log_batch(run_id, tags=tags)
-    _log(
-        client,
-        run_id,
-        [Param(name, value) for name, value in report["params"].items()],
-        [Metric(name, value, time, 0) for name, value in report["metrics"].items()],
-    )
-    for path in report["reports"]:
-        if Path(path).exists():
-            client.log_artifact(run_id, path, "reports")
+def _shown_name(metric: str) -> str:
+    if metric == HEADLINE:
+        return metric
+    return f"{'time' if '_seconds' in metric else 'scores'}/{metric}"
 
 
 def end_run(client: Any, run: LedgerRun, status: str, time: int) -> None:

@@ -17,9 +17,9 @@ from qcl_mixnet.project.tracking import tracking_problem
 from qcl_mixnet.project.tracking_addresses import public_address, reason
 from qcl_mixnet.project.tracking_databases import sqlite_file
 from qcl_mixnet.project.tracking_ledger import Ledger, LedgerRun, left_behind
+from qcl_mixnet.project.tracking_reports import log_report
 from qcl_mixnet.project.tracking_rows import (
     end_run,
-    log_report,
     open_run,
     read_row,
     send_row,
@@ -217,7 +217,7 @@ class Sender:
         status, ended = ledger.end
         report = ledger.report
         if report is not None:
-            log_report(client, run.run_id, report, run.provenance, ended)
+            log_report(client, run, report, ended)
         self._go_on()
         end_run(client, run, status, ended)
         ledger.remove()

@@ -58,7 +58,7 @@ def rank_table(metrics: pd.DataFrame, statistics: Mapping[str, Any]) -> Table:
         tests = [_test_text(row[field].iloc[0]) for field in _TESTS]
         body.append([_ROWS.get(str(metric), "Average Rank (not independent)"), *ranks, *tests])
     return Table(
-        name="table6",
+        name="table6_ranks",
         caption="Mean ranks and tests of their differences (the paper's Table 6)",
         notes=_notes(frame, statistics),
         frame=frame,

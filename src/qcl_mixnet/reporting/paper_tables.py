@@ -35,12 +35,14 @@ class _Results:
 
 # Every table of a report by its name, under which it is saved and which it carries.
 TABLES: dict[str, Callable[[_Results], Table]] = {
-    "table1": lambda r: table1(r.descriptions),
-    "table2": lambda r: benchmark_table(r.metrics, r.descriptions, "binary"),
-    "table3": lambda r: benchmark_table(r.metrics, r.descriptions, "multiclass"),
-    "table4": lambda r: ablation_table(r.metrics, r.descriptions, "binary"),
-    "table5": lambda r: ablation_table(r.metrics, r.descriptions, "multiclass"),
-    "table6": lambda r: rank_table(r.metrics, r.statistics),
+    "table1_data_sets": lambda r: table1(r.descriptions),
+    "table2_binary_scores": lambda r: benchmark_table(r.metrics, r.descriptions, "binary"),
+    "table3_multiclass_scores": lambda r: benchmark_table(r.metrics, r.descriptions, "multiclass"),
+    "table4_binary_ablations": lambda r: ablation_table(r.metrics, r.descriptions, "binary"),
+    "table5_multiclass_ablations": lambda r: ablation_table(
+        r.metrics, r.descriptions, "multiclass"
+    ),
+    "table6_ranks": lambda r: rank_table(r.metrics, r.statistics),
     "published_comparison": lambda r: published_comparison_table(r.comparison),
     "published_by_model": lambda r: published_summary_table(r.comparison, "model"),
     "published_by_dataset": lambda r: published_summary_table(r.comparison, "dataset"),
@@ -105,7 +107,7 @@ def table1(descriptions: pd.DataFrame) -> Table:
         }
     )
     return Table(
-        name="table1",
+        name="table1_data_sets",
         caption="Data sets (the paper's Table 1)",
         notes=(
             "In brackets: what the paper prints. It counts the target as a feature for its OpenML "
@@ -180,7 +182,7 @@ def _score_table(
         body.append([labels[dataset], name, *cell["text"]])
     headers = ["Data set", "Model", *(METRICS[metric].label for metric in PAPER_METRICS)]
     return Table(
-        name=f"table{number}",
+        name=f"table{number}_{task}_{subject.lower()}",
         caption=f"{subject} on the {task} data sets (the paper's Table {number})",
         notes=_score_notes(scores, task),
         frame=scores.drop(columns="text"),

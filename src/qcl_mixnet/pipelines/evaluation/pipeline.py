@@ -19,7 +19,7 @@ def create_pipeline(configuration: Configuration) -> Pipeline:
 
 def _gather(dataset: str, configuration: Configuration) -> Pipeline:
     node = Node(
-        EvaluateDataset(dataset),
+        EvaluateDataset(dataset).evaluate_dataset,
         {
             "entry": f"params:datasets.{dataset}",
             "schema": "schema",
@@ -27,7 +27,6 @@ def _gather(dataset: str, configuration: Configuration) -> Pipeline:
             "protocol": "params:protocol",
             "models": "params:models",
             "options": "params:statistics",
-            "previous_projection": "previous_projection",
             **{model: f"{model}_result" for model in configuration.grid.models},
         },
         list(GATHERED),

@@ -22,8 +22,9 @@ logger = logging.getLogger(__name__)
 class IngestTable:
     """Bring one data set in from the first source that has it.
 
-    A class and not `functools.partial`: a node needs a name that survives the way to a worker
-    process, and multiprocessing strips a partial's.
+    A class whose method is the node, and not `functools.partial`: a node needs a name that survives
+    the way to a worker process, and multiprocessing strips a partial's. Kedro-Viz shows the code of
+    a method, too, with the sentence on top that says what the node does.
 
     Parameters
     ----------
@@ -32,9 +33,8 @@ class IngestTable:
     """
 
     dataset: str
-    __name__ = "ingest_table"
 
-    def __call__(
+    def ingest_table(
         self, entry: Mapping[str, Any], options: Mapping[str, Any]
     ) -> pd.DataFrame | Unavailable:
         """Fetch the table; one that no source has, or that is wrong, does not stop the others."""

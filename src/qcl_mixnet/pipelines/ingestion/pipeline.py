@@ -13,7 +13,7 @@ def create_pipeline(configuration: Configuration) -> Pipeline:
             Pipeline(
                 [
                     Node(
-                        IngestTable(name),
+                        IngestTable(name).ingest_table,
                         [f"params:datasets.{name}", "params:ingestion"],
                         "table",
                         name="ingest",

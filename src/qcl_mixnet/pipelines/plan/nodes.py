@@ -27,16 +27,15 @@ class KnownCells:
     """
 
     dataset: str
-    __name__ = "known_cells"
 
-    def __call__(
+    def known_cells(
         self,
         schema: dict[str, Any],
         protocol: EvaluationProtocol,
         models: dict[str, Any],
         **cells: CellFolder,
     ) -> pd.DataFrame:
-        """Give a row for each model.
+        """Look up what is known of each model's cell, a row for each.
 
         Columns are `dataset`, `model`, `rows`, `seconds` for one split, of the newest result
         whatever its key (missing where there is none), and `up_to_date`.

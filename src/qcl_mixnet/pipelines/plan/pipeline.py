@@ -40,7 +40,7 @@ def create_pipeline(configuration: Configuration) -> Pipeline:
 def _of_dataset(name: str, configuration: Configuration) -> Pipeline:
     models = configuration.grid.models
     node = Node(
-        KnownCells(name),
+        KnownCells(name).known_cells,
         {
             "schema": "schema",
             "protocol": "params:protocol",

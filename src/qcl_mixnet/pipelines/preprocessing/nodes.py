@@ -31,12 +31,13 @@ class PrepareTable:
     """
 
     dataset: str
-    __name__ = "prepare_table"
 
-    def __call__(
+    def prepare_table(
         self, table: pd.DataFrame, entry: Mapping[str, Any], protocol: EvaluationProtocol
     ) -> tuple[pd.DataFrame | Unavailable, dict[str, Any]]:
-        """Give a table with `label` and one `part_<seed>` column per repeat, and the schema.
+        """Check a table, encode its labels and draw its splits.
+
+        Gives a table with `label` and one `part_<seed>` column per repeat, and the schema.
 
         A table that cannot be used is reported and does not stop the others. Scaling and
         imputation belong to the models, which fit them on training rows.

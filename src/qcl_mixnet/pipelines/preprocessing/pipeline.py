@@ -13,7 +13,7 @@ def create_pipeline(configuration: Configuration) -> Pipeline:
             Pipeline(
                 [
                     Node(
-                        PrepareTable(name),
+                        PrepareTable(name).prepare_table,
                         ["table", f"params:datasets.{name}", "params:protocol"],
                         ["splits", "schema"],
                         name="prepare",

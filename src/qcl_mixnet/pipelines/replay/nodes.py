@@ -65,9 +65,8 @@ class ScoreDesigns:
     """
 
     dataset: str
-    __name__ = "score_designs"
 
-    def __call__(
+    def score_designs(
         self,
         table: pd.DataFrame,
         splits: pd.DataFrame,

@@ -51,7 +51,7 @@ def _of_dataset(name: str) -> Pipeline:
             ),
             # "gather": what it made of a data set that cannot be used any more is removed.
             Node(
-                ScoreDesigns(name), [*read, "candidates"], "replay_scores",
+                ScoreDesigns(name).score_designs, [*read, "candidates"], "replay_scores",
                 name="score_designs", tags=["gather"],
             ),
         ],

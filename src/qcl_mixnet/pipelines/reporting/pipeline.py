@@ -13,6 +13,8 @@ from qcl_mixnet.reporting.page.pictures import CAPTIONS
 from qcl_mixnet.reporting.paper_figures import FIGURES
 from qcl_mixnet.reporting.paper_tables import TABLES
 
+# A figure's entry in the catalog where its name is a table's already.
+_FIGURE_ENTRIES = {"leaderboard": "leaderboard_figure"}
 _PAGE_TABLES = (
     "leaderboard", "metrics", "per_class", "descriptions", "statistics", "provenance",
 )  # fmt: skip
@@ -31,13 +33,13 @@ def create_pipeline(configuration: Configuration) -> Pipeline:
             Node(
                 write_tables,
                 ["metrics", "descriptions", "statistics"],
-                {name: f"table_{name}" for name in TABLES},
+                {name: name for name in TABLES},
                 name="write_tables",
             ),
             Node(
                 draw_figures,
                 ["leaderboard", "metrics", "descriptions", "projections", "statistics"],
-                {name: f"figure_{name}" for name in FIGURES},
+                {name: _FIGURE_ENTRIES.get(name, name) for name in FIGURES},
                 name="draw_figures",
             ),
             Node(
@@ -51,7 +53,7 @@ def create_pipeline(configuration: Configuration) -> Pipeline:
                     "protocol": "params:protocol",
                     "options": "params:statistics",
                     "models": "params:models",
-                    **{f"figure_{name}": f"figure_{name}" for name in CAPTIONS},
+                    **{f"figure_{name}": name for name in CAPTIONS},
                 },
                 "report",
                 name="write_report",
