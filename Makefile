@@ -101,7 +101,7 @@ lock: ## renew the lock file from the newest versions that pyproject.toml allows
 	rm -rf $(VENV)-lock
 
 clean: ## remove results, tracking database, site and caches; keep raw tables and .venv
-	rm -rf data/0[2-8]*/* data/paper data/suite mlflow.db mlflow.db.lock mlartifacts .viz site .mypy_cache .ruff_cache .pytest_cache
+	rm -rf data/0[2-8]*/* data/paper data/suite data/benchmark mlflow.db mlflow.db.lock mlartifacts .viz site .mypy_cache .ruff_cache .pytest_cache
 
 ifeq ($(DEAD_VENV),yes)
 $(VENV)/bin/python $(VENV)/.project $(VENV)/.dev $(VENV)/.docs: FORCE

@@ -15,6 +15,7 @@ from qcl_mixnet.pipelines import (
     ingestion,
     plan,
     preprocessing,
+    publish,
     replay,
     reporting,
     speed,
@@ -44,7 +45,7 @@ STAGES = {
     "statistics": statistics.create_pipeline,
     "reporting": reporting.create_pipeline,
 }
-BENCHMARK = (*STAGES, "full", "__default__", "replay", "plan")
+BENCHMARK = (*STAGES, "full", "__default__", "replay", "plan", "publish")
 
 
 class Registry(dict[str, Pipeline]):
@@ -108,5 +109,6 @@ def _benchmark(configuration: Configuration) -> dict[str, Pipeline]:
     own = {
         "replay": replay.create_pipeline(configuration),
         "plan": plan.create_pipeline(configuration),
+        "publish": publish.create_pipeline(),
     }
     return {**stages, "full": full, "__default__": full, **own}

@@ -99,6 +99,13 @@ def test_load__paper__eighteen_data_sets_and_epochs_chosen_on_the_test_part():
     assert found.protocol.model_copy(update={"checkpoint": "last"}) == load().protocol
 
 
+def test_load__benchmark__eighteen_data_sets_five_times_as_the_base_does_it():
+    found = load("benchmark")
+    assert found.grid.datasets == list(found.datasets)
+    assert found.grid.models == load().grid.models
+    assert found.protocol == load().protocol.model_copy(update={"repeats": 5})
+
+
 def test_load__test__is_tiny_and_has_every_model_but_the_slow_one():
     found = load("test")
     assert found.grid.datasets == ["lymph", "glass"]

@@ -78,21 +78,24 @@ def test_make_designs__pool_of_three__all_kinds_of_designs():
             "periodic": {"base": "periodic"},
             "plain": {"base": "plain"},
             "forest": {"trees": "extra_trees"},
+            "close": {"neighbors": "neighbors_close"},
         },
-        pool="waves+periodic+plain",
+        pool="waves+periodic+plain+close",
     )
     designs = {design.name: design for design in make_designs(found)}
     assert [*designs] == [
-        "waves", "periodic", "plain", "forest", "uniform", "greedy", "greedy_most_4",
+        "waves", "periodic", "plain", "forest", "close", "uniform", "greedy", "greedy_most_4",
         "greedy_shrunk", "greedy_uncalibrated", "greedy_without_waves",
-        "greedy_without_periodic", "greedy_without_plain", "greedy_without_paper_parts",
-        "greedy_with_trees",
+        "greedy_without_periodic", "greedy_without_plain", "greedy_without_close",
+        "greedy_without_paper_parts", "greedy_trained", "greedy_with_trees",
     ]  # fmt: skip
-    assert designs["greedy"].members == ("waves", "periodic", "plain")
-    assert designs["greedy_without_periodic"].members == ("waves", "plain")
+    assert designs["greedy"].members == ("waves", "periodic", "plain", "close")
+    assert designs["greedy_trained"].members == ("waves", "periodic", "plain")
+    assert designs["greedy_without_periodic"].members == ("waves", "plain", "close")
     # Without its parts waves is periodic, which is there; plain's twin is not.
-    assert designs["greedy_without_paper_parts"].members == ("periodic",)
-    assert designs["greedy_with_trees"].members == ("waves", "periodic", "plain", "forest")
+    assert designs["greedy_without_paper_parts"].members == ("periodic", "close")
+    with_trees = ("waves", "periodic", "plain", "close", "forest")
+    assert designs["greedy_with_trees"].members == with_trees
     assert designs["greedy_most_4"].most == 4
     assert not designs["greedy_uncalibrated"].calibrated
 

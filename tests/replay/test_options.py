@@ -6,7 +6,7 @@ from qcl_mixnet.estimators.plus.training import Recipe
 from qcl_mixnet.model.plus.network import PlusOptions
 from qcl_mixnet.model.plus.objective import PlusLossOptions
 from qcl_mixnet.replay.options import Candidate, ReplayOptions, without_paper_parts
-from qcl_mixnet.replay.training import NetworkRecipe, PaperRecipe, TreesRecipe
+from qcl_mixnet.replay.training import NeighborsRecipe, NetworkRecipe, PaperRecipe, TreesRecipe
 
 BY_NAME = {recipe.name: recipe for recipe in PORTFOLIO if isinstance(recipe, Recipe)}
 
@@ -41,6 +41,7 @@ def test_recipe__metric_losses_go__so_does_their_head():
 
 def test_recipe__no_network_of_ours():
     assert recipe(trees="boosting") == TreesRecipe("boosting")
+    assert recipe(neighbors="neighbors_close") == NeighborsRecipe("neighbors_close")
     assert recipe(paper={"epochs": 3}) == PaperRecipe({"epochs": 3})
 
 
@@ -61,6 +62,11 @@ def test_without_paper_parts__waves__is_periodic():
         ({"base": "wave"}, "base 'wave' is no kind of the portfolio; choose among waves"),
         ({"trees": "oak"}, "'extra_trees' or 'boosting'"),
         ({"trees": "boosting", "base": "bins"}, "remove 'base', or 'trees'"),
+        (
+            {"neighbors": "all"},
+            "'all' is no kind of neighbours; choose among neighbors, neig",
+        ),
+        ({"neighbors": "neighbors", "network": {"width": 4}}, "remove 'network', or 'neighbors'"),
         ({"trees": "boosting", "paper": {}}, "remove 'paper', or 'trees'"),
         ({"paper": {"epoch": 3}}, "'epoch' is no parameter of QCLMixNetClassifier"),
         ({"paper": {"bagging": "folds"}}, "'bagging' is no parameter of QCLMixNetClassifier that"),

@@ -7,6 +7,7 @@ from qcl_mixnet.evaluation.splits import Split
 from qcl_mixnet.model.plus.network import PlusOptions
 from qcl_mixnet.replay import training
 from qcl_mixnet.replay.training import (
+    NeighborsRecipe,
     NetworkRecipe,
     PaperRecipe,
     TreesRecipe,
@@ -40,6 +41,7 @@ def test_cut_rows__shares_of_the_classes_are_kept_and_small_ones_not_lost():
     [
         NetworkRecipe(Recipe("net", PlusOptions("none", width=4, depth=1))),
         TreesRecipe("extra_trees"),
+        NeighborsRecipe("neighbors_close"),
         PaperRecipe({"epochs": 1}),
     ],
     ids=lambda recipe: type(recipe).__name__,

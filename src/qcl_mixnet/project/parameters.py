@@ -22,7 +22,7 @@ from qcl_mixnet.project.grid_names import (
     with_tuned_models,
 )
 from qcl_mixnet.project.plan_options import PlanOptions
-from qcl_mixnet.project.report_names import Reports
+from qcl_mixnet.project.report_names import PublishOptions, Reports
 from qcl_mixnet.project.resources import Resources
 from qcl_mixnet.project.tracking_addresses import without_secrets
 from qcl_mixnet.project.try_options import TryOptions
@@ -112,6 +112,7 @@ class Configuration(BaseModel):
     tuning: TuningOptions = Field(default_factory=TuningOptions)
     replay: ReplayOptions = Field(default_factory=ReplayOptions)
     plan: PlanOptions = Field(default_factory=PlanOptions)
+    publish: PublishOptions = Field(default_factory=PublishOptions)
     try_: TryOptions = Field(default_factory=TryOptions, alias="try")  # a word of Python's own
     reports: Reports = Field(default_factory=Reports)
     data_root: Name | None = None

@@ -141,7 +141,10 @@ class BenchmarkConfigLoader(ProjectConfigLoader):
     @cached_property
     def _report_folders(self) -> dict[str, str]:
         try:
-            return report_folders(self.configuration, self.env)
+            publish = self.configuration.publish
+            name = publish.name or self.env or "base"
+            folders = report_folders(self.configuration, self.env)
+            return {**folders, "published": f"{publish.folder}/{name}"}
         except ConfigurationError:
             # Who asks for the benchmark is told; the other pipelines write nothing to its folder.
             parameters = self["parameters"]
@@ -154,7 +157,8 @@ class BenchmarkConfigLoader(ProjectConfigLoader):
                 parse_section(parameters, Reports, "reports"),
                 self.env or "base",
             )
-            return {**dict.fromkeys(("benchmark", "replay", "plan"), "unusable"), **others}
+            unknown = dict.fromkeys(("benchmark", "replay", "plan", "published"), "unusable")
+            return {**unknown, **others}
 
 
 def finish_reports(folder: Path, kind: str, record: Mapping[str, Any]) -> None:

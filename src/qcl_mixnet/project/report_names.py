@@ -1,4 +1,4 @@
-"""Names of one's own for the folders of reports."""
+"""Names of one's own for the folders of reports and of published results."""
 
 from typing import Annotated
 
@@ -21,3 +21,12 @@ class Reports(BaseModel):
     replay: ReportFolder | None = None
     plan: ReportFolder | None = None
     tuning: ReportFolder | None = None
+
+
+class PublishOptions(BaseModel):
+    """Where results are kept for good; see `conf/base/parameters_publish.yml`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    folder: Annotated[str, Field(min_length=1)] = "docs/results"
+    name: ReportFolder | None = None

@@ -4,6 +4,7 @@ import copy
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from kedro.io import DatasetError
 from kedro_datasets.json import JSONDataset
 from kedro_datasets.pandas import CSVDataset
 from kedro_datasets.text import TextDataset
@@ -21,6 +22,23 @@ class ReplacedWhole:
     _filepath: PurePosixPath
     _protocol: str
     _version: Any
+
+    def load(self) -> Any:
+        """Read the file.
+
+        Raises
+        ------
+        DatasetError
+            When there is none; other errors are those of the dataset of Kedro's.
+        """
+        if self._protocol == "file" and self._version is None:
+            path = Path(self._filepath)
+            if not path.exists():
+                raise DatasetError(
+                    f"There is no {path}; run the pipeline that makes it first, with the same "
+                    f"parameters, or both at once, such as --pipelines=full,publish."
+                )
+        return super().load()  # type: ignore[misc]
 
     def save(self, data: Any) -> None:
         """Replace the file."""

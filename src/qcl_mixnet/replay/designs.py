@@ -19,7 +19,7 @@ from qcl_mixnet.estimators.decision_average import (
 from qcl_mixnet.estimators.plus.selection import MOST_KINDS, greedy_weights
 from qcl_mixnet.evaluation.errors import EvaluationError
 from qcl_mixnet.replay.options import GREEDY, UNIFORM, ReplayOptions, without_paper_parts
-from qcl_mixnet.replay.training import NetworkRecipe, TreesRecipe
+from qcl_mixnet.replay.training import NeighborsRecipe, NetworkRecipe, TreesRecipe
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -70,6 +70,7 @@ def make_designs(options: ReplayOptions) -> list[Design]:
         `greedy_uncalibrated`; `greedy_without_<candidate>` for each of the pool;
         `greedy_without_paper_parts`, in which each member is exchanged for the candidate that
         differs from it in these parts alone, and left out if there is none;
+        `greedy_trained`, the pool without its neighbours, if it has any and more than these;
         `greedy_with_trees`, if there are candidates that are trees.
     """
     recipes = options.trained
@@ -88,6 +89,9 @@ def make_designs(options: ReplayOptions) -> list[Design]:
         designs.append(Design(f"{GREEDY}_without_{name}", others))
     if twins := _twins(pool, options):
         designs.append(Design(f"{GREEDY}_without_paper_parts", twins))
+    trained = tuple(n for n in pool if not isinstance(recipes[n], NeighborsRecipe))
+    if 0 < len(trained) < len(pool):
+        designs.append(Design(f"{GREEDY}_trained", trained))
     trees = tuple(name for name, recipe in recipes.items() if isinstance(recipe, TreesRecipe))
     if trees and not {*trees} <= {*pool}:
         designs.append(Design(f"{GREEDY}_with_trees", (*dict.fromkeys((*pool, *trees)),)))

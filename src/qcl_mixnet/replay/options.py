@@ -10,9 +10,16 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from qcl_mixnet.data.names import as_texts
 from qcl_mixnet.estimators.classifier import QCLMixNetClassifier
 from qcl_mixnet.estimators.plus.kinds import PORTFOLIO
+from qcl_mixnet.estimators.plus.neighbors import REACHES
 from qcl_mixnet.estimators.plus.training import Recipe
 from qcl_mixnet.model.plus.network import Embedding
-from qcl_mixnet.replay.training import CandidateRecipe, NetworkRecipe, PaperRecipe, TreesRecipe
+from qcl_mixnet.replay.training import (
+    CandidateRecipe,
+    NeighborsRecipe,
+    NetworkRecipe,
+    PaperRecipe,
+    TreesRecipe,
+)
 
 # The paper's own network is a candidate by another option.
 KINDS = {recipe.name: recipe for recipe in PORTFOLIO if isinstance(recipe, Recipe)}
@@ -20,6 +27,8 @@ KINDS = {recipe.name: recipe for recipe in PORTFOLIO if isinstance(recipe, Recip
 CandidateName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]*$")]
 # Designs that a replay tries; `greedy_without_<candidate>` are others.
 GREEDY, UNIFORM = "greedy", "uniform"
+# Options that make a candidate something else than a network of QCL-MixNet+.
+_NO_NETWORKS = ("trees", "neighbors", "paper")
 # Set by the replay itself in every paper's network.
 _OWN_PARAMETERS = {
     "n_members", "bagging", "calibrate", "decision", "device", "random_state", "n_jobs", "verbose",
@@ -65,7 +74,7 @@ class LossChanges(Options):
 
 
 class Candidate(Options):
-    """A candidate: a network of QCL-MixNet+, trees, or the paper's network.
+    """A candidate: a network of QCL-MixNet+, trees, neighbours, or the paper's network.
 
     Attributes
     ----------
@@ -79,6 +88,8 @@ class Candidate(Options):
         Share of the averaged parameters that a step keeps; 0: no average; None: QCL-MixNet+'s.
     trees : {"extra_trees", "boosting"}, optional
         No network but these.
+    neighbors : {"neighbors", "neighbors_wide", "neighbors_close", "neighbors_closest"}, optional
+        No network but the votes of the nearest training rows, as far as this kind listens.
     paper : mapping, optional
         No network of QCL-MixNet+ but the paper's, `QCLMixNetClassifier` with these parameters.
     """
@@ -90,6 +101,7 @@ class Candidate(Options):
     weight_decay: float | None = Field(default=None, ge=0)
     ema_decay: float | None = Field(default=None, ge=0, lt=1)
     trees: Literal["extra_trees", "boosting"] | None = None
+    neighbors: str | None = None
     paper: dict[str, Any] | None = None
 
     @model_validator(mode="after")
@@ -98,13 +110,18 @@ class Candidate(Options):
             raise ValueError(
                 f"base {self.base!r} is no kind of the portfolio; choose among {', '.join(KINDS)}"
             )
-        kinds = [name for name in ("trees", "paper") if getattr(self, name) is not None]
-        rest = self.model_fields_set - {"trees", "paper"}
-        if len(kinds) == 2 or (kinds and rest):
+        kinds = [name for name in _NO_NETWORKS if getattr(self, name) is not None]
+        rest = self.model_fields_set - {*_NO_NETWORKS}
+        if len(kinds) > 1 or (kinds and rest):
             others = sorted(rest) or kinds[1:]
             raise ValueError(
                 f"a candidate with '{kinds[0]}' is no network of QCL-MixNet+ and has no other "
                 f"option; remove '{others[0]}', or '{kinds[0]}'"
+            )
+        if self.neighbors is not None and self.neighbors not in REACHES:
+            raise ValueError(
+                f"neighbors {self.neighbors!r} is no kind of neighbours; choose among "
+                f"{', '.join(REACHES)}"
             )
         known = {*QCLMixNetClassifier._get_param_names()} - _OWN_PARAMETERS
         if unknown := sorted({*(self.paper or {})} - known):
@@ -124,6 +141,8 @@ class Candidate(Options):
         """
         if self.trees is not None:
             return TreesRecipe(self.trees)
+        if self.neighbors is not None:
+            return NeighborsRecipe(self.neighbors)
         if self.paper is not None:
             return PaperRecipe(self.paper)
         base = KINDS[self.base] if self.base else Recipe(name)

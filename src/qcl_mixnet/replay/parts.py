@@ -31,6 +31,7 @@ _DESIGN_PARTS = {
     "all of the paper's parts, blended": (GREEDY, f"{GREEDY}_without_paper_parts"),
     "calibration": (GREEDY, f"{GREEDY}_uncalibrated"),
     "greedy selection": (GREEDY, UNIFORM),
+    "neighbours": (GREEDY, f"{GREEDY}_trained"),
     "trees": (f"{GREEDY}_with_trees", GREEDY),
 }
 # The score without a rule; with it, it is that of averaged weights.

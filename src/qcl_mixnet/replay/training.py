@@ -24,6 +24,7 @@ from qcl_mixnet.estimators.bagging import Bag, folds
 from qcl_mixnet.estimators.classifier import QCLMixNetClassifier
 from qcl_mixnet.estimators.plus.classifier import input_layout
 from qcl_mixnet.estimators.plus.kinds import NetworkMember
+from qcl_mixnet.estimators.plus.neighbors import fit_neighbors
 from qcl_mixnet.estimators.plus.plan import Plan
 from qcl_mixnet.estimators.plus.training import Recipe, train_recipe
 from qcl_mixnet.estimators.plus.trees import fit_trees
@@ -64,6 +65,19 @@ class TreesRecipe:
 
 
 @dataclass(frozen=True)
+class NeighborsRecipe:
+    """A candidate that needs no training.
+
+    Attributes
+    ----------
+    kind : str
+        A key of `qcl_mixnet.estimators.plus.neighbors.REACHES`.
+    """
+
+    kind: str
+
+
+@dataclass(frozen=True)
 class PaperRecipe:
     """The paper's network, one for each fold.
 
@@ -76,7 +90,7 @@ class PaperRecipe:
     params: dict[str, Any] = field(default_factory=dict)
 
 
-CandidateRecipe = NetworkRecipe | TreesRecipe | PaperRecipe
+CandidateRecipe = NetworkRecipe | TreesRecipe | NeighborsRecipe | PaperRecipe
 
 
 @dataclass(frozen=True)
@@ -181,7 +195,7 @@ class Trained:
     test : ndarray of shape (n_test_rows, n_classes)
         Mean probabilities of the folds' models.
     best_epoch : int
-        0 for trees, and where every fold has its own.
+        0 for trees and neighbours, and where every fold has its own.
     seconds : float
     """
 
@@ -199,7 +213,7 @@ def train_candidate(
 
     Parameters
     ----------
-    recipe : NetworkRecipe, TreesRecipe or PaperRecipe
+    recipe : NetworkRecipe, TreesRecipe, NeighborsRecipe or PaperRecipe
     block : Block
     max_steps : int, optional
         Of a network's training at most; None: the plan's for a table of this size.
@@ -229,22 +243,28 @@ Found = tuple[NDArray[np.float64], NDArray[np.float64], int]
 
 
 def _train_on_numbers(
-    recipe: NetworkRecipe | TreesRecipe, block: Block, max_steps: int | None, n_jobs: int
+    recipe: NetworkRecipe | TreesRecipe | NeighborsRecipe,
+    block: Block,
+    max_steps: int | None,
+    n_jobs: int,
 ) -> Found:
     # As QCL-MixNet+ reads its table.
     preprocessor = GapIndicatingPreprocessor(dates="features", rare_levels="join")
     preprocessor.set_output(transform="default").fit(block.train)
     x, x_test = (torch.from_numpy(preprocessor.transform(t)) for t in (block.train, block.test))
-    bags = block.bags()
+    bags, layout = block.bags(), input_layout(preprocessor)
+    if isinstance(recipe, NeighborsRecipe):
+        voters, out_of_fold = fit_neighbors(
+            x, block.y_train, layout, block.n_classes, bags, recipe.kind
+        )
+        return out_of_fold, voters.probabilities(x_test), 0
     if isinstance(recipe, TreesRecipe):
         rng = Streams.from_seed(block.seed).batches
         member, out_of_fold = fit_trees(
             recipe.kind, x.numpy(), block.y_train, block.n_classes, bags, rng, n_jobs
         )
         return out_of_fold, member.probabilities(x_test), 0
-    return _train_networks(
-        recipe, block, x, x_test, input_layout(preprocessor), bags, max_steps, n_jobs
-    )
+    return _train_networks(recipe, block, x, x_test, layout, bags, max_steps, n_jobs)
 
 
 def _train_networks(

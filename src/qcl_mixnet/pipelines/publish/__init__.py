@@ -1,0 +1,5 @@
+"""Pipeline `publish`."""
+
+from qcl_mixnet.pipelines.publish.pipeline import create_pipeline
+
+__all__ = ["create_pipeline"]
