@@ -24,7 +24,7 @@ from qcl_mixnet import (
 from qcl_mixnet.estimators.bagging import bootstraps, folds
 from qcl_mixnet.estimators.holdout import holdout_split
 from qcl_mixnet.estimators.plus.fit import PlusTraining
-from qcl_mixnet.estimators.plus.training import Clock
+from qcl_mixnet.estimators.plus.stopping import Clock
 
 RNG = np.random.default_rng(0)
 OWNERS = np.repeat(np.arange(30), 4)

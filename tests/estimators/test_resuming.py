@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import pandas as pd
 import pytest
 
 from qcl_mixnet import QCLMixNetPlusClassifier, saving_progress
-from qcl_mixnet.estimators.plus import fit, training
+from qcl_mixnet.estimators.plus import fit, out_of_bag
 from qcl_mixnet.resuming.folder import ProgressFolder, resumed_seconds
 
 SCRIPT = Path(__file__).with_name("resumed_models.py")
@@ -37,7 +38,7 @@ class QuickPlan(fit.Plan):
 
     def options(self, recipe, n_rows):
         made = super().options(recipe, n_rows)
-        return training.TrainingOptions(**{**vars(made), "epochs": 2})
+        return replace(made, epochs=2)
 
 
 @pytest.fixture(autouse=True)
@@ -78,9 +79,9 @@ def test_fit__ended_again_and_again__same_predictions(tmp_path, monkeypatch, nam
 
 
 def test_fit__kinds_of_the_blend_that_were_over__are_not_trained_again(tmp_path, monkeypatch):
-    trained, plain, load = [], training.OutOfBag.score, ProgressFolder.load
+    trained, plain, load = [], out_of_bag.OutOfBag.score, ProgressFolder.load
     monkeypatch.setattr(
-        training.OutOfBag, "score", lambda *judge: trained.append(1) or plain(*judge)
+        out_of_bag.OutOfBag, "score", lambda *judge: trained.append(1) or plain(*judge)
     )
     whole = blend().fit(X, Y)
     n_epochs = len(trained)

@@ -65,7 +65,7 @@ def test_train_candidate__ema_decay__is_the_trainings(block, monkeypatch, given,
         seen.append(args[6])
         raise InterruptedError
 
-    monkeypatch.setattr(training, "train_recipe", stop)
+    monkeypatch.setattr(training, "KindTraining", stop)
     with pytest.raises(InterruptedError):
         train_candidate(NetworkRecipe(Recipe("net"), ema_decay=given), block, max_steps=1)
     assert seen[0].ema_decay == used

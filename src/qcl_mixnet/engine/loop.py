@@ -8,10 +8,10 @@ mini-batch's loss is, an `Objective` says.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,6 +24,7 @@ from qcl_mixnet.engine.fingerprint import Fingerprint
 from qcl_mixnet.engine.flat import flatten_parameters
 from qcl_mixnet.engine.loop_state import LoopState
 from qcl_mixnet.engine.objectives import Objective
+from qcl_mixnet.engine.optimizer import make_optimizer
 from qcl_mixnet.engine.resumption import Resumption
 from qcl_mixnet.engine.threads import training_threads
 from qcl_mixnet.resuming.folder import ProgressFolder, progress_folder
@@ -64,13 +65,6 @@ class TrainingOptions:
     steps_per_epoch: int | None = None
 
 
-class Scheduler(Protocol):
-    """The one method that the loop asks of a learning-rate schedule."""
-
-    def step(self) -> None:
-        """Move to the next step's learning rate."""
-
-
 @dataclass
 class TrainingResult:
     """What a member's training leaves besides its parameters.
@@ -103,31 +97,6 @@ def batch_bounds(n_rows: int, batch_size: int) -> list[tuple[int, int]]:
     """
     bounds = [(i, min(i + batch_size, n_rows)) for i in range(0, n_rows, batch_size)]
     return [(start, stop) for start, stop in bounds if stop - start >= SMALLEST_BATCH]
-
-
-def make_optimizer(
-    parameters: Iterable[nn.Parameter], options: TrainingOptions, steps: int, *, fused: bool = False
-) -> tuple[torch.optim.Optimizer, Scheduler | None]:
-    """AdamW, and OneCycleLR unless `max_learning_rate` is None.
-
-    Parameters
-    ----------
-    parameters : iterable of nn.Parameter
-    options : TrainingOptions
-    steps : int
-        Of the whole training, which the schedule spans.
-    fused : bool, default=False
-        PyTorch's fused implementation: the same step in one call.
-    """
-    optimizer = torch.optim.AdamW(
-        parameters, lr=options.learning_rate, weight_decay=options.weight_decay, fused=fused
-    )
-    if options.max_learning_rate is None:
-        return optimizer, None
-    scheduler = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, max_lr=options.max_learning_rate, total_steps=steps
-    )
-    return optimizer, scheduler
 
 
 def train(
@@ -188,16 +157,16 @@ def train(
     KeyboardInterrupt
         In the first epoch.
     """
-    step_flop = 6 * options.batch_size * sum(p.numel() for p in objective.parameters())
-    with training_threads(n_threads or torch.get_num_threads(), len(rngs), step_flop):
-        loop = _Loop(network, objective, n_rows, options, rngs, score_epoch, rows, score_name)
-        folder = progress_folder()
-        resumption = None if folder is None else loop.resumption(folder, should_stop)
-        return loop.run(on_epoch, should_stop or (lambda _: False), resumption)
+    training = Training(
+        network, objective, n_rows, options, rngs, score_epoch, rows, n_threads, score_name,
+        should_stop,
+    )  # fmt: skip
+    training.advance(on_epoch=on_epoch)
+    return training.finish()
 
 
-class _Loop:
-    """The epochs of `train`."""
+class Training:
+    """A training that may rest between epochs; parameters as for `train`."""
 
     def __init__(
         self,
@@ -206,25 +175,34 @@ class _Loop:
         n_rows: int,
         options: TrainingOptions,
         rngs: Sequence[np.random.Generator],
-        score_epoch: Callable[[nn.Module], NDArray[np.float64]] | None,
-        rows: Tensor | None,
-        score_name: str,
+        score_epoch: Callable[[nn.Module], NDArray[np.float64]] | None = None,
+        rows: Tensor | None = None,
+        n_threads: int | None = None,
+        score_name: str = "macro_f1",
+        should_stop: Callable[[Scores], bool] | None = None,
     ):
         self.network, self.objective, self.options = network, objective, options
-        self.score_name = score_name
+        self.score_name, self.n_threads = score_name, n_threads
         self.n_rows, self.rows, self.rngs, self.score_epoch = n_rows, rows, rngs, score_epoch
+        self.should_stop = should_stop or (lambda _: False)
         self.device = next(network.parameters()).device
         self.bounds = batch_bounds(n_rows, options.batch_size)[: options.steps_per_epoch]
         values = flatten_parameters(list(objective.parameters()))
         n_steps = options.epochs * len(self.bounds)
-        self.optimizer, self.scheduler = make_optimizer([values], options, n_steps, fused=True)
+        self.optimizer, self.scheduler = make_optimizer(
+            [values], options.learning_rate, options.max_learning_rate, options.weight_decay,
+            steps=n_steps, fused=True,
+        )  # fmt: skip
         decay = options.ema_decay
         self.average = None if decay is None else MovingAverage(values, decay)
         self.kept = Checkpoints(network, len(rngs))
         self.results = [TrainingResult() for _ in rngs]
         self.scores: list[NDArray[np.float64]] = []
+        self.epoch = 0
+        folder = progress_folder()
+        self.resumption = None if folder is None else self._resumption(folder, should_stop)
 
-    def resumption(self, folder: ProgressFolder, should_stop: Any) -> Resumption | None:
+    def _resumption(self, folder: ProgressFolder, should_stop: Any) -> Resumption | None:
         """Give what saves this training; None for one that cannot be told from others."""
         try:
             found = Fingerprint(
@@ -244,30 +222,54 @@ class _Loop:
         )  # fmt: skip
         return Resumption(folder, found.hexdigest(), state, self.options.epochs)
 
-    def run(
+    def advance(
         self,
+        until: int | None = None,
+        on_epoch: Callable[[Mapping[str, float]], None] | None = None,
+        should_stop: Callable[[Scores], bool] | None = None,
+    ) -> None:
+        """Train on, up to an epoch or to the end.
+
+        Parameters
+        ----------
+        until : int, optional
+            The epoch to rest after; None: the last.
+        on_epoch, should_stop : callable, optional
+            As for `train`; by default the training's own.
+        """
+        n_parameters = sum(p.numel() for p in self.objective.parameters())
+        step_flop = 6 * self.options.batch_size * n_parameters
+        n_threads = self.n_threads or torch.get_num_threads()
+        with training_threads(n_threads, len(self.rngs), step_flop):
+            self._advance(until or self.options.epochs, on_epoch, should_stop or self.should_stop)
+
+    def _advance(
+        self,
+        until: int,
         on_epoch: Callable[[Mapping[str, float]], None] | None,
         should_stop: Callable[[Scores], bool],
-        resumption: Resumption | None,
-    ) -> list[TrainingResult]:
-        epoch = 0 if resumption is None else resumption.resume()
-        while epoch < self.options.epochs and not (epoch and self._is_over(should_stop)):
-            epoch += 1
+    ) -> None:
+        if self.resumption is not None:
+            self.epoch = self.resumption.begin(self.epoch)
+        while self.epoch < until and not (self.epoch and self._is_over(should_stop)):
+            self.epoch += 1
             try:
-                self._train_epoch(epoch)
+                self._train_epoch(self.epoch)
                 if on_epoch is not None:
-                    on_epoch(_mean_record(self.results, epoch))
+                    on_epoch(_mean_record(self.results, self.epoch))
             except KeyboardInterrupt:
                 if not all(result.best_epoch for result in self.results):
                     raise  # there is nothing to keep yet
                 for result in self.results:
                     result.interrupted = True
-                break
-            if resumption is not None:
-                resumption.after_epoch(epoch)
-        else:
-            if resumption is not None:
-                resumption.end(epoch)
+                return
+            if self.resumption is not None:
+                self.resumption.after_epoch(self.epoch)
+        if self.resumption is not None:
+            self.resumption.rest(self.epoch)
+
+    def finish(self) -> list[TrainingResult]:
+        """End the training: every member is as it was at its best epoch."""
         self.kept.restore()
         return self.results
 

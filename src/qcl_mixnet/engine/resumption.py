@@ -35,10 +35,17 @@ class Resumption:
     epochs: int
 
     def __post_init__(self) -> None:
-        self.began = work_clock()
+        self.began, self.worked = 0.0, 0.0
 
-    def resume(self) -> int:
-        """Go on from the last state; give its epoch, 0 where there is none."""
+    def begin(self, epoch: int) -> int:
+        """Note that the training goes on after an epoch; give the epoch to go on after.
+
+        Before the first it is that of the last state that was saved, 0 where there is none.
+        """
+        self.began = work_clock()
+        return epoch or self._resume()
+
+    def _resume(self) -> int:
         saved = self.folder.load(self.training)
         if saved is None:
             return 0
@@ -60,10 +67,12 @@ class Resumption:
         if self.folder.is_due:
             self.folder.save(self.training, self._saved(epoch))
 
-    def end(self, epoch: int) -> None:
-        """Keep the state of a training that is over: what comes after it may be ended."""
+    def rest(self, epoch: int) -> None:
+        """Keep the state of a training that rests or is over: what comes after may be ended."""
         self.folder.finish(self.training, self._saved(epoch))
+        self.worked += work_clock() - self.began
 
     def _saved(self, epoch: int) -> Saved:
         arrays, facts = self.state.take()
-        return Saved(arrays, {"epoch": epoch, **facts}, work_clock() - self.began)
+        seconds = self.worked + work_clock() - self.began
+        return Saved(arrays, {"epoch": epoch, **facts}, seconds)

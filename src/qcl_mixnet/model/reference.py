@@ -22,7 +22,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, Sampler, TensorDataset
 
-from qcl_mixnet.engine.loop import TrainingOptions, batch_bounds, make_optimizer
+from qcl_mixnet.engine.loop import TrainingOptions, batch_bounds
+from qcl_mixnet.engine.optimizer import make_optimizer
 from qcl_mixnet.engine.randomness import Streams
 from qcl_mixnet.model.losses import HybridLoss
 from qcl_mixnet.model.mixup import MixupDraws, draw_mixup
@@ -254,7 +255,10 @@ def train_reference(
     device = loss.centroids.device
     bounds = batch_bounds(len(x), options.batch_size)
     parameters = [*net.parameters(), *loss.parameters()]
-    optimizer, scheduler = make_optimizer(parameters, options, options.epochs * len(bounds))
+    optimizer, scheduler = make_optimizer(
+        parameters, options.learning_rate, options.max_learning_rate, options.weight_decay,
+        steps=options.epochs * len(bounds),
+    )  # fmt: skip
     loader = DataLoader(
         TensorDataset(x, y, *([] if weights is None else [weights])),
         batch_size=options.batch_size,

@@ -26,7 +26,7 @@ from qcl_mixnet.estimators.plus.classifier import input_layout
 from qcl_mixnet.estimators.plus.kinds import NetworkMember
 from qcl_mixnet.estimators.plus.neighbors import fit_neighbors
 from qcl_mixnet.estimators.plus.plan import Plan
-from qcl_mixnet.estimators.plus.training import Recipe, train_recipe
+from qcl_mixnet.estimators.plus.training import KindTraining, Recipe
 from qcl_mixnet.estimators.plus.trees import fit_trees
 from qcl_mixnet.evaluation.splits import Split
 from qcl_mixnet.model.plus.network import InputLayout
@@ -282,14 +282,16 @@ def _train_networks(
     options = plan.options(recipe, n_rows)
     if candidate.ema_decay is not None:
         options = replace(options, ema_decay=candidate.ema_decay or None)
-    trained = train_recipe(
+    training = KindTraining(
         recipe, x, block.y_train, layout, block.n_classes, bags,
         # The same for all candidates: they differ in what they are, not in their luck.
         [Streams.from_seed(block.seed, member=1 + i) for i in range(len(bags))],
         options, patience=plan.patience(recipe, n_rows), n_threads=resolve_threads(n_jobs),
     )  # fmt: skip
-    if trained.results[0].interrupted:
+    training.advance()
+    if training.interrupted:
         raise KeyboardInterrupt
+    trained = training.finish()
     member = NetworkMember(recipe, trained.networks)
     return trained.out_of_fold, member.probabilities(x_test), trained.results[0].best_epoch
 

@@ -123,7 +123,7 @@ def full_model():
         patch.setattr("qcl_mixnet.estimators.plus.fit.Plan", QuickPlan)
         patch.setattr("qcl_mixnet.estimators.plus.trees.N_TREES", 5)
         patch.setattr(
-            "qcl_mixnet.estimators.plus.fit.greedy_weights",
+            "qcl_mixnet.estimators.plus.blend.greedy_weights",
             lambda p, labels, row_weights: np.full(len(p), 1 / len(p)),
         )
         return make_model(n_members=None, neighbors=True, trees=True).fit(*make_frame())

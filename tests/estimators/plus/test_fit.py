@@ -1,6 +1,7 @@
 """The order of the kinds, what ends it, and the blend."""
 
 import logging
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,7 +11,7 @@ from tests.estimators.plus.quick import make_model, make_table
 
 from qcl_mixnet.engine.loop import TrainingDivergedError
 from qcl_mixnet.estimators.calibration import apply_temperature, fit_temperature
-from qcl_mixnet.estimators.plus import fit, training
+from qcl_mixnet.estimators.plus import fit, out_of_bag, stopping
 from qcl_mixnet.estimators.plus.kinds import PORTFOLIO
 from qcl_mixnet.estimators.plus.neighbors import REACHES
 
@@ -27,7 +28,7 @@ def kinds(model):
 @pytest.fixture
 def each_score(monkeypatch):
     """Call a function before each epoch's score, with how many there were before."""
-    plain = training.OutOfBag.score
+    plain = out_of_bag.OutOfBag.score
     calls = SimpleNamespace(n=0, do=lambda n: None)
 
     def score(judge, network):
@@ -35,7 +36,7 @@ def each_score(monkeypatch):
         calls.n += 1
         return plain(judge, network)
 
-    monkeypatch.setattr(training.OutOfBag, "score", score)
+    monkeypatch.setattr(out_of_bag.OutOfBag, "score", score)
     return calls
 
 
@@ -109,9 +110,9 @@ def test_time_limit__epochs_of_a_second__first_a_third_of_the_time_then_the_rest
     monkeypatch.setattr(quick_plan, "EPOCHS", 100)
     monkeypatch.setattr(quick_plan, "patience", lambda *_: np.inf)
     now = SimpleNamespace(value=0.0)
-    fake = SimpleNamespace(monotonic=lambda: now.value)
-    monkeypatch.setattr(training, "time", fake)
-    monkeypatch.setattr(fit, "time", fake)
+    monkeypatch.setattr(stopping, "time", SimpleNamespace(monotonic=lambda: now.value))
+    for module in (stopping, fit):
+        monkeypatch.setattr(module, "work_clock", lambda: now.value)
 
     def second(_):
         now.value += 1
@@ -122,6 +123,57 @@ def test_time_limit__epochs_of_a_second__first_a_third_of_the_time_then_the_rest
     # begins that would end later.
     assert model.leaderboard_["fit_s"].tolist() == [12, 12, 13]
     assert now.value < 37.2
+
+
+def by_halving(monkeypatch, quick_plan, first_epochs=1):
+    plain = quick_plan.of
+    of = lambda *size: replace(plain(*size), first_epochs=first_epochs)  # noqa: E731
+    monkeypatch.setattr(quick_plan, "of", of)
+
+
+def test_halving__the_best_two_after_an_epoch_go_on_and_all_are_in_the_blend(
+    monkeypatch, quick_plan, capsys
+):
+    whole = make_model(n_members=None).fit(X, Y).leaderboard_.set_index("kind")
+    by_halving(monkeypatch, quick_plan)
+    model = make_model(n_members=None, verbose=1).fit(X, Y)
+    lines = [line.split("'")[1] for line in capsys.readouterr().err.splitlines()]
+    assert lines[:5] == NAMES[:5]
+    going_on = set(lines[5:7])
+    assert lines[7:] == ["qcl_mixnet"]
+    board = model.leaderboard_.set_index("kind")
+    assert [*board.index] == NAMES
+    # Who goes on, and the paper's network, are as if nobody had rested.
+    for name in (*going_on, "qcl_mixnet"):
+        assert board.loc[name, "log_loss"] == whole.loc[name, "log_loss"]
+    others = set(NAMES) - going_on - {"qcl_mixnet"}
+    assert (board.loc[[*others], "best_epoch"] == 1).all()
+    monkeypatch.setattr(quick_plan, "EPOCHS", 1)
+    short = make_model(n_members=None).fit(X, Y).leaderboard_.set_index("kind")["log_loss"]
+    ranked = short.drop("qcl_mixnet").sort_values()
+    assert going_on == {*ranked.index[:2]}
+    assert board.loc[[*others], "log_loss"].equals(short[[*others]])
+
+
+def test_halving__little_time__what_rests_is_blended(monkeypatch, quick_plan):
+    by_halving(monkeypatch, quick_plan)
+    model = make_model(n_members=None, time_limit=1e-9).fit(X, Y)
+    assert kinds(model) == NAMES[:1]
+    assert model.predict_proba(X).shape == (60, 2)
+
+
+def test_halving__interrupted__what_rests_is_kept(monkeypatch, quick_plan, each_score):
+    by_halving(monkeypatch, quick_plan)
+
+    def interrupt(n):
+        if n == 2:
+            raise KeyboardInterrupt
+
+    each_score.do = interrupt
+    model = make_model(n_members=None)
+    with pytest.raises(KeyboardInterrupt, match=r"after 2 kind\(s\) of networks"):
+        model.fit(X, Y)
+    assert kinds(model) == NAMES[:2]
 
 
 def test_time_limit__no_time_left__says_which_kinds_are_not_trained(caplog, monkeypatch):
@@ -162,14 +214,14 @@ def test_interrupt__before_an_epoch_is_over__is_raised_and_the_model_is_not_fitt
 
 
 def diverging(monkeypatch, *names):
-    plain = fit.train_recipe
+    plain = fit.KindTraining.advance
 
-    def train_recipe(recipe, *args, **options):
-        if recipe.name in names:
+    def advance(training, *args):
+        if training.recipe.name in names:
             raise TrainingDivergedError("The loss became nan in epoch 1 of 3.")
-        return plain(recipe, *args, **options)
+        plain(training, *args)
 
-    monkeypatch.setattr(fit, "train_recipe", train_recipe)
+    monkeypatch.setattr(fit.KindTraining, "advance", advance)
 
 
 def test_diverging__a_kind__is_left_out_with_a_message(monkeypatch, caplog):

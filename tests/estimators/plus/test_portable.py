@@ -3,7 +3,7 @@ import pytest
 from sklearn.exceptions import NotFittedError
 
 from qcl_mixnet import ModelFileError, QCLMixNetPlusClassifier
-from qcl_mixnet.estimators.plus.fit import Blend
+from qcl_mixnet.estimators.plus.blend import Blend
 from qcl_mixnet.estimators.plus.kinds import TreesMember
 from qcl_mixnet.preprocessing.gap_indicators import GapIndicatingPreprocessor
 

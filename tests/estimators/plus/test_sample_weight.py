@@ -9,7 +9,7 @@ import torch
 from tests.estimators.plus.quick import make_frame, make_model, make_table
 
 from qcl_mixnet import QCLMixNetPlusClassifier
-from qcl_mixnet.estimators.plus.training import mean_log_loss
+from qcl_mixnet.estimators.plus.out_of_bag import mean_log_loss
 from qcl_mixnet.model.plus.columns import robust_scales, tree_thresholds
 from qcl_mixnet.model.plus.metric_losses import metric_losses
 from qcl_mixnet.model.plus.neighbors import Neighbors

@@ -1,28 +1,17 @@
 """One kind on all folds: what each network sees, and when they stop."""
 
 import math
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from sklearn.metrics import log_loss
 
 from qcl_mixnet.engine.loop import TrainingOptions
 from qcl_mixnet.engine.randomness import Streams
-from qcl_mixnet.estimators.bagging import Bag, folds
-from qcl_mixnet.estimators.calibration import apply_temperature, fit_temperature
-from qcl_mixnet.estimators.plus import training
+from qcl_mixnet.estimators.bagging import folds
 from qcl_mixnet.estimators.plus.kinds import PORTFOLIO, NetworkMember
-from qcl_mixnet.estimators.plus.training import (
-    Clock,
-    OutOfBag,
-    PaperRecipe,
-    Recipe,
-    calibrated_log_loss,
-    epochs_since_best,
-    train_recipe,
-)
+from qcl_mixnet.estimators.plus.out_of_bag import calibrated_log_loss
+from qcl_mixnet.estimators.plus.training import KindTraining, PaperRecipe, Recipe
 from qcl_mixnet.model.plus.network import InputLayout, PlusOptions
 from qcl_mixnet.model.plus.objective import PlusLossOptions
 
@@ -47,16 +36,21 @@ def make_bags(n_folds=3):
     return folds(make_table()[1], n_folds, np.random.default_rng(0))
 
 
-def run(recipe, x=None, labels=None, bags=None, members=None, patience=math.inf, **options):
+def begin(recipe, x=None, labels=None, bags=None, members=None, patience=math.inf, **options):
     bags = make_bags() if bags is None else bags
     x, labels = make_table()[0] if x is None else x, make_table()[1] if labels is None else labels
-    deadline = options.pop("deadline", math.inf)
     plain = {"epochs": 1, "batch_size": 8, "ema_decay": 0.5, "max_learning_rate": None}
     streams = [Streams.from_seed(0, member=1 + i) for i in members or range(len(bags))]
-    return train_recipe(
+    return KindTraining(
         recipe, x, labels, LAYOUT, 2, bags, streams, TrainingOptions(**plain | options),
-        patience=patience, deadline=deadline, n_threads=1,
+        patience=patience, n_threads=1,
     )  # fmt: skip
+
+
+def run(recipe, *, deadline=math.inf, **options):
+    training = begin(recipe, **options)
+    training.advance(deadline=deadline)
+    return training.finish()
 
 
 def assert_equal_networks(one, other):
@@ -65,7 +59,7 @@ def assert_equal_networks(one, other):
 
 
 @EACH_RECIPE
-def test_train_recipe__labels_and_numbers_of_left_out_rows__do_not_reach_their_network(recipe):
+def test_kind_training__labels_and_numbers_of_left_out_rows__do_not_reach_their_network(recipe):
     x, labels = make_table()
     bags = make_bags()
     own = bags[0].out_of_bag
@@ -83,7 +77,7 @@ def test_train_recipe__labels_and_numbers_of_left_out_rows__do_not_reach_their_n
 
 
 @EACH_RECIPE
-def test_train_recipe__out_of_fold__is_what_each_network_says_of_its_rows_left_out(recipe):
+def test_kind_training__out_of_fold__is_what_each_network_says_of_its_rows_left_out(recipe):
     x, _ = make_table()
     trained = run(recipe, epochs=3)
     for bag, network in zip(make_bags(), trained.networks, strict=True):
@@ -94,7 +88,7 @@ def test_train_recipe__out_of_fold__is_what_each_network_says_of_its_rows_left_o
 
 
 @pytest.mark.parametrize("name", ["waves", "paper"])
-def test_train_recipe__a_network__is_the_same_alone(name):
+def test_kind_training__a_network__is_the_same_alone(name):
     """But for dropout, which is drawn for all at once, and the epoch, which all choose."""
     bags = make_bags()
     recipe = RECIPES[name]
@@ -112,7 +106,7 @@ def test_train_recipe__a_network__is_the_same_alone(name):
     assert np.isnan(np.delete(alone.out_of_fold, rows, axis=0)).all()
 
 
-def test_train_recipe__all_stop_at_one_epoch_the_one_of_the_lowest_log_loss():
+def test_kind_training__all_stop_at_one_epoch_the_one_of_the_lowest_log_loss():
     trained = run(RECIPES["tree"], epochs=20, learning_rate=0.05)
     histories = [[h["negative_log_loss"] for h in r.history] for r in trained.results]
     assert histories[0] == histories[1] == histories[2]
@@ -122,65 +116,30 @@ def test_train_recipe__all_stop_at_one_epoch_the_one_of_the_lowest_log_loss():
     assert found == pytest.approx(-max(histories[0]), rel=1e-4)
 
 
-def test_train_recipe__patience__ends_the_training():
+def test_kind_training__patience__ends_the_training():
     trained = run(RECIPES["tree"], epochs=200, patience=3, learning_rate=0.1)
     (result, *_) = trained.results
     assert len(result.history) == result.best_epoch + 3 < 200
 
 
-def test_train_recipe__deadline_over__one_epoch():
+@EACH_RECIPE
+def test_kind_training__that_rests_while_another_trains__is_the_same(recipe):
+    whole = run(recipe, epochs=5)
+    parts, other = (begin(recipe, epochs=5), begin(RECIPES["tree"], epochs=3))
+    for until in (2, 2, 3, None):
+        parts.advance(until)
+        other.advance(until)
+    assert [len(r.history) for r in parts.training.results] == [5] * 3
+    found = parts.finish()
+    for one, another in zip(whole.networks, found.networks, strict=True):
+        assert_equal_networks(one, another)
+    np.testing.assert_array_equal(found.out_of_fold, whole.out_of_fold)
+    losses = [record["negative_log_loss"] for record in whole.results[0].history]
+    assert parts.best_score(2) == max(losses[:2])
+
+
+def test_kind_training__deadline_over__one_epoch():
     assert len(run(RECIPES["tree"], epochs=50, deadline=0.0).results[0].history) == 1
-
-
-def test_out_of_bag__rows_of_several_networks__their_mean_and_nan_where_none():
-    x = torch.arange(4.0)[:, None]
-    bags = [Bag(np.array([2, 3]), np.array([0, 1])), Bag(np.array([0, 3]), np.array([1])),
-            Bag(np.arange(4), np.array([], dtype=int))]  # fmt: skip
-    judge = OutOfBag(x, np.array([0, 1, 0, 1]), bags)
-
-    def network(rows):  # member m says that class 1 has odds of e^(row + m) : 1
-        logits = rows + torch.arange(3.0)[:, None, None]
-        return torch.cat([torch.zeros_like(logits), logits], dim=-1)
-
-    found = judge.probabilities(network)
-    odds = [1 / (1 + math.exp(-row)) for row in (0, 1, 2)]
-    np.testing.assert_allclose(found[:2, 1], [odds[0], (odds[1] + odds[2]) / 2], rtol=1e-6)
-    assert np.isnan(found[2:]).all()
-    scores = judge.score(network)
-    assert scores.tolist() == [scores[0]] * 3
-    assert scores[0] == pytest.approx(-calibrated_log_loss(found[:2], np.array([0, 1])))
-
-
-def test_epochs_since_best__counts_from_the_first_of_the_highest():
-    scores = []
-    for score, expected in ((-3.0, 0), (-2.0, 0), (-2.0, 1), (-5.0, 2), (-1.0, 0)):
-        scores.append(np.full(2, score))
-        assert epochs_since_best(scores) == expected
-
-
-def test_calibrated_log_loss__equals_scikit_learn_s_after_the_temperature():
-    rng = np.random.default_rng(0)
-    p, labels = rng.dirichlet(np.ones(3), size=50), rng.integers(3, size=50)
-    expected = log_loss(labels, apply_temperature(p, fit_temperature(p, labels)))
-    assert calibrated_log_loss(p, labels) == pytest.approx(expected)
-    assert calibrated_log_loss(p, labels) <= np.log(3) + 1e-9
-    assert calibrated_log_loss(np.full((2, 2), np.nan), np.array([0, 1])) == math.inf
-
-
-def test_clock__shares_of_what_is_left(monkeypatch):
-    now = SimpleNamespace(value=100.0)
-    monkeypatch.setattr(training, "work_clock", lambda: now.value)
-    clock = Clock(10.0)  # 9.3 seconds of training
-    assert clock.share(1 / 3) == pytest.approx(100 + 3.1)
-    now.value = 105.0
-    assert clock.share(1.0) == pytest.approx(109.3)
-    assert not clock.expects_more_than_is_left(4.2)
-    assert clock.expects_more_than_is_left(4.4)
-    now.value = 120.0
-    assert clock.share(0.5) < now.value
-    assert clock.expects_more_than_is_left(0.0)
-    assert Clock(None).share(0.5) == math.inf
-    assert not Clock(None).expects_more_than_is_left(1e9)
 
 
 def test_portfolio__names__differ():

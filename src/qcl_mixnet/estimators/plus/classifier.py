@@ -27,10 +27,11 @@ from qcl_mixnet.estimators.decision_rules import (
 from qcl_mixnet.estimators.decision_search import DecisionMetric
 from qcl_mixnet.estimators.ensemble import ENSEMBLE_CONSTRAINTS
 from qcl_mixnet.estimators.labels import encode_counted
+from qcl_mixnet.estimators.plus.blend import blend_candidates, leaderboard
 from qcl_mixnet.estimators.plus.fit import PlusTraining, input_layout
 from qcl_mixnet.estimators.plus.kinds import PORTFOLIO
 from qcl_mixnet.estimators.plus.portable import PortableBlend
-from qcl_mixnet.estimators.plus.training import Clock
+from qcl_mixnet.estimators.plus.stopping import Clock
 from qcl_mixnet.estimators.table_inputs import TABLE_CONSTRAINTS
 from qcl_mixnet.grouping.duplicates import warn_of_duplicates
 from qcl_mixnet.grouping.owners import check_spread, owners_of
@@ -262,8 +263,8 @@ AlertsAtMost, Costs, str, dict, Series or array-like, default="macro_f1"
             on_kind=self._report,
         )
         self.interrupted_ = training.interrupted
-        self.blend_ = training.blend()
-        self.leaderboard_ = training.leaderboard(self.blend_)
+        self.blend_ = blend_candidates(training.candidates, labels, weights)
+        self.leaderboard_ = leaderboard(training.candidates, self.blend_)
         self.out_of_fold_proba_ = self.blend_.out_of_fold
         self.out_of_fold_labels_, self.out_of_fold_weights_ = labels, weights
         tune = partial(average_weights, rng=training.rng)

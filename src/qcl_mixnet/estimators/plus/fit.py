@@ -1,13 +1,13 @@
-"""The training of QCL-MixNet+: kinds one after another, then the blend of them."""
+"""The training of QCL-MixNet+: its kinds, one after another."""
 
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -15,18 +15,12 @@ from qcl_mixnet.engine.loop import TrainingDivergedError
 from qcl_mixnet.engine.randomness import Streams
 from qcl_mixnet.engine.threads import resolve_threads
 from qcl_mixnet.estimators.bagging import Bag, folds
-from qcl_mixnet.estimators.calibration import apply_temperature, fit_temperature
+from qcl_mixnet.estimators.plus.blend import Candidate
 from qcl_mixnet.estimators.plus.kinds import PORTFOLIO, Member, NetworkMember
 from qcl_mixnet.estimators.plus.neighbors import MOST_ROWS, REACHES, fit_neighbors
-from qcl_mixnet.estimators.plus.plan import Plan
-from qcl_mixnet.estimators.plus.selection import greedy_weights
-from qcl_mixnet.estimators.plus.training import (
-    Clock,
-    PaperRecipe,
-    Recipe,
-    mean_log_loss,
-    train_recipe,
-)
+from qcl_mixnet.estimators.plus.plan import N_GOING_ON, Plan
+from qcl_mixnet.estimators.plus.stopping import Clock
+from qcl_mixnet.estimators.plus.training import KindTraining, PaperRecipe, Recipe
 from qcl_mixnet.estimators.plus.trees import TREES, fit_trees
 from qcl_mixnet.model.plus.network import InputLayout
 from qcl_mixnet.preprocessing.gap_indicators import GapIndicatingPreprocessor
@@ -35,61 +29,22 @@ from qcl_mixnet.resuming.folder import work_clock
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Candidate:
-    """A trained kind before the blend.
-
-    Attributes
-    ----------
-    member : Member
-    out_of_fold : ndarray of shape (n_samples, n_classes)
-        Its calibrated probabilities of the training rows, each from the fold that left it out.
-    temperature : float
-        What calibrated them.
-    log_loss : float
-        Theirs.
-    best_epoch : int
-        0 for trees.
-    seconds : float
-        Of the training, with all its parts if it was ended and went on.
-    """
-
-    member: Member
-    out_of_fold: NDArray[np.float64]
-    temperature: float
-    log_loss: float
-    best_epoch: int
-    seconds: float
+Kind = Recipe | PaperRecipe | str
 
 
 @dataclass
-class Blend:
-    """The members that are kept and how their probabilities become one.
+class Resting:
+    """A kind whose training may go on.
 
     Attributes
     ----------
-    members : list of Member
-    weights : ndarray of shape (n_members,)
-        Their sum is 1.
-    temperatures : ndarray of shape (n_members,)
-        What each member's log probabilities are divided by before they are averaged.
-    temperature : float
-        The same for the average.
-    out_of_fold : ndarray of shape (n_samples, n_classes)
-        Probabilities of the training rows from members that have not seen them.
+    training : KindTraining
+    seconds : float
+        That it has taken.
     """
 
-    members: list[Member]
-    weights: NDArray[np.float64]
-    temperatures: NDArray[np.float64]
-    temperature: float
-    out_of_fold: NDArray[np.float64] = field(repr=False)
-
-    def probabilities(self, x: Tensor) -> NDArray[np.float64]:
-        """Class probabilities `(n_samples, n_classes)` of preprocessed rows."""
-        parts = zip(self.members, self.weights, self.temperatures, strict=True)
-        total = sum(w * apply_temperature(m.probabilities(x), t) for m, w, t in parts)
-        return apply_temperature(np.asarray(total), self.temperature)
+    training: KindTraining
+    seconds: float = 0.0
 
 
 class PlusTraining:
@@ -138,6 +93,7 @@ class PlusTraining:
             n_folds = min(n_folds, len(np.unique(owners)), int(np.bincount(labels).max()))
         self.bags: Sequence[Bag] = folds(labels, n_folds, self.rng, owners)
         self.candidates: list[Candidate] = []
+        self.resting: dict[str, Resting] = {}
         self.interrupted = False
 
     def run(
@@ -150,34 +106,21 @@ class PlusTraining:
     ) -> None:
         """Train the first kinds of the portfolio and, if asked, neighbours and trees.
 
-        The first network gets at most a third of the time, so that there is always a blend; of
-        the others, each shares what is left. A KeyboardInterrupt ends all of it, and what is
-        trained by then is kept; without any it is raised.
+        On many rows all kinds but the paper's train a little, and then the best ones go on (see
+        `Plan`). The first network gets at most a third of the time, so that there is always a
+        blend; of the others, each shares what is left. A KeyboardInterrupt ends all of it, and
+        what is trained by then is kept; without any it is raised.
         """
-        kinds: list[Recipe | PaperRecipe | str] = [*PORTFOLIO[:n_kinds]]
+        kinds: list[Kind] = [*PORTFOLIO[:n_kinds]]
         # Behind the first network what is quick: time may be up later on.
         if neighbors and len(self.labels) <= MOST_ROWS:
             kinds[1:1] = REACHES
         if trees:
             kinds[1:1] = TREES
-        for done, kind in enumerate(kinds):
-            name = kind if isinstance(kind, str) else kind.name
-            if self.candidates and self.clock.expects_more_than_is_left(self._least_seconds()):
-                logger.info("No time is left for the kinds from %r on.", name)
-                break
-            on_kind(name)
-            try:
-                self.candidates.append(
-                    self._without_network(kind)
-                    if isinstance(kind, str)
-                    else self._network(kind, left=len(kinds) - done)
-                )
-            except KeyboardInterrupt:
-                self.interrupted = True
-            except TrainingDivergedError as error:
-                logger.warning("The kind %r is left out: %s", name, error)
-            if self.interrupted:
-                break
+        if self.plan.first_epochs is None:
+            self._train(kinds, on_kind)
+        else:
+            self._train_by_halving(kinds, self.plan.first_epochs, on_kind)
         if not self.candidates:
             if self.interrupted:
                 raise KeyboardInterrupt(
@@ -188,17 +131,68 @@ class PlusTraining:
                 "check the table for extreme values."
             )
 
-    def _least_seconds(self) -> float:
-        """A guess at the least time that another kind takes."""
-        return 0.1 * min(candidate.seconds for candidate in self.candidates)
+    def _train_by_halving(
+        self, kinds: Sequence[Kind], epochs: int, on_kind: Callable[[str], None]
+    ) -> None:
+        # The paper's schedule is made for its last epoch: half of it says nothing.
+        whole = [kind for kind in kinds if isinstance(kind, PaperRecipe)]
+        self._train([k for k in kinds if k not in whole], on_kind, until=epochs, later=N_GOING_ON)
+        named = {_name(kind): kind for kind in kinds}
+        scores = {name: r.training.best_score(epochs) for name, r in self.resting.items()}
+        best = sorted(scores, key=scores.__getitem__, reverse=True)[:N_GOING_ON]
+        if not self.interrupted:
+            self._train([*map(named.__getitem__, best), *whole], on_kind)
+        self.candidates += [self._finish(resting) for resting in self.resting.values()]
+        self.candidates.sort(key=lambda candidate: [*named].index(candidate.member.name))
 
-    def _network(self, kind: Recipe | PaperRecipe, left: int) -> Candidate:
+    def _train(
+        self,
+        kinds: Sequence[Kind],
+        on_kind: Callable[[str], None],
+        until: int | None = None,
+        later: int = 0,
+    ) -> None:
+        """Train kinds one after another, networks up to an epoch; `later` ones follow."""
+        for done, kind in enumerate(kinds):
+            if self.clock.expects_more_than_is_left(self._least_seconds()):
+                logger.info("No time is left for the kinds from %r on.", _name(kind))
+                return
+            on_kind(_name(kind))
+            try:
+                if isinstance(kind, str):
+                    self.candidates.append(self._without_network(kind))
+                else:
+                    self._train_network(kind, until, left=len(kinds) - done + later)
+            except KeyboardInterrupt:
+                self.interrupted = True
+            except TrainingDivergedError as error:
+                logger.warning("The kind %r is left out: %s", _name(kind), error)
+            if self.interrupted:
+                return
+
+    def _least_seconds(self) -> float:
+        """A guess at the least time that another kind takes; without any trained, it gets it."""
+        seconds = [candidate.seconds for candidate in self.candidates]
+        seconds += [resting.seconds for resting in self.resting.values()]
+        return 0.1 * min(seconds) if seconds else -math.inf
+
+    def _train_network(self, kind: Recipe | PaperRecipe, until: int | None, left: int) -> None:
         started = work_clock()
+        resting = self.resting.pop(kind.name, None) or Resting(self._begin(kind))
+        resting.training.advance(until, self.clock.share(1 / min(left, 3)))
+        self.interrupted = resting.training.interrupted
+        resting.seconds += work_clock() - started
+        if until is None:
+            self.candidates.append(self._finish(resting))
+        else:
+            self.resting[kind.name] = resting
+
+    def _begin(self, kind: Recipe | PaperRecipe) -> KindTraining:
         recipe = self.plan.sized(kind, self.layout)
         # Streams of its own for each network, however many kinds are trained.
         first = 1 + PORTFOLIO.index(kind) * len(self.bags)
         n_rows = len(self.bags[0].in_bag)
-        trained = train_recipe(
+        return KindTraining(
             recipe,
             self.x,
             self.labels,
@@ -208,14 +202,17 @@ class PlusTraining:
             [Streams.from_seed(self.seed, member=first + i) for i in range(len(self.bags))],
             self.plan.options(recipe, n_rows),
             patience=self.plan.patience(recipe, n_rows),
-            deadline=self.clock.share(1 / min(left, 3)),
             n_threads=resolve_threads(self.n_jobs),
             weights=self.weights,
         )
-        self.interrupted = trained.results[0].interrupted
-        member = NetworkMember(recipe, trained.networks)
+
+    def _finish(self, resting: Resting) -> Candidate:
+        started = work_clock()
+        trained = resting.training.finish()
+        member = NetworkMember(resting.training.recipe, trained.networks)
         best_epoch = trained.results[0].best_epoch
-        return self._candidate(member, trained.out_of_fold, best_epoch, started)
+        seconds = resting.seconds + work_clock() - started
+        return self._candidate(member, trained.out_of_fold, best_epoch, seconds)
 
     def _without_network(self, name: str) -> Candidate:
         started = work_clock()
@@ -236,53 +233,16 @@ class PlusTraining:
                 self.n_jobs,
                 self.weights,
             )
-        return self._candidate(member, out_of_fold, 0, started)
+        return self._candidate(member, out_of_fold, 0, work_clock() - started)
 
     def _candidate(
-        self, member: Member, out_of_fold: NDArray[np.float64], best_epoch: int, started: float
+        self, member: Member, out_of_fold: NDArray[np.float64], best_epoch: int, seconds: float
     ) -> Candidate:
-        temperature = fit_temperature(out_of_fold, self.labels, self.weights)
-        calibrated = apply_temperature(out_of_fold, temperature)
-        return Candidate(
-            member,
-            calibrated,
-            temperature,
-            mean_log_loss(calibrated, self.labels, self.weights),
-            best_epoch,
-            work_clock() - started,
-        )
+        return Candidate.of(member, out_of_fold, self.labels, self.weights, best_epoch, seconds)
 
-    def blend(self) -> Blend:
-        """Choose the members and their weights by the log loss of the rows left out."""
-        candidates = self.candidates
-        weights = greedy_weights(
-            [c.out_of_fold for c in candidates], self.labels, row_weights=self.weights
-        )
-        mean = sum(w * c.out_of_fold for w, c in zip(weights, candidates, strict=True))
-        temperature = fit_temperature(mean, self.labels, self.weights)
-        kept = np.flatnonzero(weights)
-        return Blend(
-            [candidates[i].member for i in kept],
-            weights[kept],
-            np.array([candidates[i].temperature for i in kept]),
-            temperature,
-            apply_temperature(np.asarray(mean), temperature),
-        )
 
-    def leaderboard(self, blend: Blend) -> pd.DataFrame:
-        """One row for each kind: its log loss, its weight in the blend, its epoch and seconds."""
-        weights = dict(zip([m.name for m in blend.members], blend.weights, strict=True))
-        rows = [
-            {
-                "kind": c.member.name,
-                "log_loss": c.log_loss,
-                "weight": weights.get(c.member.name, 0.0),
-                "best_epoch": c.best_epoch,
-                "fit_s": c.seconds,
-            }
-            for c in self.candidates
-        ]
-        return pd.DataFrame(rows)
+def _name(kind: Kind) -> str:
+    return kind if isinstance(kind, str) else kind.name
 
 
 def input_layout(preprocessor: GapIndicatingPreprocessor) -> InputLayout:

@@ -14,8 +14,13 @@ PATIENCE_STEPS, PATIENCE_EPOCHS = 300, 10
 # An epoch is at most so many steps: on many rows a random part of them.
 LONGEST_EPOCH = 200
 EMA_DECAY = 0.98
-# Steps of the paper's training at most, which has 100 epochs otherwise.
-PAPER_STEPS = 12_000
+# Steps of the paper's training at most, which has 100 epochs otherwise; of many rows.
+PAPER_STEPS, FEWER_PAPER_STEPS = 12_000, 4_000
+# From so many rows on, time is short: fewer folds, and kinds are given up early.
+MANY_ROWS = 30_000
+# There every kind of network first trains so many epochs, and so many kinds go on (successive
+# halving; Jamieson & Talwalkar, 2016). The others are in the blend as they are then.
+FIRST_EPOCHS, N_GOING_ON = 3, 2
 # Values that the embeddings of a row's numbers have at most, all columns together.
 EMBEDDED_VALUES = 256
 FEW_BINS = 8
@@ -35,12 +40,18 @@ class Plan:
         Steps of a kind's training at most.
     width_factor : int
         What the widths of the recipes are multiplied by.
+    paper_steps : int
+        Steps of the paper's training at most.
+    first_epochs : int or None, default=None
+        Epochs of every other kind after which the `N_GOING_ON` best alone go on; None: all do.
     """
 
     n_folds: int
     batch_size: int
     max_steps: int
     width_factor: int
+    paper_steps: int
+    first_epochs: int | None = None
 
     @classmethod
     def of(cls, n_rows: int, n_classes: int) -> Plan:
@@ -51,13 +62,15 @@ class Plan:
         n_rows, n_classes : int
             Of the training table.
         """
-        n_folds = 8 if n_rows < 500 else 5 if n_rows < 30_000 else 3
-        batch_size = next(
-            (size for size, most in ((64, 3_000), (128, 10_000), (256, 30_000)) if n_rows < most),
-            512,
-        )
+        many = n_rows >= MANY_ROWS
+        n_folds = 8 if n_rows < 500 else 3 if many else 5
+        batches = (64, 3_000), (128, 10_000), (256, MANY_ROWS)
+        batch_size = next((size for size, most in batches if n_rows < most), 512)
         wide = n_rows >= 10_000 or (n_rows >= 3_000 and n_classes >= 10)
-        return cls(n_folds, batch_size, 6_000 if n_rows < 30_000 else 2_000, 2 if wide else 1)
+        width_factor = 2 if wide else 1
+        if many:
+            return cls(n_folds, batch_size, 3_000, width_factor, FEWER_PAPER_STEPS, FIRST_EPOCHS)
+        return cls(n_folds, batch_size, 6_000, width_factor, PAPER_STEPS)
 
     def options(self, recipe: Recipe | PaperRecipe, n_rows: int) -> TrainingOptions:
         """How a recipe's networks train on `n_rows` rows each."""
@@ -78,7 +91,7 @@ class Plan:
         """As the paper trains; on many rows fewer epochs, so that the steps are as many at most."""
         paper = TrainingOptions()
         steps = _steps_of_an_epoch(n_rows, paper.batch_size)
-        epochs = min(paper.epochs, max(1, PAPER_STEPS // steps))
+        epochs = min(paper.epochs, max(1, self.paper_steps // steps))
         return replace(paper, epochs=epochs, steps_per_epoch=LONGEST_EPOCH)
 
     def patience(self, recipe: Recipe | PaperRecipe, n_rows: int) -> float:

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from qcl_mixnet.decisions.rule import SMALLEST_PROBABILITY
 from qcl_mixnet.engine.isolation import own_settings
-from qcl_mixnet.estimators.plus.fit import Blend, input_layout
+from qcl_mixnet.estimators.plus.blend import Blend
+from qcl_mixnet.estimators.plus.fit import input_layout
 from qcl_mixnet.estimators.plus.kinds import Member, NetworkMember
 from qcl_mixnet.estimators.plus.neighbors import NeighborsMember
 from qcl_mixnet.estimators.plus.training import PaperRecipe, Recipe
