@@ -72,6 +72,15 @@ def test_run_apart__page_has_title_origin_and_outputs(hook, tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["1_first.ipynb", "output"]
 
 
+def test_run_apart__warnings_of_other_packages__are_not_logged_into_the_page(hook, tmp_path):
+    source = "import logging, sys, warnings\nlogging.basicConfig(stream=sys.stdout)\n"
+    source += "logging.captureWarnings(True)\nwarnings.warn('deprecated')\nprint('done')"
+    path = notebook(tmp_path / "n.ipynb", ("markdown", "# N"), ("code", source))
+    hook.run_apart(path, tmp_path)
+    page = (tmp_path / "n.md").read_text(encoding="utf-8")
+    assert page.endswith("```text\ndone\n```\n")
+
+
 def test_run_apart__a_cell_that_fails__ends_the_build_and_is_named(hook, tmp_path):
     path = notebook(tmp_path / "n.ipynb", ("markdown", "# N"), ("code", "1 / 0"))
     with pytest.raises(SystemExit, match=r"n\.ipynb, cell 1(?s:.*)ZeroDivisionError"):

@@ -8,6 +8,7 @@ import ast
 import contextlib
 import io
 import json
+import os
 import re
 import subprocess
 import sys
@@ -15,6 +16,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+ROOT = Path(__file__).resolve().parents[2]
+# Readers of the site have no use for other people's deprecations, nor for paths of who built it.
+QUIET = {
+    "PYTHONWARNINGS": "ignore",
+    "KEDRO_LOGGING_CONFIG": str(ROOT / "conf" / "logging.yml"),
+    "COLUMNS": "100",
+}
 ORIGIN = "*This page is the notebook `notebooks/{}`, run when the site was built.*"
 
 
@@ -42,7 +50,9 @@ def run_apart(notebook: Path, output: Path) -> None:
     # Inside the project, which a notebook may look for from where it runs.
     with tempfile.TemporaryDirectory(prefix=".notebook-", dir=notebook.parent) as folder:
         command = [sys.executable, __file__, str(notebook), str(output)]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, cwd=folder, env=os.environ | QUIET, capture_output=True, text=True, check=False
+        )
     if done.returncode:
         raise SystemExit(f"{notebook} cannot be shown, since it fails:\n{done.stderr[-4000:]}")
 
