@@ -151,14 +151,14 @@ def tables_of(pipeline: Pipeline, catalog: CatalogProtocol) -> dict[str, dict[st
     """Find the files of the data sets that a pipeline reads or makes."""
     present = pipeline.datasets()
     return {
-        name: {part: str(_file(catalog.get(f"{name}.{part}"))) for part in ("table", "schema")}
+        name: {part: _file(catalog.get(f"{name}.{part}")) for part in ("table", "schema")}
         for name in sorted(entry.removesuffix(".table") for entry in present)
         if {f"{name}.table", f"{name}.schema"} <= present
     }
 
 
-def _file(dataset: Any) -> Path:
-    return Path(dataset._filepath)  # Kedro has no public name for it
+def _file(dataset: Any) -> str:
+    return str(getattr(dataset, "_filepath", ""))  # Kedro has no public name for it
 
 
 def tracking_address(config_loader: Any) -> str:

@@ -139,7 +139,7 @@ def shown_files(run: LedgerRun, record: Mapping[str, Any], folder: Path) -> dict
 
 def _shown(run: LedgerRun, record: Mapping[str, Any], path: Path) -> dict[str, str]:
     predictions = pd.read_parquet(path)
-    n_classes = sum(name.startswith("proba_") for name in predictions)
+    n_classes = sum(str(name).startswith("proba_") for name in predictions)
     names = read_schema(run, record["dataset"]).get("class_names", [])
     if len(names) != n_classes:
         names = [str(label) for label in range(n_classes)]
