@@ -9,7 +9,8 @@ def test_take_any_text__encoding_lacks_a_character__its_escape_is_written(monkey
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))
     monkeypatch.setattr(sys, "stderr", None)
     take_any_text()
-    print("schön", flush=True)
-    assert written.getvalue() == b"sch\\xf6n\n"
-    print("nowhere", file=sys.stderr)
+    sys.stdout.write("schön")
+    sys.stdout.flush()
+    assert written.getvalue() == b"sch\\xf6n"
+    assert sys.stderr.write("nowhere") == 7
     sys.stderr.close()
