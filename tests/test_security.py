@@ -191,8 +191,7 @@ def write_cell(folder, files, key="k" * 64):
 
 def test_cell__planted_pickles__are_not_run(planted, tmp_path):
     cells, key = write_cell(tmp_path / "c", {"predictions.parquet": planted})
-    with pytest.raises(pa.ArrowInvalid):  # its record is right, so that somebody wrote it so
-        cells.result(key)
+    assert cells.result(key) is None  # its record is right, so that somebody wrote it so
     (cells.folder(key) / "fit.json").write_bytes(planted)
     assert cells.record(key) is None
 

@@ -27,6 +27,7 @@ from kedro.utils import load_obj
 from qcl_mixnet.project.command_options import options_of_file, parameters_of_text
 from qcl_mixnet.project.configuration import check_environment, project_root
 from qcl_mixnet.project.session import USER_ERRORS
+from qcl_mixnet.project.terminal import take_any_text
 from qcl_mixnet.suggestions import did_you_mean, listed
 
 NO_NOTEBOOK = '{} is not installed; install what notebooks need with: pip install -e ".[notebook]"'
@@ -58,6 +59,7 @@ def in_one_sentence(command: click.Command) -> click.Command:
     told, kind = copy.copy(command), type(command)
 
     def invoke(ctx: click.Context) -> Any:
+        take_any_text()
         # Not every command looks at its environment before it is too late.
         env = ctx.params.get("env") or os.environ.get("KEDRO_ENV")
         if env and not isinstance(command, click.Group):

@@ -202,11 +202,9 @@ def _with_prerequisites(pipeline: Pipeline) -> Pipeline:
     if not any(node.tags for node in pipeline.nodes):
         return pipeline  # such as inference, which needs nothing of the benchmark
     everything = pipelines.get("full", Pipeline([]))
-    present = set(pipeline.nodes)
+    present, read = set(pipeline.nodes), pipeline.inputs()  # which Kedro gathers at every call
     gathering = {
-        node
-        for node in everything.nodes
-        if "gather" in node.tags and set(node.outputs) & pipeline.inputs()
+        node for node in everything.nodes if "gather" in node.tags and set(node.outputs) & read
     }
     touched = {dataset_of(node) for node in present | gathering if node.namespace}
     data = {n for n in everything.nodes if "data" in n.tags and dataset_of(n) in touched}
