@@ -31,7 +31,7 @@ from qcl_mixnet.tuning.storage import stored_study
 
 KEY = "abc" * 21 + "d"  # that of `make_record`
 GONE = object()
-TABLE = pd.DataFrame({"a": [0.5, 1.5], "target": ["x", "y"]})
+TABLE = pd.DataFrame({"a": [0.5, 1.5], "target": [0, 1]})
 
 
 def edit(file, **changes):
@@ -112,7 +112,7 @@ def test_ledger__other_fields__are_left_out_or_have_their_defaults(tmp_path, cha
 
 
 def test_ledger__needed_field_less__is_forgotten(tmp_path, caplog):
-    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, "qcl_mixnet.project.tracking_ledger")
     edit(ledger_of(tmp_path) / "run.json", address=GONE)
     assert list(left_behind(tmp_path)) == []
     assert "damaged" in caplog.text

@@ -1,6 +1,7 @@
 """What models leave behind, and what no model should give: a record each, and nothing to others."""
 
 import json
+import time
 import uuid
 
 import pandas as pd
@@ -58,7 +59,10 @@ def test_rude_models__each_has_its_record_and_nothing_is_left(
     odd = record_of(project, "HasOddAttributes")["repeats"][0]
     assert (odd["best_epoch"], odd["device"]) == (3, "<class 'object'>")
     assert len(record_of(project, "WarnsWithoutEnd")["warnings"]) <= 1000
-    assert len(marked(mark)) <= 1  # the server of workers, and no daemon
+    end = time.monotonic() + 10
+    while len(marked(mark)) > 1 and time.monotonic() < end:  # the server of workers is left
+        time.sleep(0.05)
+    assert len(marked(mark)) <= 1
     assert "Traceback" not in capfd.readouterr().err
 
 
