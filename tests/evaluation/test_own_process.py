@@ -29,6 +29,18 @@ def test_own_process__mask_of_new_files__is_the_user_s_again():
         os.umask(before)
 
 
+def test_own_process__shared_generators__go_on_where_the_user_s_were():
+    drawn = []
+    for of_a_model in (False, True):
+        seed_everything(7)
+        if of_a_model:
+            with own_process():
+                seed_everything(8)
+                np.random.uniform(size=3)  # noqa: NPY002
+        drawn.append((random.random(), np.random.uniform(), torch.rand(1).item()))  # noqa: NPY002
+    assert drawn[0] == drawn[1]
+
+
 def test_own_process__child_that_comes_out_as_well__ends():
     with own_process():
         pid = os.fork()

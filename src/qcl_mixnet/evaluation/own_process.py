@@ -13,19 +13,24 @@ import torch
 
 @contextmanager
 def own_process() -> Iterator[None]:
-    """Let a model change what new files are like, or fork, at no cost to what follows.
+    """Let a model change what new files are like, draw, or fork, at no cost to what follows.
 
-    Files of the result are for whom the user's own setting says. A child of the process that comes
-    out of a model as well as its parent ends here: one of them is enough to write the result.
+    Files of the result are for whom the user's own setting says, and the generators that libraries
+    share are where they were. A child of the process that comes out of a model as well as its
+    parent ends here: one of them is enough to write the result.
     """
     mask, process = os.umask(0o022), os.getpid()
     os.umask(mask)
+    drawn = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
     try:
         yield
     finally:
         if os.getpid() != process:
             os._exit(0)
         os.umask(mask)
+        random.setstate(drawn[0])
+        np.random.set_state(drawn[1])  # noqa: NPY002
+        torch.set_rng_state(drawn[2])
 
 
 def seed_everything(seed: int) -> None:
