@@ -67,7 +67,7 @@ def third_party(path: Path, *, at_once_only: bool = False) -> set[str]:
         for found in imports_in(path)
         if found.at_once or not at_once_only
     }
-    own = {PACKAGE, "conftest", "tests"}
+    own = {PACKAGE, "conftest", "tests", *(beside.stem for beside in path.parent.glob("*.py"))}
     return {name for name in names if name not in own and name not in sys.stdlib_module_names}
 
 

@@ -26,6 +26,7 @@ def notebook(path, *cells):
 
 
 def test_run_cell__what_is_printed_and_the_last_value__are_shown(hook):
+    plt.close("all")  # of other tests
     assert hook.run_cell("a = 2\nprint('x')\na + 1", names := {}) == (
         ["```text\nx\n```", "```text\n3\n```"],
         [],

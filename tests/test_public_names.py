@@ -35,7 +35,7 @@ SOURCE = re.compile(r"\([^()]*\b(?:19|20)\d\d[a-z]?(?:[,;][^()]*)?\)|\b(?:19|20)
 # No method of their own: files, a hash, and pictures of what other names compute.
 NO_SCIENCE = {
     "FeatureImportanceDisplay", "OperatingPointsDisplay", "groups_of_duplicates", "load_fitted",
-    "plot_importance", "plot_operating_points", "save_fitted",
+    "plot_importance", "plot_operating_points", "save_fitted", "saving_progress",
 }  # fmt: skip
 # Nothing is given that could be wrong.
 NO_ERRORS = {("QCLMixNetClassifier", "warm_up"), ("QCLMixNetClassifier", "recommended")}

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pytest
 
 from qcl_mixnet.data.errors import DataError, SourceUnavailableError
-from qcl_mixnet.data.sources import FileSource
+from qcl_mixnet.data.sources import FileSource, web
 from qcl_mixnet.data.sources.download import hidden
 
 CSV = b"a,y\n1.5,p\n2.5,q\n3.5,p\n4.5,q\n"
@@ -189,9 +189,7 @@ def test_load__web_fails__is_unavailable_and_keeps_secrets(server, reply, contex
 
 
 def test_download__login_in_the_address__is_sent_as_such(server, reply, context, monkeypatch):
-    from qcl_mixnet.data.sources import download
-
-    request = download._request("http://me:se%20cret@127.0.0.1:9/t.csv", "GET")
+    request = web.request("http://me:se%20cret@127.0.0.1:9/t.csv", "GET")
     assert request.full_url == "http://127.0.0.1:9/t.csv"
     sent = dict(request.header_items())["Authorization"]
     assert base64.b64decode(sent.removeprefix("Basic ")) == b"me:se cret"

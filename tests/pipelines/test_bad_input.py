@@ -82,7 +82,7 @@ def test_no_yaml__names_the_file(project, copied_conf):
 def test_unknown_environment__names_those_there_are(project):
     with pytest.raises(
         ConfigurationError,
-        match=r"environment 'papr' .*did you mean 'paper'.*choose among base, bundled",
+        match=r"environment 'papr' .*did you mean 'paper'.*choose among base, benchmark, bundled",
     ):
         project.run(env="papr")
 

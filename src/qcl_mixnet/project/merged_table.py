@@ -35,7 +35,7 @@ class MergedTableDataset(ResultTableDataset):
     --------
     In the catalog:
 
-        published_cells:
+        collected_cells:
           type: qcl_mixnet.project.merged_table.MergedTableDataset
           filepath: docs/results/suite/cells.csv
           keys: [dataset, model]

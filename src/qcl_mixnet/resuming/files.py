@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors
-import safetensors.numpy
 from numpy.typing import NDArray
 
 from qcl_mixnet.version import __version__
@@ -72,6 +70,8 @@ def write_progress(path: Path, saved: Saved, *, training: str, code: str) -> Non
     OSError
         When it cannot be written.
     """
+    from safetensors.numpy import save  # imported late: few trainings are saved
+
     content: dict[str, Any] = {
         "format": FORMAT,
         "schema_version": SCHEMA_VERSION,
@@ -84,7 +84,7 @@ def write_progress(path: Path, saved: Saved, *, training: str, code: str) -> Non
     content["sha256"] = _checksum(content, saved.arrays)
     metadata = {_KEY: json.dumps(content, allow_nan=False)}
     # Not by its own `save_file`: that has another temporary file, and no OSError for a full disk.
-    data = safetensors.numpy.save(saved.arrays, metadata)
+    data = save(saved.arrays, metadata)
     write_atomically(path, lambda part: part.write_bytes(data))
 
 
@@ -98,6 +98,9 @@ def read_progress(path: Path, *, training: str, code: str) -> Saved:
     OSError
         When it cannot be read.
     """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
     if path.stat().st_size > MOST_BYTES:
         raise ProgressFileError(f"it has more than {MOST_BYTES} bytes")
     data = path.read_bytes()
@@ -115,11 +118,11 @@ def read_progress(path: Path, *, training: str, code: str) -> Saved:
     if content.get("code") != code:
         raise ProgressFileError("it was written with other code or other libraries")
     try:
-        arrays = safetensors.numpy.load(data)
+        arrays = load(data)
         if content["sha256"] != _checksum(content, arrays):
             raise ValueError("its checksum is another")
         return Saved(arrays, dict(content["facts"]), float(content["seconds"]))
-    except (ValueError, LookupError, TypeError, safetensors.SafetensorError) as error:
+    except (ValueError, LookupError, TypeError, SafetensorError) as error:
         raise ProgressFileError(f"it is damaged: {error}") from error
 
 

@@ -182,6 +182,11 @@ def saving_progress(
     context manager
         Its value is the `ProgressFolder`.
 
+    Raises
+    ------
+    ValueError
+        On entering, when `every_seconds` is negative or not a number.
+
     Examples
     --------
     >>> from sklearn.datasets import load_wine

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from qcl_mixnet import QCLMixNetPlusClassifier
-from qcl_mixnet.estimators.plus import fit as fit_module
+from qcl_mixnet.estimators.plus import blend
 from qcl_mixnet.estimators.plus.plan import Plan
 
 
@@ -22,5 +22,5 @@ def fit_quickly(X, y, **parameters):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Plan, "of", short)
-        patch.setattr(fit_module, "greedy_weights", equal)
+        patch.setattr(blend, "greedy_weights", equal)
         return QCLMixNetPlusClassifier(**{"random_state": 0, "n_jobs": 1} | parameters).fit(X, y)

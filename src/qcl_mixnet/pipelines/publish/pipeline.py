@@ -12,14 +12,14 @@ def create_pipeline() -> Pipeline:
             Node(
                 collect_cells, ["metrics", "provenance", "params:protocol"],
                 # In this order: results of another protocol are refused before a score is written.
-                ["published_sources", "published_cells"],
+                ["collected_sources", "collected_cells"],
                 name="collect_cells",
             ),
             Node(
-                compare_published, ["published_cells", "published_sources", "params:statistics"],
+                compare_published, ["collected_cells", "collected_sources", "params:statistics"],
                 [
-                    "published_leaderboard", "published_statistics", "published_comparison",
-                    "published_ranks", "published_summary",
+                    "collected_leaderboard", "collected_statistics", "collected_comparison",
+                    "collected_ranks", "collected_summary",
                 ],
                 name="compare_published",
             ),
