@@ -57,14 +57,14 @@ def test_patience__by_the_paper_s_schedule__none():
 
 
 def test_sized__many_rows__wider_by_the_factor():
-    plan = Plan(n_folds=3, batch_size=64, max_steps=10, width_factor=2, paper_steps=10)
+    plan = Plan(n_folds=3, batch_size=64, max_steps=10, width_factor=2)
     assert plan.sized(RECIPE, InputLayout(4)).network.width == 200
     assert plan.sized(PAPER, InputLayout(4)) is PAPER
 
 
 @pytest.mark.parametrize("n_numbers", [0, 1, 64, 65, 700, 100_000])
 def test_sized__many_columns__embeddings_of_a_bounded_number_of_values(n_numbers):
-    plan = Plan(n_folds=3, batch_size=64, max_steps=10, width_factor=1, paper_steps=10)
+    plan = Plan(n_folds=3, batch_size=64, max_steps=10, width_factor=1)
     network = plan.sized(RECIPE, InputLayout(n_numbers)).network
     assert network.embedding_width * n_numbers <= max(256, n_numbers)
     assert network.embedding_width >= 1

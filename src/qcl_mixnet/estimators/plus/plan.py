@@ -14,8 +14,8 @@ PATIENCE_STEPS, PATIENCE_EPOCHS = 300, 10
 # An epoch is at most so many steps: on many rows a random part of them.
 LONGEST_EPOCH = 200
 EMA_DECAY = 0.98
-# Steps of the paper's training at most, which has 100 epochs otherwise; of many rows.
-PAPER_STEPS, FEWER_PAPER_STEPS = 12_000, 4_000
+# Steps of the paper's training at most, which has 100 epochs otherwise.
+PAPER_STEPS = 12_000
 # From so many rows on, time is short: fewer folds, and kinds are given up early.
 MANY_ROWS = 30_000
 # There every kind of network first trains so many epochs, and so many kinds go on (successive
@@ -40,17 +40,14 @@ class Plan:
         Steps of a kind's training at most.
     width_factor : int
         What the widths of the recipes are multiplied by.
-    paper_steps : int
-        Steps of the paper's training at most.
     first_epochs : int or None, default=None
-        Epochs of every other kind after which the `N_GOING_ON` best alone go on; None: all do.
+        Epochs of all kinds but the paper's after which the `N_GOING_ON` best go on; None: all do.
     """
 
     n_folds: int
     batch_size: int
     max_steps: int
     width_factor: int
-    paper_steps: int
     first_epochs: int | None = None
 
     @classmethod
@@ -69,8 +66,8 @@ class Plan:
         wide = n_rows >= 10_000 or (n_rows >= 3_000 and n_classes >= 10)
         width_factor = 2 if wide else 1
         if many:
-            return cls(n_folds, batch_size, 3_000, width_factor, FEWER_PAPER_STEPS, FIRST_EPOCHS)
-        return cls(n_folds, batch_size, 6_000, width_factor, PAPER_STEPS)
+            return cls(n_folds, batch_size, 4_000, width_factor, FIRST_EPOCHS)
+        return cls(n_folds, batch_size, 6_000, width_factor)
 
     def options(self, recipe: Recipe | PaperRecipe, n_rows: int) -> TrainingOptions:
         """How a recipe's networks train on `n_rows` rows each."""
@@ -91,7 +88,7 @@ class Plan:
         """As the paper trains; on many rows fewer epochs, so that the steps are as many at most."""
         paper = TrainingOptions()
         steps = _steps_of_an_epoch(n_rows, paper.batch_size)
-        epochs = min(paper.epochs, max(1, self.paper_steps // steps))
+        epochs = min(paper.epochs, max(1, PAPER_STEPS // steps))
         return replace(paper, epochs=epochs, steps_per_epoch=LONGEST_EPOCH)
 
     def patience(self, recipe: Recipe | PaperRecipe, n_rows: int) -> float:
