@@ -46,7 +46,7 @@ def test_fit__own_table__is_kept_logged_and_scores_a_file(project, mine, tmp_pat
     assert run.data.params["fit.best.max_depth"] == "3"
     (logged,) = run.inputs.dataset_inputs
     assert logged.dataset.name == "zz_mine"
-    assert logged.dataset.digest == report["fingerprint"][:36]
+    assert logged.dataset.digest == report["fingerprint"][:8]
     (output,) = run.outputs.model_outputs
     pyfunc = mlflow.pyfunc.load_model(f"models:/{output.model_id}")
     assert pyfunc.metadata.signature.inputs.input_names() == ["a", "b"]

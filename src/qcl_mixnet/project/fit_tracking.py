@@ -1,20 +1,14 @@
-"""A fitted model in MLflow: its run's name, its data set, and the model itself."""
+"""A fitted model in MLflow: its run's name, and the model itself."""
 
 import logging
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
-from kedro.io import CatalogProtocol
-
-from qcl_mixnet.data.schema import TARGET
 from qcl_mixnet.keeping.loading import load_fitted
 from qcl_mixnet.project.tracking import RunBinding
 from qcl_mixnet.project.tracking_addresses import public_address, reason
 
 logger = logging.getLogger(__name__)
-
-MAX_DIGEST = 36  # characters, of MLflow
 
 
 def fit_metrics(report: Mapping[str, Any]) -> dict[str, float]:
@@ -22,8 +16,8 @@ def fit_metrics(report: Mapping[str, Any]) -> dict[str, float]:
     return {"rows": float(report["rows"]), "fit_seconds": float(report["seconds"])}
 
 
-def log_fitted(binding: RunBinding, report: Mapping[str, Any], catalog: CatalogProtocol) -> None:
-    """Name the run, and add its data set and the model, with signature and input example.
+def log_fitted(binding: RunBinding, report: Mapping[str, Any]) -> None:
+    """Name the run, and add the model, with signature and input example.
 
     A tracking server that fails costs the view: the model is in its folder all the same.
 
@@ -33,8 +27,6 @@ def log_fitted(binding: RunBinding, report: Mapping[str, Any], catalog: CatalogP
         The run.
     report : mapping
         `fit_report`.
-    catalog : CatalogProtocol
-        It has the table of the data set.
     """
     if not binding.tracked:
         return
@@ -48,7 +40,6 @@ def log_fitted(binding: RunBinding, report: Mapping[str, Any], catalog: CatalogP
         client = mlflow.MlflowClient(tracking_uri=binding.tracking_uri)
         client.update_run(binding.run_id, name=name)
         # The run is the one that is open: the binding was made from it.
-        mlflow.log_input(_dataset(report, catalog), context="training")
         log_model(model, name="model", tags={"dataset": str(report["dataset"])})
     except Exception as error:  # a server that answers with nonsense confuses MLflow at will
         logger.warning(
@@ -56,21 +47,3 @@ def log_fitted(binding: RunBinding, report: Mapping[str, Any], catalog: CatalogP
             report["output"], public_address(binding.tracking_uri),
             reason(error, binding.tracking_uri),
         )  # fmt: skip
-
-
-def _dataset(report: Mapping[str, Any], catalog: CatalogProtocol) -> Any:
-    from mlflow.data.pandas_dataset import from_pandas
-
-    name = f"{report['dataset']}.table"
-    path: Any = getattr(catalog.get(name), "path", None)
-    with warnings.catch_warnings():
-        # Of integer columns, which gaps would make floats of, and of two names for a local file.
-        warnings.filterwarnings("ignore", message=".*integer column", category=UserWarning)
-        warnings.filterwarnings("ignore", message="The specified dataset source can be interpreted")
-        return from_pandas(
-            catalog.load(name),
-            source=str(path),
-            targets=TARGET,
-            name=str(report["dataset"]),
-            digest=report["fingerprint"][:MAX_DIGEST],
-        )

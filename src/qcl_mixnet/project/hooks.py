@@ -98,7 +98,7 @@ class BenchmarkHooks:
                 **dict(catalog.load("params:fit")), "best": report["best_parameters"]
             }  # fmt: skip
             metrics |= fit_metrics(report)
-            log_fitted(self.binding, report, catalog)
+            log_fitted(self.binding, report)
         if "try_report" in outputs:
             report = catalog.load("try_report")
             parameters["try"] = dict(catalog.load("params:try"))
