@@ -47,10 +47,12 @@ class Camera:
     Parameters
     ----------
     browser : Browser
+    project : Path
+        Where the run is: pictures do not show this folder of who takes them.
     """
 
-    def __init__(self, browser: Any):
-        self.browser = browser
+    def __init__(self, browser: Any, project: Path):
+        self.browser, self.project = browser, project
 
     def remember(self, values: dict[str, Any]) -> None:
         """Let pages find settings in their local storage, as of one who has been there before."""
@@ -91,6 +93,7 @@ class Camera:
             self.browser.until(f"Boolean({step})")
             time.sleep(0.5)
         time.sleep(SETTLE_SECONDS if steps else 0)
+        self.browser.ask(without_folders(self.project))
         keep(name, self.browser.picture())
 
 
@@ -116,12 +119,28 @@ def click(selector: str, text: str = "") -> str:
     )
 
 
+def without_folders(project: Path) -> str:
+    """JavaScript that leaves the place of the project out of all texts of a page."""
+    return (
+        "(() => { const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);"
+        f" while (walk.nextNode()) walk.currentNode.data = walk.currentNode.data.replaceAll("
+        f"{json.dumps(str(project))}, '...'); return 1; }})()"
+    )
+
+
+def free_port() -> int:
+    """A port that nobody listens on; Kedro-Viz takes none of those that systems hand out."""
+    for port in range(20_000, 30_000):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise SystemExit("No port between 20,000 and 30,000 of this machine is free.")
+
+
 @contextmanager
 def served(command: list[str], page: str, project: Path) -> Iterator[str]:
     """Start a server on a free port and end it, with its children; gives its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     address = f"http://127.0.0.1:{port}"
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
@@ -259,7 +278,7 @@ def main() -> None:
         browser = Browser(profile)
         try:
             for name in options.only:
-                SUBJECTS[name](Camera(browser), options)
+                SUBJECTS[name](Camera(browser, options.project), options)
         finally:
             browser.close()
 
