@@ -47,6 +47,8 @@ def checks():
         yield pytest.param(*case.values, marks=marks, id=name)
 
 
+# Some checks repeat rows on purpose.
+@pytest.mark.filterwarnings("ignore::qcl_mixnet.grouping.duplicates.DuplicateRowsWarning")
 @pytest.mark.parametrize(("estimator", "check"), list(checks()))
 def test_scikit_learn_s_own_checks(estimator, check, run_check, quick_plan, monkeypatch):
     monkeypatch.setattr(quick_plan, "EPOCHS", 12)
