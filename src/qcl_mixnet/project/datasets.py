@@ -72,15 +72,7 @@ class TableDataset(ParquetDataset):
             raise DatasetError(f"There is no {self.path}; run the ingestion pipeline first.")
         try:
             table = pd.read_parquet(self.path)
-        # Pyarrow's errors derive from the first two; the others are of odd notes in its header.
-        except (
-            OSError,
-            ValueError,
-            LookupError,
-            TypeError,
-            AttributeError,
-            RecursionError,
-        ) as error:
+        except _UNREADABLE as error:
             raise DatasetError(
                 f"{self.path} is not a readable Parquet file ({error}); delete it and run again: "
                 f"it is made anew."
@@ -178,17 +170,21 @@ class CellDataset(AbstractDataset[CellResult, CellFolder]):
 
     def preview(self) -> JSONPreview:
         """Give Kedro-Viz what the result says in short: scores, or why there are none."""
-        record = json.loads((self.path / RECORD).read_text(encoding="utf-8"))
+        record = self.shown_record()
         told = ("label", "status", "error", "metrics", "seconds", "finished_at", "parameters")
-        return JSONPreview(json.dumps({name: record[name] for name in told if record[name]}))
+        return JSONPreview(json.dumps({name: record[name] for name in told if record.get(name)}))
+
+    def shown_record(self) -> dict[str, Any]:
+        """Read the record that lies beside all results; empty where there is none, or no record."""
+        try:
+            record = json.loads((self.path / RECORD).read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):
+            return {}
+        return record if isinstance(record, dict) else {}
 
     def computed_by(self, run: str) -> bool:
         """Whether the result that was asked for last was made by the run of a key."""
-        try:
-            record = json.loads((self.path / RECORD).read_text(encoding="utf-8"))
-            return bool(record["run"] == run)
-        except (OSError, ValueError, LookupError, TypeError, RecursionError):
-            return False
+        return bool(self.shown_record().get("run") == run)
 
     def _exists(self) -> bool:
         return (self.path / RECORD).exists()

@@ -19,7 +19,6 @@ from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
-from qcl_mixnet.evaluation.cell_folder import RECORD
 from qcl_mixnet.project.configuration import project_root
 from qcl_mixnet.project.datasets import CellDataset
 from qcl_mixnet.project.summary import report_path
@@ -80,11 +79,11 @@ class WorkflowHooks:
         event = {"event": "after_node_run", "node": node.name, "node_id": hash_node(node)}
         dataset = catalog.get(node.outputs[0])
         if isinstance(dataset, CellDataset):
-            record = _record(dataset)
-            if record is None:
+            record = dataset.shown_record()
+            if not isinstance(seconds := record.get("seconds"), int | float):
                 return
-            yield {**event, "duration": record["seconds"], "status": "success"}
-            if record["error"]:
+            yield {**event, "duration": seconds, "status": "success"}
+            if record.get("error"):
                 told = {"error": record["error"], "traceback": "", "timestamp": _now()}
                 yield {**event, **told, "event": "on_node_error"}
         elif node.name in self._seconds:
@@ -94,14 +93,6 @@ class WorkflowHooks:
 def _is_here(catalog: CatalogProtocol) -> bool:
     path = report_path(catalog.get(WHOLE))
     return path is not None and path.is_relative_to(project_root())
-
-
-def _record(cell: CellDataset) -> dict[str, Any] | None:
-    try:
-        record = json.loads((cell.path / RECORD).read_text(encoding="utf-8"))
-        return {"seconds": float(record["seconds"]), "error": record["error"]}
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
-        return None
 
 
 def _of_dataset(name: str, catalog: CatalogProtocol) -> dict[str, Any]:

@@ -90,6 +90,7 @@ def complete(cells: pd.DataFrame) -> pd.DataFrame:
     every = pd.MultiIndex.from_product([datasets, cells["model"].unique()], names=CELL)
     absent = every.difference(pd.MultiIndex.from_frame(cells[CELL]), sort=False)
     rows = absent.to_frame(index=False).merge(models.first().reset_index(), on="model")
+    # "nan" is how the tables of runs write that there was no error.
     rows = rows.assign(repeat=0, status="not run", test_selected=False, error="nan")
     joined = pd.concat([cells, rows], ignore_index=True) if len(rows) else cells
     return joined.astype({"repeat": int, "test_selected": bool, "error": "str"})
