@@ -13,6 +13,9 @@ from qcl_mixnet.resuming.folder import work_clock
 
 # Share of a time limit that trainings may take: blending and decisions come after them.
 SPENT = 0.93
+# A training that grows worse ends sooner: after this share of its patience, but not before so many
+# epochs, if half as many epochs in a row have a loss this share above the lowest.
+SOONER, SOONEST, WORSE = 0.2, 5, 0.05
 
 
 class Clock:
@@ -61,7 +64,29 @@ class Patience:
         """Whether the last epoch was enough, by the scores `(members,)` of all epochs."""
         began, self._epoch_began = self._epoch_began, time.monotonic()
         too_late = work_clock() + self._epoch_began - began > self.deadline
-        return epochs_since_best(scores) >= self.epochs or too_late
+        return too_late or is_over(scores, self.epochs)
+
+
+def is_over(scores: Scores, patience: float) -> bool:
+    """Whether a training has stopped to learn.
+
+    It has if the best epoch is too long ago: `patience` epochs, or, where the loss has risen since
+    then, a fifth of them. An overfitted network does not come back; one on a plateau may.
+
+    Parameters
+    ----------
+    scores : list of ndarray of shape (n_members,)
+        Minus the log loss after each epoch, the same for all members.
+    patience : float
+        In epochs; infinite: never.
+    """
+    since = epochs_since_best(scores)
+    soon = max(SOONEST, SOONER * patience)
+    if since < soon:
+        return since >= patience
+    recent = max(float(score[0]) for score in scores[-math.ceil(soon / 2) :])
+    best = float(scores[len(scores) - 1 - since][0])
+    return since >= patience or recent < (1 + WORSE) * best
 
 
 def epochs_since_best(scores: Scores) -> int:
