@@ -53,6 +53,29 @@ def encode_labels(y: ArrayLike, name: str = "y") -> tuple[NDArray[Any], NDArray[
     return classes, labels
 
 
+def require_two_rows(classes: NDArray[Any], labels: NDArray[np.int64]) -> None:
+    """Refuse a class of one row, which cannot both be trained on and be judged by.
+
+    Parameters
+    ----------
+    classes : ndarray of shape (n_classes,)
+    labels : ndarray of shape (n_samples,)
+        Positions in `classes`.
+
+    Raises
+    ------
+    ValueError
+        With the class and what to do.
+    """
+    counts = np.bincount(labels)
+    if counts.min() < 2:
+        raise ValueError(
+            f"Class {classes.tolist()[counts.argmin()]!r} has 1 row, and QCLMixNetPlusClassifier "
+            "needs at least 2 of every class, one to train on and one to judge by; join the class "
+            "with another, leave its row out, or use QCLMixNetClassifier."
+        )
+
+
 def encode_counted(
     X: Any, y: ArrayLike, counted: RowWeights
 ) -> tuple[NDArray[Any], NDArray[np.int64]]:

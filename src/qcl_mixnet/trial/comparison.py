@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from qcl_mixnet.evaluation.cell_data import CellData
 from qcl_mixnet.evaluation.cells import run_cell
+from qcl_mixnet.evaluation.planning import seconds_of
 from qcl_mixnet.evaluation.protocol import EvaluationProtocol
 from qcl_mixnet.evaluation.specs import ModelSpec
 from qcl_mixnet.trial.deadline import OutOfTimeError, at_most
@@ -191,8 +192,10 @@ def _run(
         logger.warning("%s failed and is left out: %s", attempt.spec.label, attempt.problem)
         return
     attempt.folds.append(result.predictions)
-    # With what comes before the first fit of a process: the user waits for that, too.
-    attempt.fit_seconds.append(float(result.record["seconds"]))
+    # Without what comes before the first fit on a machine: the next fold does not wait for it.
+    seconds = seconds_of(result.record)
+    assert seconds is not None  # of a cell that did not fail
+    attempt.fit_seconds.append(seconds)
 
 
 def _leave_out_the_slow(attempts: Mapping[str, Attempt], n_left: int, end: float) -> None:

@@ -11,7 +11,7 @@ from tests.estimators.plus.quick import make_model, make_table
 
 from qcl_mixnet.engine.loop import TrainingDivergedError
 from qcl_mixnet.estimators.calibration import apply_temperature, fit_temperature
-from qcl_mixnet.estimators.plus import fit, out_of_bag, stopping
+from qcl_mixnet.estimators.plus import classifier, fit, out_of_bag, stopping
 from qcl_mixnet.estimators.plus.kinds import PORTFOLIO
 from qcl_mixnet.estimators.plus.neighbors import REACHES
 
@@ -104,8 +104,9 @@ def test_time_limit__tiny__one_kind_of_one_epoch_that_predicts():
     assert not model.interrupted_
 
 
+@pytest.mark.parametrize("compiling", [0, 30])
 def test_time_limit__epochs_of_a_second__first_a_third_of_the_time_then_the_rest(
-    monkeypatch, each_score, quick_plan
+    compiling, monkeypatch, each_score, quick_plan
 ):
     monkeypatch.setattr(quick_plan, "EPOCHS", 100)
     monkeypatch.setattr(quick_plan, "patience", lambda *_: np.inf)
@@ -117,12 +118,27 @@ def test_time_limit__epochs_of_a_second__first_a_third_of_the_time_then_the_rest
     def second(_):
         now.value += 1
 
+    def compile_first(_):
+        now.value += compiling
+        return compiling
+
+    monkeypatch.setattr(classifier, "get_ready", compile_first)
     each_score.do = second
     model = make_model(n_members=3, time_limit=40).fit(X, Y)
     # 37.2 seconds: a third is 12.4; half of the 25.2 left is 12.6; then 13.2 are left. No epoch
     # begins that would end later.
     assert model.leaderboard_["fit_s"].tolist() == [12, 12, 13]
-    assert now.value < 37.2
+    assert now.value - compiling < 37.2
+
+
+@pytest.mark.parametrize(("device", "seconds"), [("cpu", 2.5), ("cuda", 0.0)])
+def test_get_ready__makes_an_optimizer_and_on_a_cpu_compiles(device, seconds, monkeypatch):
+    made = []
+    # The first one of a process imports PyTorch's compiler.
+    monkeypatch.setattr("torch.optim.AdamW", made.append)
+    monkeypatch.setattr(fit, "compile_all", lambda: 2.5)
+    assert fit.get_ready(device) == seconds
+    assert len(made) == 1
 
 
 def by_halving(monkeypatch, quick_plan, first_epochs=1):

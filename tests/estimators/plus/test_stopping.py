@@ -64,5 +64,7 @@ def test_clock__shares_of_what_is_left(monkeypatch):
     now.value = 120.0
     assert clock.share(0.5) < now.value
     assert clock.expects_more_than_is_left(0.0)
+    clock.leave_out(10.0)
+    assert clock.share(1.0) == pytest.approx(119.3)
     assert Clock(None).share(0.5) == math.inf
     assert not Clock(None).expects_more_than_is_left(1e9)

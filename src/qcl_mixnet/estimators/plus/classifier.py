@@ -26,9 +26,9 @@ from qcl_mixnet.estimators.decision_rules import (
 )
 from qcl_mixnet.estimators.decision_search import DecisionMetric
 from qcl_mixnet.estimators.ensemble import ENSEMBLE_CONSTRAINTS
-from qcl_mixnet.estimators.labels import encode_counted
+from qcl_mixnet.estimators.labels import encode_counted, require_two_rows
 from qcl_mixnet.estimators.plus.blend import blend_candidates, leaderboard
-from qcl_mixnet.estimators.plus.fit import PlusTraining, input_layout
+from qcl_mixnet.estimators.plus.fit import PlusTraining, get_ready, input_layout
 from qcl_mixnet.estimators.plus.kinds import PORTFOLIO
 from qcl_mixnet.estimators.plus.portable import PortableBlend
 from qcl_mixnet.estimators.plus.stopping import Clock
@@ -57,7 +57,8 @@ class QCLMixNetPlusClassifier(Deciding, ClassifierMixin, PortableBlend):
         Kinds that are trained, of those in the portfolio; None: all. Each is a network a fold.
     time_limit : float or None, default=None
         Seconds that `fit` may take. Kinds for which no time is left are not trained, so that a
-        result depends on the machine then. None: as long as the rules for a table of this size say.
+        result depends on the machine then. What is compiled the first time on a machine's CPU, for
+        up to half a minute, is not counted. None: as long as the rules for such a table say.
     decision : {"argmax", "macro_f1", "balanced_accuracy"}, RecallAtLeast, PrecisionAtLeast, \
 AlertsAtMost, Costs, str, dict, Series or array-like, default="macro_f1"
         How `predict` decides, as of `QCLMixNetClassifier`; `predict_proba` stays the same, and
@@ -110,15 +111,16 @@ AlertsAtMost, Costs, str, dict, Series or array-like, default="macro_f1"
     device_ : str
         The device that it was trained on.
     n_features_in_, feature_names_in_ : int, ndarray of shape (n_features_in_,)
-        Number of columns seen in `fit` and, when they are all strings, their names.
+        Number of columns of the table and, when they are all strings, their names.
 
     Examples
     --------
     >>> from sklearn.datasets import load_wine
     >>> from qcl_mixnet import QCLMixNetPlusClassifier
     >>> X, y = load_wine(return_X_y=True)
-    >>> model = QCLMixNetPlusClassifier(n_members=1, random_state=0).fit(X, y)
-    >>> model.predict(X).shape, model.predict_proba(X).shape
+    >>> model = QCLMixNetPlusClassifier(n_members=1, random_state=0)
+    >>> model.warm_up()  # before a clock starts
+    >>> model.fit(X, y).predict(X).shape, model.predict_proba(X).shape
     ((178,), (178, 3))
     """
 
@@ -212,6 +214,13 @@ AlertsAtMost, Costs, str, dict, Series or array-like, default="macro_f1"
             )
         return self
 
+    def warm_up(self) -> None:
+        """Compile, or load, what trains on a CPU: half a minute the first time on a machine.
+
+        `fit` does the same; whoever measures its time calls this before the clock starts.
+        """
+        get_ready(resolve_device(self.device))
+
     def __sklearn_is_fitted__(self) -> bool:
         """Whether a `fit` came to its end; one that fails has set some attributes by then."""
         return hasattr(self, "decision_rule_")
@@ -231,12 +240,13 @@ AlertsAtMost, Costs, str, dict, Series or array-like, default="macro_f1"
         self.classes_, labels = encode_counted(X, y, counted)
         owners = None if groups is None else counted.of(owners_of(groups, len(X)))
         X, weights = counted.of(X), counted.weights
-        _check_rows_of_classes(self.classes_, labels)
+        require_two_rows(self.classes_, labels)
         check_decision(self.decision, self.classes_, labels)
         if owners is not None:
             check_spread(owners, labels, self.classes_)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         self.device_ = resolve_device(self.device)
+        clock.leave_out(get_ready(self.device_))
         preprocessor = GapIndicatingPreprocessor(
             categorical_features=self.categorical_features, dates="features", rare_levels="join"
         )
@@ -338,13 +348,3 @@ AlertsAtMost, Costs, str, dict, Series or array-like, default="macro_f1"
         """
         probabilities = self.predict_proba(X)
         return self.classes_[self.decision_rule_.apply(probabilities)]
-
-
-def _check_rows_of_classes(classes: NDArray[Any], labels: NDArray[np.int64]) -> None:
-    counts = np.bincount(labels)
-    if counts.min() < 2:
-        raise ValueError(
-            f"Class {classes.tolist()[counts.argmin()]!r} has 1 row, and QCLMixNetPlusClassifier "
-            "needs at least 2 of every class, one to train on and one to judge by; join the class "
-            "with another, leave its row out, or use QCLMixNetClassifier."
-        )

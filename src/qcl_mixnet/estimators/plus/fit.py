@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -22,6 +23,7 @@ from qcl_mixnet.estimators.plus.plan import N_GOING_ON, Plan
 from qcl_mixnet.estimators.plus.stopping import Clock
 from qcl_mixnet.estimators.plus.training import KindTraining, PaperRecipe, Recipe
 from qcl_mixnet.estimators.plus.trees import TREES, fit_trees
+from qcl_mixnet.model.kernels import compile_all
 from qcl_mixnet.model.plus.network import InputLayout
 from qcl_mixnet.preprocessing.gap_indicators import GapIndicatingPreprocessor
 from qcl_mixnet.resuming.folder import work_clock
@@ -243,6 +245,17 @@ class PlusTraining:
 
 def _name(kind: Kind) -> str:
     return kind if isinstance(kind, str) else kind.name
+
+
+def get_ready(device: str) -> float:
+    """Do what only the first fit of a process does, and return the seconds of compiling.
+
+    They are 0 but for the first time on a machine, on a CPU. Importing PyTorch's compiler, which
+    its first optimizer does, and reading compiled kernels take a second each and are not among
+    them.
+    """
+    torch.optim.AdamW([torch.zeros(1)])
+    return compile_all() if torch.device(device).type == "cpu" else 0.0
 
 
 def input_layout(preprocessor: GapIndicatingPreprocessor) -> InputLayout:

@@ -30,6 +30,10 @@ class Clock:
     def __init__(self, limit: float | None):
         self.end = math.inf if limit is None else work_clock() + SPENT * limit
 
+    def leave_out(self, seconds: float) -> None:
+        """Do not count seconds that have passed, such as those of compiling."""
+        self.end += seconds
+
     def share(self, part: float) -> float:
         """When, by `work_clock`, a part of what is left will be over."""
         if self.end == math.inf:

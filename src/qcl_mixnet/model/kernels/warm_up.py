@@ -56,7 +56,7 @@ def compile_all() -> float:
     Returns
     -------
     float
-        Seconds that it took; 0.0 if everything was ready.
+        Seconds that compiling took; 0.0 if everything was ready, in the process or in the cache.
     """
     global _done
     if _done:
@@ -65,12 +65,13 @@ def compile_all() -> float:
         if _done:
             return 0.0
         started = time.perf_counter()
-        _compile_one_by_one()
+        compiled = _compile_one_by_one()
         _done = True
-        return time.perf_counter() - started
+        return time.perf_counter() - started if compiled else 0.0
 
 
-def _compile_one_by_one() -> None:
+def _compile_one_by_one() -> bool:
+    """Whether any was really compiled."""
     # Not at the top: numba takes half a second to import, and who predicts needs no numba.
     from qcl_mixnet.engine import kernels
     from qcl_mixnet.model.kernels import layers, loss, mixup
@@ -84,6 +85,7 @@ def _compile_one_by_one() -> None:
             if not told and (kernel.stats.cache_path is None or kernel.stats.cache_misses):
                 _tell(kernel.stats.cache_path)
                 told = True
+    return told
 
 
 def _tell(cache: str | None) -> None:
