@@ -91,9 +91,9 @@ def test_public_method__has_an_example_its_errors_and_shapes(name, method):
 
 # What an extender meets and cannot call in three lines: a run, a file, a server, a model's cell.
 WITHOUT_EXAMPLE = {
-    "apply_to_new", "build_model", "cell_key", "compare_models", "compare_with_control",
-    "log_model", "model_signature", "open_for", "pip_requirements_of_model", "read_plan",
-    "read_source", "run_cell", "save_model", "score_file", "sniff_source",
+    "build_model", "cell_key", "compare_models", "compare_with_control", "log_model",
+    "model_signature", "open_for", "pip_requirements_of_model", "run_cell", "save_model",
+    "score_file",
 }  # fmt: skip
 
 
