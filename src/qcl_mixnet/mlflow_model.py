@@ -85,6 +85,20 @@ def log_model(
         When the model is not fitted.
     ValueError
         When the example lacks a column.
+
+    Examples
+    --------
+    >>> import mlflow
+    >>> from sklearn.datasets import load_wine
+    >>> from qcl_mixnet import QCLMixNetClassifier
+    >>> from qcl_mixnet.mlflow_model import log_model
+    >>> X, y = load_wine(return_X_y=True, as_frame=True)
+    >>> model = QCLMixNetClassifier(epochs=1, random_state=0).fit(X, y)
+    >>> with mlflow.start_run(experiment_id=mlflow.create_experiment("wine")):
+    ...     info = log_model(model, name="network")
+    >>> served = mlflow.pyfunc.load_model(info.model_uri)
+    >>> bool((served.predict(X)["label"] == model.predict(X)).all())
+    True
     """
     with tempfile.TemporaryDirectory() as folder, _without_pandas_warning():
         described = _describe(model, Path(folder), input_example, pip_requirements)
@@ -117,6 +131,22 @@ def save_model(
         When the example lacks a column.
     MlflowException
         When the folder is not empty.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import mlflow
+    >>> from sklearn.datasets import load_wine
+    >>> from qcl_mixnet import QCLMixNetClassifier
+    >>> from qcl_mixnet.mlflow_model import save_model
+    >>> X, y = load_wine(return_X_y=True, as_frame=True)
+    >>> model = QCLMixNetClassifier(epochs=1, random_state=0).fit(X, y)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_model(model, Path(folder, "wine"))
+    ...     served = mlflow.pyfunc.load_model(str(Path(folder, "wine")))
+    >>> list(served.predict(X))
+    ['label', 'proba_0', 'proba_1', 'proba_2']
     """
     with tempfile.TemporaryDirectory() as folder, _without_pandas_warning():
         described = _describe(model, Path(folder), input_example, pip_requirements)
@@ -169,6 +199,19 @@ def model_signature(model: LoggedModel) -> ModelSignature:
     -------
     ModelSignature
         Inputs in the order of the training table; outputs are the label and the probabilities.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from qcl_mixnet import QCLMixNetClassifier
+    >>> from qcl_mixnet.mlflow_model import model_signature
+    >>> X = pd.DataFrame({"size": [1, 2, 8, 9], "colour": ["red", "red", "blue", "red"]})
+    >>> model = QCLMixNetClassifier(epochs=1, random_state=0).fit(X, ["low", "low", "high", "high"])
+    >>> signature = model_signature(model)
+    >>> [(column["name"], column["type"]) for column in signature.inputs.to_dict()]
+    [('size', 'double'), ('colour', 'any')]
+    >>> signature.outputs.input_names()
+    ['label', 'proba_high', 'proba_low']
     """
     names: Sequence[str | None] = column_names(model) or model.n_features_in_ * [None]
     inputs: list[ColSpec | TensorSpec] = [
@@ -194,6 +237,13 @@ def pip_requirements_of_model(model: LoggedModel | None = None) -> list[str]:
     -------
     list of str
         Lines as of a requirements file, each with `==` and a version.
+
+    Examples
+    --------
+    >>> from qcl_mixnet.mlflow_model import pip_requirements_of_model
+    >>> lines = [*pip_requirements_of_model(), "my-columns==1.2"]  # `pip_requirements` of one's own
+    >>> [line.partition("==")[0] for line in lines]
+    ['qcl-mixnet', 'numpy', 'pandas', 'safetensors', 'scikit-learn', 'torch', 'my-columns']
     """
     # A local version such as 2.13.0+cpu is on no package index.
     pinned = [
