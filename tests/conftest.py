@@ -56,6 +56,16 @@ def copied_conf(tmp_path):
 
 
 @pytest.fixture(scope="session")
+def new_database(tmp_path_factory):
+    """An MLflow database without runs: making one takes seconds, copying it none."""
+    import mlflow  # which takes seconds, and most tests need none
+
+    path = tmp_path_factory.mktemp("tracking") / "mlflow.db"
+    mlflow.MlflowClient(f"sqlite:///{path}").search_experiments()
+    return path
+
+
+@pytest.fixture(scope="session")
 def float32_rounding():
     """Tolerance of comparisons between the same rows in tables of different length or order.
 

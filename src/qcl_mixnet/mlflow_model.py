@@ -27,20 +27,17 @@ from sklearn.utils.validation import check_is_fitted
 
 from qcl_mixnet.estimators.loading import SavedClassifier
 from qcl_mixnet.estimators.predictions import LABEL, prediction_table, probability_columns
+from qcl_mixnet.keeping.json_rows import column_names, dates_from_text, rows_for_json
 from qcl_mixnet.keeping.kept_model import KeptModel
 from qcl_mixnet.keeping.loading import load_fitted
 from qcl_mixnet.keeping.saving import save_fitted
-from qcl_mixnet.preprocessing.dates import date_style, holds_dates, parse_dates
 from qcl_mixnet.preprocessing.input_columns import input_columns
-from qcl_mixnet.preprocessing.tables import as_table, quoted
 from qcl_mixnet.telemetry import switch_off_telemetry
 from qcl_mixnet.version import __version__
 
 # Here and not in the functions, because MLflow also reports what it does outside of them, such as
 # loading a model.
 switch_off_telemetry()
-
-EXAMPLE_ROWS = 5
 
 # Beside this package, these decide how a stored model computes. MLflow adds itself.
 _PINNED = ("numpy", "pandas", "safetensors", "scikit-learn", "torch")
@@ -88,6 +85,20 @@ def log_model(
         When the model is not fitted.
     ValueError
         When the example lacks a column.
+
+    Examples
+    --------
+    >>> import mlflow
+    >>> from sklearn.datasets import load_wine
+    >>> from qcl_mixnet import QCLMixNetClassifier
+    >>> from qcl_mixnet.mlflow_model import log_model
+    >>> X, y = load_wine(return_X_y=True, as_frame=True)
+    >>> model = QCLMixNetClassifier(epochs=1, random_state=0).fit(X, y)
+    >>> with mlflow.start_run(experiment_id=mlflow.create_experiment("wine")):
+    ...     info = log_model(model, name="network")
+    >>> served = mlflow.pyfunc.load_model(info.model_uri)
+    >>> bool((served.predict(X)["label"] == model.predict(X)).all())
+    True
     """
     with tempfile.TemporaryDirectory() as folder, _without_pandas_warning():
         described = _describe(model, Path(folder), input_example, pip_requirements)
@@ -120,6 +131,22 @@ def save_model(
         When the example lacks a column.
     MlflowException
         When the folder is not empty.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import mlflow
+    >>> from sklearn.datasets import load_wine
+    >>> from qcl_mixnet import QCLMixNetClassifier
+    >>> from qcl_mixnet.mlflow_model import save_model
+    >>> X, y = load_wine(return_X_y=True, as_frame=True)
+    >>> model = QCLMixNetClassifier(epochs=1, random_state=0).fit(X, y)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_model(model, Path(folder, "wine"))
+    ...     served = mlflow.pyfunc.load_model(str(Path(folder, "wine")))
+    >>> list(served.predict(X))
+    ['label', 'proba_0', 'proba_1', 'proba_2']
     """
     with tempfile.TemporaryDirectory() as folder, _without_pandas_warning():
         described = _describe(model, Path(folder), input_example, pip_requirements)
@@ -172,8 +199,21 @@ def model_signature(model: LoggedModel) -> ModelSignature:
     -------
     ModelSignature
         Inputs in the order of the training table; outputs are the label and the probabilities.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from qcl_mixnet import QCLMixNetClassifier
+    >>> from qcl_mixnet.mlflow_model import model_signature
+    >>> X = pd.DataFrame({"size": [1, 2, 8, 9], "colour": ["red", "red", "blue", "red"]})
+    >>> model = QCLMixNetClassifier(epochs=1, random_state=0).fit(X, ["low", "low", "high", "high"])
+    >>> signature = model_signature(model)
+    >>> [(column["name"], column["type"]) for column in signature.inputs.to_dict()]
+    [('size', 'double'), ('colour', 'any')]
+    >>> signature.outputs.input_names()
+    ['label', 'proba_high', 'proba_low']
     """
-    names: Sequence[str | None] = _names(model) or model.n_features_in_ * [None]
+    names: Sequence[str | None] = column_names(model) or model.n_features_in_ * [None]
     inputs: list[ColSpec | TensorSpec] = [
         ColSpec(DataType.double if column.kind == "numbers" else AnyType(), name)
         for column, name in zip(input_columns(model.preprocessor_), names, strict=True)
@@ -197,6 +237,13 @@ def pip_requirements_of_model(model: LoggedModel | None = None) -> list[str]:
     -------
     list of str
         Lines as of a requirements file, each with `==` and a version.
+
+    Examples
+    --------
+    >>> from qcl_mixnet.mlflow_model import pip_requirements_of_model
+    >>> lines = [*pip_requirements_of_model(), "my-columns==1.2"]  # `pip_requirements` of one's own
+    >>> [line.partition("==")[0] for line in lines]
+    ['qcl-mixnet', 'numpy', 'pandas', 'safetensors', 'scikit-learn', 'torch', 'my-columns']
     """
     # A local version such as 2.13.0+cpu is on no package index.
     pinned = [
@@ -231,11 +278,11 @@ class ServedModel:
             When the model cannot read the table: its reason, which a client of the scoring server
             would not see otherwise.
         """
-        if _names(self.model) is None:
+        if column_names(self.model) is None:
             # By position: the names that a client gives mean nothing to the model.
             model_input = model_input.set_axis(range(model_input.shape[1]), axis=1)
         try:
-            return prediction_table(self.model, _with_dates(self.model, model_input))
+            return prediction_table(self.model, dates_from_text(self.model, model_input))
         except ValueError as error:
             raise MlflowException.invalid_parameter_value(str(error)) from error
 
@@ -265,76 +312,13 @@ def _describe(
     else:
         check_is_fitted(model)
         model.save(folder / "qcl_mixnet")
-    example = _made_up_rows(model) if input_example is None else _rows_of(input_example, model)
-    kinds = [column.kind for column in input_columns(model.preprocessor_)]
-    of_kind = dict(zip(example.columns, kinds, strict=True))
-    numeric = [name for name, kind in of_kind.items() if kind == "numbers"]
-    example = example.astype(dict.fromkeys(numeric, np.float64)).astype(object)
-    for name in (name for name, kind in of_kind.items() if kind == "dates"):
-        # JSON has no dates.
-        example[name] = example[name].map(_as_text, na_action="ignore")
     return {
         "loader_module": __name__,
         "data_path": str(folder / "qcl_mixnet"),
         "signature": model_signature(model),
-        # Gaps of numeric columns would become NaN, which is no JSON.
-        "input_example": example.where(example.notna(), None),
+        "input_example": rows_for_json(model, input_example),
         "pip_requirements": list(pip_requirements or pip_requirements_of_model(model)),
     }
-
-
-def _rows_of(input_example: Any, model: LoggedModel) -> pd.DataFrame:
-    """First rows of an example, in the columns that the model knows."""
-    names = _names(model)
-    table = as_table(input_example)
-    if not isinstance(table, pd.DataFrame):
-        table = pd.DataFrame(table, columns=names)
-    elif names is not None:
-        if missing := [name for name in names if name not in table]:
-            raise ValueError(
-                f"input_example has no column {quoted(missing)}, which the model was trained on; "
-                "add it, with gaps where nothing is known."
-            )
-        table = table[names]
-    return table.head(EXAMPLE_ROWS)
-
-
-def _made_up_rows(model: LoggedModel) -> pd.DataFrame:
-    """Make a row of medians, of every category's first level and first dates, and one of gaps."""
-    first: list[Any] = [column.typical for column in input_columns(model.preprocessor_)]
-    rows = pd.DataFrame([first, [None] * len(first)])
-    names = _names(model)
-    return rows if names is None else rows.set_axis(names, axis=1)
-
-
-def _with_dates(model: LoggedModel, table: pd.DataFrame) -> pd.DataFrame:
-    """Read the dates of a table, which JSON has as text; all others are left to the model."""
-    table = table.copy(deep=False)
-    names: Sequence[Any] = _names(model) or range(model.n_features_in_)
-    for name, column in zip(names, input_columns(model.preprocessor_), strict=True):
-        if column.kind != "dates" or name not in table or holds_dates(table[name]):
-            continue
-        texts = table[name]
-        if texts.notna().any() and pd.api.types.infer_dtype(texts, skipna=True) == "string":
-            dates, wrong = parse_dates(texts, zoned=column.zoned)
-            if wrong.any():
-                row = int(wrong.argmax())
-                raise ValueError(
-                    f"Column {name!r} holds {texts.iloc[row]!r} in row {row} (from 0), and held "
-                    f"dates in training; write dates {date_style(zoned=column.zoned)}, and leave "
-                    "a gap where there is none."
-                )
-            table[name] = dates
-    return table
-
-
-def _as_text(date: Any) -> str:
-    return pd.Timestamp(date).isoformat()
-
-
-def _names(model: LoggedModel) -> list[str] | None:
-    names = getattr(model, "feature_names_in_", None)
-    return None if names is None else list(map(str, names))
 
 
 def _label_type(dtype: np.dtype[Any]) -> DataType:

@@ -283,3 +283,63 @@ def test_newest_record__of_any_key__that_came_to_its_end(cell, make_result):
         (cell.path / f"damaged {i}").mkdir()
         (cell.path / f"damaged {i}" / "fit.json").write_text(damaged)
     assert cell.newest_record()["key"] == "b" * 64
+
+
+POINTS = pd.DataFrame({"row": [4, 7], "x": [0.25, -1.5], "y": [2.0, 0.0], "key": ["h", "h"]})
+
+
+def test_keep_projection__round_trip__for_its_key_alone(cell, make_result):
+    assert cell.projection(KEY).empty
+    save(cell, make_result())
+    save(cell, make_result(key=OTHER_KEY))
+    cell.keep_projection(KEY, POINTS)
+    pd.testing.assert_frame_equal(cell.projection(KEY), POINTS)
+    assert cell.projection(OTHER_KEY).empty
+
+
+def test_keep_projection__again__is_replaced_without_a_trace(cell, make_result):
+    save(cell, make_result(history=pd.DataFrame()))
+    cell.keep_projection(KEY, POINTS)
+    cell.keep_projection(KEY, POINTS.set_index(pd.Index([5, 9])).tail(1))
+    pd.testing.assert_frame_equal(cell.projection(KEY), POINTS.tail(1).reset_index(drop=True))
+    assert files(cell.folder(KEY)) == ["fit.json", "predictions.parquet", "projection.parquet"]
+
+
+def test_keep_projection__result__is_the_same_and_no_part_of_it_is_shown(cell, make_result):
+    save(cell, make_result())
+    before = cell.record(KEY)
+    cell.keep_projection(KEY, POINTS)
+    assert cell.record(KEY) == before
+    (cell.path / "fit.json").unlink()
+    cell.show(KEY)
+    assert files(cell.path) == ["fit.json", "history.parquet", "predictions.parquet"]
+
+
+def test_keep_projection__the_result_is_made_again__goes_with_the_one_before(cell, make_result):
+    save(cell, make_result())
+    cell.keep_projection(KEY, POINTS)
+    save(cell, make_result())
+    assert cell.projection(KEY).empty
+    cell.keep_projection(OTHER_KEY, POINTS)  # of no result
+    cell.discard(OTHER_KEY)
+    assert cell.projection(OTHER_KEY).empty
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1", b"PAR1 half", b"no Parquet at all, but longer"])
+def test_projection__damaged__is_empty_until_it_is_kept_again(cell, make_result, content):
+    save(cell, make_result())
+    (cell.folder(KEY) / "projection.parquet").write_bytes(content)
+    assert cell.projection(KEY).empty
+    assert cell.result(KEY) is not None
+    cell.keep_projection(KEY, POINTS)
+    pd.testing.assert_frame_equal(cell.projection(KEY), POINTS)
+
+
+def test_keep_projection__disk_is_full__the_one_before_is_there(cell, make_result, monkeypatch):
+    save(cell, make_result())
+    cell.keep_projection(KEY, POINTS)
+    monkeypatch.setattr(pd.DataFrame, "to_parquet", fail_to_write)
+    with pytest.raises(OSError, match="No space left"):
+        cell.keep_projection(KEY, POINTS.tail(1))
+    pd.testing.assert_frame_equal(cell.projection(KEY), POINTS)
+    assert not [name for name in files(cell.folder(KEY)) if name.startswith(".")]

@@ -20,18 +20,10 @@ def _project():
     bootstrap_project(ROOT)
 
 
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory):
-    """An MLflow database without runs: making one takes seconds, copying it none."""
-    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
-    mlflow.MlflowClient(f"sqlite:///{path}").search_experiments()
-    return path
-
-
 @pytest.fixture(autouse=True)
-def _no_open_run(monkeypatch, tmp_path, empty_database):
+def _no_open_run(monkeypatch, tmp_path, new_database):
     """Track in the test's folder, and leave no run open for the next test."""
-    shutil.copy(empty_database, tmp_path / "mlflow.db")
+    shutil.copy(new_database, tmp_path / "mlflow.db")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
     yield
     while mlflow.active_run():

@@ -67,9 +67,9 @@ def undisturbed(tmp_path_factory):
 @pytest.mark.parametrize("seed", range(int(os.environ.get("QCL_MIXNET_KILLS", "2"))))
 @pytest.mark.parametrize("runner", RUNNERS)
 def test_killed_at_random__next_run_loses_recomputes_and_leaves_nothing(
-    tmp_path, empty_database, undisturbed, runner, seed
+    tmp_path, new_database, undisturbed, runner, seed
 ):
-    shutil.copy(empty_database, tmp_path / "mlflow.db")
+    shutil.copy(new_database, tmp_path / "mlflow.db")
     rng = random.Random(f"{runner} {seed}")
     run = start(tmp_path, runner)
     # At a random cell, some moment after it was finished; the first may come before any.

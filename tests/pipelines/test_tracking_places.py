@@ -48,8 +48,8 @@ def read_only(path):
     return f"sqlite:///file:{path}?mode=ro&uri=true"
 
 
-def test_database_is_read_only__tracked_in_the_project_s(place, tmp_path, empty_database):
-    shutil.copy(empty_database, tmp_path / "other.db")
+def test_database_is_read_only__tracked_in_the_project_s(place, tmp_path, new_database):
+    shutil.copy(new_database, tmp_path / "other.db")
     (line,) = place(read_only(tmp_path / "other.db"))
     assert line.startswith(
         f"The MLflow database sqlite:///file:{tmp_path / 'other.db'} cannot be used (attempt to "
@@ -76,8 +76,8 @@ def test_project_s_database_is_none__not_tracked(place, tmp_path):
 
 
 @pytest.mark.slow
-def test_database_is_locked__tracked_in_the_project_s(place, tmp_path, empty_database):
-    shutil.copy(empty_database, tmp_path / "other.db")
+def test_database_is_locked__tracked_in_the_project_s(place, tmp_path, new_database):
+    shutil.copy(new_database, tmp_path / "other.db")
     other = sqlite3.connect(tmp_path / "other.db", isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
     (line,) = place(f"sqlite:///{tmp_path / 'other.db'}")

@@ -1,24 +1,15 @@
-"""A tracking database without runs, and parameters that are good until a test changes them."""
+"""A tracking database of a test's own, and parameters that are good until a test changes them."""
 
 import copy
 import shutil
 import socket
 
-import mlflow
 import pytest
 
 from qcl_mixnet.project.parameters import (
     ConfigurationError,
     parse_configuration,
 )
-
-
-@pytest.fixture(scope="session")
-def new_database(tmp_path_factory):
-    """An MLflow database without runs: making one takes seconds, copying it none."""
-    path = tmp_path_factory.mktemp("tracking") / "mlflow.db"
-    mlflow.MlflowClient(f"sqlite:///{path}").search_experiments()
-    return path
 
 
 @pytest.fixture

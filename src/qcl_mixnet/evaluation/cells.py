@@ -85,6 +85,25 @@ def run_cell(
         without what only the first fit of a process does (compiling, say),
         if the model has a method `warm_up` for that. A model that raises gives a record with
         status "failed" and the error: the other cells of a run must not depend on it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_wine
+    >>> from qcl_mixnet.evaluation.cell_data import CellData
+    >>> from qcl_mixnet.evaluation.cells import run_cell
+    >>> from qcl_mixnet.evaluation.protocol import EvaluationProtocol
+    >>> from qcl_mixnet.evaluation.specs import ModelSpec
+    >>> from qcl_mixnet.evaluation.splits import make_splits
+    >>> X, y = load_wine(return_X_y=True, as_frame=True)
+    >>> splits = make_splits(y, repeats=2)
+    >>> data = CellData(X, y.to_numpy(np.int64), 3, splits, fingerprint="hash of the data")
+    >>> spec = ModelSpec(class_="sklearn.naive_bayes.GaussianNB", family="ml", label="NB")
+    >>> result = run_cell(data, spec, EvaluationProtocol(repeats=2))
+    >>> result.record["status"], round(result.record["metrics"]["macro_f1"], 2)
+    ('ok', 0.97)
+    >>> result.predictions.groupby("repeat").size().tolist()
+    [36, 36]
     """
     started, before = work_clock(), resumed_seconds()
     repeats: list[_Repeat] = []

@@ -62,6 +62,19 @@ def cell_key(data_fingerprint: str, spec: ModelSpec, protocol: EvaluationProtoco
     -------
     str
         Hexadecimal SHA-256.
+
+    Examples
+    --------
+    >>> from qcl_mixnet.evaluation.keys import cell_key
+    >>> from qcl_mixnet.evaluation.protocol import EvaluationProtocol
+    >>> from qcl_mixnet.evaluation.specs import ModelSpec
+    >>> spec = ModelSpec(class_="sklearn.naive_bayes.GaussianNB", family="ml", label="NB")
+    >>> key = cell_key("hash of the data", spec, EvaluationProtocol())
+    >>> renamed = spec.model_copy(update={"label": "Naive Bayes"})
+    >>> key == cell_key("hash of the data", renamed, EvaluationProtocol())
+    True
+    >>> key == cell_key("hash of the data", spec, EvaluationProtocol(repeats=5))
+    False
     """
     modules = [path.rpartition(".")[0] for path in class_paths(spec)]
     own_libraries = [name for m in modules for name in LIBRARIES_OF_MODULES.get(m, ())]

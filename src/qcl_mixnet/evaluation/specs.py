@@ -36,8 +36,7 @@ class ModelSpec(BaseModel):
     Attributes
     ----------
     class_ : str
-        Dotted path of a scikit-learn style classifier; `class` in YAML. It must give
-        probabilities (`predict_proba`).
+        Dotted path of a classifier like scikit-learn's with `predict_proba`; `class` in YAML.
     params : dict
         Constructor parameters that differ from the class's defaults. An estimator among them is
         written `{class: dotted.path, params: {...}}`.
@@ -48,8 +47,7 @@ class ModelSpec(BaseModel):
     label : str
         Name of the model in tables.
     preprocess : bool
-        Put `TablePreprocessor` before the model. Only for a model that reads raw tables is it
-        false.
+        Put `TablePreprocessor` before the model; false for one that reads raw tables itself.
     decision : {"argmax", "macro_f1", "balanced_accuracy"}
         How labels come from probabilities. All but "argmax", the model's own `predict`, wrap the
         model, its preprocessing and its grid search in `TunedDecisionClassifier`, which tunes one
@@ -87,7 +85,6 @@ def build_model(
     Parameters
     ----------
     spec : ModelSpec
-        The model.
     random_state : int
         Seed of the estimator and of every estimator nested in it, where it has the parameter.
         A `random_state` among the parameters wins.
@@ -104,6 +101,14 @@ def build_model(
     ModelSpecError
         If the class cannot be imported, is no classifier or gives no probabilities, or a
         parameter's name or value, in `params` or `grid`, is not one that it takes.
+
+    Examples
+    --------
+    >>> from qcl_mixnet.evaluation.specs import ModelSpec, build_model
+    >>> entry = {"class": "sklearn.tree.DecisionTreeClassifier", "params": {"max_depth": 3}}
+    >>> spec = ModelSpec(**entry, family="ml", label="Tree")
+    >>> build_model(spec, random_state=42)["model"]
+    DecisionTreeClassifier(max_depth=3, random_state=42)
     """
     # A clone, so that seeding a nested estimator does not reach into the specification.
     try:
@@ -172,7 +177,6 @@ def build_grid(
     Parameters
     ----------
     spec : ModelSpec
-        The model.
     encoder : ColumnEncoder, optional
         The one that `build_model` gets.
 
@@ -193,11 +197,7 @@ def _encodes_itself(spec: ModelSpec, encoder: ColumnEncoder) -> bool:
 
 
 def class_paths(spec: ModelSpec) -> list[str]:
-    """Dotted paths of the classes that a model is made of.
-
-    These are its own class, those of estimators among its parameters, and the one that tunes its
-    decision.
-    """
+    """Dotted paths of a model's class, those in its parameters, and what tunes its decision."""
     paths, pending = [spec.class_], [*spec.params.values()]
     if spec.decision != "argmax":
         paths.append(_TUNED_DECISION)

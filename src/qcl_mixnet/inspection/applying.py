@@ -80,6 +80,18 @@ def apply_to_new(frame: pd.DataFrame, readings: TableReadings | ReadingPlan) -> 
     ------
     DataError
         If a column is missing, or does not hold what the readings say.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from qcl_mixnet.inspection.applying import apply_to_new
+    >>> from qcl_mixnet.inspection.columns import read_columns
+    >>> table = pd.DataFrame({"calls": [3, 5, 3, 4], "plan": list("abab"), "y": list("nyny")})
+    >>> later = pd.DataFrame({"plan": ["b", "c"], "note": ["new", "old"], "calls": ["7", "9"]})
+    >>> apply_to_new(later, read_columns(table, "y"))
+       calls plan
+    0      7    b
+    1      9    c
     """
     plan = _plan(readings)
     frame = frame.rename(columns=str)

@@ -235,6 +235,22 @@ def read_plan(path: Path) -> ReadingPlan:
     DataError
         If there is no such file, it is no YAML, or an entry is not what it must be; with the
         nearest known word.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import pandas as pd
+    >>> from qcl_mixnet.inspection.columns import read_columns
+    >>> from qcl_mixnet.inspection.plan import read_plan
+    >>> table = pd.DataFrame({"calls": [3, 5, 3, 4], "plan": list("abab"), "y": list("nyny")})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "readings.yml")
+    ...     read_columns(table, "y").to_yaml(path)
+    ...     edited = path.read_text().replace("plan: category", "plan: excluded")
+    ...     _ = path.write_text(edited)
+    ...     read_plan(path).features()
+    ['calls']
     """
     try:
         value = yaml.safe_load(path.read_text(encoding="utf-8"))

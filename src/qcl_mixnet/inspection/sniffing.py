@@ -102,6 +102,22 @@ def sniff_source(
         If the file cannot be read as a table, or has no column `target`.
     SourceUnavailableError
         If there is no such file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import pandas as pd
+    >>> from qcl_mixnet.inspection.sniffing import sniff_source
+    >>> table = pd.DataFrame({"charge": [1.5, 2.25, 0.5], "plan": list("aba"), "y": list("nyn")})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "churn.csv")
+    ...     table.to_csv(path, sep=";", decimal=",", index=False)
+    ...     file = sniff_source(path, "y")
+    >>> file.describe()
+    'churn.csv: 3 rows, 3 columns, semicolons between the cells, utf-8, decimal commas'
+    >>> file.table["charge"].tolist()
+    [1.5, 2.25, 0.5]
     """
     told = dict(options or {})
     path = os.fspath(path)
@@ -156,6 +172,22 @@ def read_source(source: FileSource) -> pd.DataFrame:
         If the file is not what the source says.
     SourceUnavailableError
         If there is no such file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import pandas as pd
+    >>> from qcl_mixnet.data.sources import FileSource
+    >>> from qcl_mixnet.inspection.sniffing import read_source
+    >>> table = pd.DataFrame({"charge": [1.5, 2.25], "plan": ["a", "b"]})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "churn.csv")
+    ...     table.to_csv(path, sep=";", decimal=",", index=False)
+    ...     read_source(FileSource(path=str(path), separator=";", decimal=","))
+       charge plan
+    0    1.50    a
+    1    2.25    b
     """
     return source.read(_context(source.path)).rename(columns=str)
 

@@ -76,7 +76,8 @@ def project_first_repeat(
         The columns of `project_representation`, `dataset`, `model`, `test_selected`
         and `key`, a hash of all that the map depends on.
     """
-    known = previous if previous is not None and "key" in previous else _NO_MAP
+    # It comes from a file, which may be an older one or edited by hand.
+    known = previous if previous is not None and set(_NO_MAP) <= set(previous) else _NO_MAP
     maps = []
     for model, result in results.items():
         if result is None or result.representation.empty:

@@ -58,6 +58,23 @@ def open_for(model: SavedModel, source: Path, rules: ColumnRules) -> TableFile:
     ------
     DataError
         When the table cannot be read, or is not what the model was trained on.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import pandas as pd
+    >>> from qcl_mixnet import QCLMixNetClassifier
+    >>> from qcl_mixnet.scoring.score_file import open_for
+    >>> from qcl_mixnet.scoring.training_columns import ColumnRules
+    >>> X = pd.DataFrame({"size": [1.0, 2.0, 8.0, 9.0], "age": [3, 4, 3, 5]})
+    >>> model = QCLMixNetClassifier(epochs=1, random_state=0).fit(X, [0, 0, 1, 1])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "new.csv")
+    ...     X[["age", "size"]].assign(id=list("abcd")).to_csv(path, index=False)
+    ...     table = open_for(model, path, ColumnRules(ids=("id",)))
+    ...     [(list(chunk.features), len(chunk.ids)) for chunk in table.chunks(3)]
+    [(['size', 'age'], 3), (['size', 'age'], 1)]
     """
     table = open_table(source, TrainingColumns.of(model.preprocessor_), rules)
     if table.ignored:
@@ -102,6 +119,31 @@ def score_file(
         When a value of the table cannot be used. Nothing is written then.
     OSError
         When the output cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from contextlib import contextmanager
+    >>> from pathlib import Path
+    >>> from types import SimpleNamespace
+    >>> import pandas as pd
+    >>> from qcl_mixnet import QCLMixNetClassifier
+    >>> from qcl_mixnet.scoring.score_file import open_for, score_file
+    >>> from qcl_mixnet.scoring.training_columns import ColumnRules
+    >>> @contextmanager
+    ... def told(size, unit):
+    ...     yield SimpleNamespace(reach=lambda done: print(f"{done} of {size} {unit}"))
+    >>> X = pd.DataFrame({"size": [1.0, 2.0, 8.0, 9.0], "age": [3, 4, 3, 5]})
+    >>> model = QCLMixNetClassifier(epochs=1, random_state=0).fit(X, [0, 0, 1, 1])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     X.assign(id=list("abcd")).to_parquet(Path(folder, "new.parquet"))
+    ...     table = open_for(model, Path(folder, "new.parquet"), ColumnRules(ids=("id",)))
+    ...     output = Path(folder, "scored.csv")
+    ...     counts = score_file(model, table, output, chunk_rows=3, progress=told)
+    ...     list(pd.read_csv(output)), counts.total()
+    3 of 4 rows
+    4 of 4 rows
+    (['id', 'label', 'proba_0', 'proba_1'], 4)
     """
     counts: Counter[str] = Counter()
     parquet = output.suffix.lower() in PARQUET_SUFFIXES

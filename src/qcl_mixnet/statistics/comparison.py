@@ -96,6 +96,24 @@ def compare_models(metrics: pd.DataFrame, options: ComparisonOptions) -> dict[st
           `critical_difference` and `p_values`, model to model to p.
         - `comparisons`: metric to rows of `compare_with_control`.
         - `ablation`: as `comparisons`, of the ablations; empty where none was run.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from qcl_mixnet.evaluation.metrics import METRICS
+    >>> from qcl_mixnet.statistics.comparison import ComparisonOptions, compare_models
+    >>> found = {"net": [0.9, 0.8, 0.7], "tree": [0.8, 0.6, 0.6], "knn": [0.7, 0.7, 0.5]}
+    >>> same = {"family": "ml", "repeat": 0, "status": "ok", "test_selected": False}
+    >>> metrics = pd.DataFrame(
+    ...     {"dataset": dataset, "model": model, **same, **dict.fromkeys(METRICS, score)}
+    ...     for model, scores in found.items()
+    ...     for dataset, score in zip(["glass", "wine", "zoo"], scores)
+    ... )
+    >>> statistics = compare_models(metrics, ComparisonOptions(control="net"))
+    >>> {model: round(rank, 2) for model, rank in statistics["mean_ranks"]["macro_f1"].items()}
+    {'net': 1.0, 'tree': 2.33, 'knn': 2.67}
+    >>> [(row["model"], row["wins"]) for row in statistics["comparisons"]["macro_f1"]]
+    [('tree', 3), ('knn', 3)]
     """
     tables = _score_tables(without_ablations(metrics))
     scores = tables[HEADLINE]

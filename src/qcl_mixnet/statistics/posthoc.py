@@ -80,6 +80,18 @@ def compare_with_control(
     References
     ----------
     Kerby, "The simple difference formula", Comprehensive Psychology 3, 2014.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from qcl_mixnet.statistics.posthoc import compare_with_control
+    >>> net, tree, knn = [0.9, 0.8, 0.7, 0.9], [0.8, 0.8, 0.6, 0.7], [0.7, 0.9, 0.5, None]
+    >>> scores = pd.DataFrame({"net": net, "tree": tree, "knn": knn})  # one row a data set
+    >>> table = compare_with_control(scores, "net")
+    >>> table[["model", "model_failed", "wins", "ties", "losses", "p_holm"]]
+      model  model_failed  wins  ties  losses  p_holm
+    0  tree             0     3     1       0     0.5
+    1   knn             1     3     0       1     0.5
     """
     differences = paired_differences(
         scores,
