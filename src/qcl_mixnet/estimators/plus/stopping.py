@@ -1,4 +1,4 @@
-"""When the training of a kind of network ends: its time is up, or it has stopped to learn."""
+"""When the training of a kind of network ends: its time is up, or it has stopped learning."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Patience:
 
 
 def is_over(scores: Scores, patience: float) -> bool:
-    """Whether a training has stopped to learn.
+    """Whether a training has stopped learning.
 
     It has if the best epoch is too long ago: `patience` epochs, or, where the loss has risen since
     then, a fifth of them. An overfitted network does not come back; one on a plateau may.
