@@ -85,12 +85,14 @@ def is_over(scores: Scores, patience: float) -> bool:
         In epochs; infinite: never.
     """
     since = epochs_since_best(scores)
+    if since >= patience:
+        return True
     soon = max(SOONEST, SOONER * patience)
     if since < soon:
-        return since >= patience
+        return False
     recent = max(float(score[0]) for score in scores[-math.ceil(soon / 2) :])
-    best = float(scores[len(scores) - 1 - since][0])
-    return since >= patience or recent < (1 + WORSE) * best
+    best = float(scores[-1 - since][0])
+    return recent < (1 + WORSE) * best
 
 
 def epochs_since_best(scores: Scores) -> int:
